@@ -1,0 +1,85 @@
+"""Recognising an access token of ours, whatever its format, and judging whether it lives."""
+
+from dataclasses import dataclass
+from hmac import compare_digest
+
+from grantway.crypto.jose import BadToken, verify
+from grantway.crypto.secrets import SecretKind, read_secret
+from grantway.flows.server import Server
+from grantway.flows.snapshot import Snapshot
+from grantway.protocol.people import Person, may_authenticate
+from grantway.protocol.scope import Scope
+from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, GRANT_CLAIM, AccessToken, why_inactive
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """An authentic access token of ours, alive or dead."""
+
+    token: AccessToken
+    is_opaque: bool
+
+
+async def recognise(server: Server, snapshot: Snapshot, text: str) -> Recognised | None:
+    """The access token this text is, or None when it is none of ours. Never raises for what the text holds."""
+    presented = read_secret(SecretKind.ACCESS_TOKEN, text)
+    if presented is None:
+        token = _read_jwt(server, snapshot, text)
+        return None if token is None else Recognised(token, is_opaque=False)
+    row = await server.store.find_opaque_token(presented.selector)
+    if row is None or not compare_digest(row.hash, presented.hash):
+        return None
+    token = AccessToken(
+        id=row.id,
+        client_id=row.client_id,
+        subject=row.client_id if row.subject is None else row.subject,
+        grant_id=row.grant_id,
+        scope=row.scope,
+        audience=row.audience,
+        issued_at=row.issued_at,
+        expires_at=row.expires_at,
+    )
+    return Recognised(token, is_opaque=True)
+
+
+def _read_jwt(server: Server, snapshot: Snapshot, text: str) -> AccessToken | None:
+    """A JWT signed by one of our published keys: its claims are ours, so their shapes are known."""
+    try:
+        claims = verify(text, snapshot.verification_keys, typ=ACCESS_TOKEN_TYPE)
+    except BadToken:
+        return None
+    if claims.get("iss") != server.policy.issuer:
+        return None
+    grant_id = claims.get(GRANT_CLAIM)
+    return AccessToken(
+        id=str(claims["jti"]),
+        client_id=str(claims["client_id"]),
+        subject=str(claims["sub"]),
+        grant_id=None if grant_id is None else str(grant_id),
+        scope=Scope.parse(str(claims["scope"])),
+        audience=(str(claims["aud"]),),
+        issued_at=float(str(claims["iat"])),
+        expires_at=float(str(claims["exp"])),
+    )
+
+
+async def living_person(
+    server: Server, snapshot: Snapshot, token: AccessToken
+) -> tuple[str | None, Person | None]:
+    """Why the token is dead (None: it lives), and its person. One read (RFC 7662 §2.2; threat C15)."""
+    has_person = token.grant_id is not None
+    facts = await server.store.token_facts(
+        token_id=token.id, grant_id=token.grant_id, subject=token.subject if has_person else None
+    )
+    # A JWT knows only the second it was issued in: it counts as issued at the end of it. What was issued
+    # earlier in the second of a cut-off dies with its grant.
+    gate = may_authenticate(facts.person, since=token.issued_at + 1) if has_person else None
+    why = why_inactive(
+        token,
+        snapshot.registry.clients.get(token.client_id),
+        revoked=facts.token_revoked,
+        grant_live=facts.grant_live,
+        person_gate=gate,
+        now=server.now(),
+    )
+    return why, facts.person

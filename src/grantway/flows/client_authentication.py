@@ -1,0 +1,82 @@
+"""Who calls? The same answer for every endpoint of machines, before anything else is looked at."""
+
+import math
+from dataclasses import dataclass
+from hmac import compare_digest
+
+from grantway.crypto.given_secrets import given_secret_matches
+from grantway.crypto.secrets import PresentedSecret, SecretKind, read_secret
+from grantway.flows.server import Server
+from grantway.flows.snapshot import Snapshot
+from grantway.protocol.client_auth import Presented, authenticate, read_credentials
+from grantway.protocol.clients import Client, ClientSecret, SecretScheme
+from grantway.protocol.errors import OAuthError
+from grantway.protocol.names import ErrorCode
+from grantway.protocol.params import Params
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request to an endpoint of machines."""
+
+    params: Params
+    authorization: tuple[str, ...]  # its Authorization headers
+    network: str  # where it comes from, /32 or /64
+
+
+async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snapshot]:
+    """The client that proved itself, and the picture it was found in.
+
+    Raises `invalid_client`, `invalid_request`, or `temporarily_unavailable` with `retry_after` for a network that
+    failed too often. An unknown client or a wrong secret is looked up once more, since another
+    node may have just registered it (`design` 22). Nothing is written, nothing is burnt.
+    """
+    if wait := server.failures.wait(call.network):
+        raise OAuthError(
+            ErrorCode.TEMPORARILY_UNAVAILABLE,
+            "too many failed client authentications",
+            tell_operator=f"network {call.network} is throttled",
+            retry_after=math.ceil(wait),
+        )
+    presented = read_credentials(call.authorization, call.params)
+    snapshot = server.snapshots.current()
+    try:
+        return _authenticated(server, snapshot, presented), snapshot
+    except OAuthError:
+        if await server.snapshots.look_again():
+            snapshot = server.snapshots.current()
+            return _authenticated(server, snapshot, presented), snapshot
+        server.failures.take(call.network)
+        raise
+
+
+def _authenticated(server: Server, snapshot: Snapshot, presented: Presented) -> Client:
+    client = snapshot.registry.clients.get(presented.client_id)
+    proven = None if presented.secret is None else _proven_secret(server, client, presented.secret)
+    now = server.now()
+    authenticate(client, presented, proven, now=now)
+    if client is None:
+        raise AssertionError("authenticate() lets no unknown client pass")
+    if proven is not None:
+        server.secrets_used[client.id, proven.id] = now
+    return client
+
+
+def _proven_secret(server: Server, client: Client | None, text: str) -> ClientSecret | None:
+    presented = read_secret(SecretKind.CLIENT_SECRET, text)
+    return (
+        next((secret for secret in client.secrets if _is(server, secret, presented, text)), None)
+        if client
+        else None
+    )
+
+
+def _is(server: Server, secret: ClientSecret, presented: PresentedSecret | None, text: str) -> bool:
+    if secret.scheme is SecretScheme.GIVEN:
+        found = given_secret_matches(secret.hash, server.master_keys, client_id=secret.client_id, text=text)
+        return found is not None
+    return (
+        presented is not None
+        and secret.id == presented.selector
+        and compare_digest(secret.hash, presented.hash)
+    )

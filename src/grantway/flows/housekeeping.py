@@ -1,0 +1,42 @@
+"""What a node does when nobody calls: drops what has expired, and writes down which secrets were used."""
+
+import asyncio
+import logging
+
+from grantway.flows.server import Server
+from grantway.storage.port import Unavailable
+
+EVERY = 5.0  # seconds between rounds
+PAUSE = 0.05  # seconds between batches of one round, so that requests come first
+_log = logging.getLogger("grantway.housekeeping")
+
+
+async def drop_expired(server: Server) -> int:
+    """Drop everything that has expired, in small batches. Returns how many rows went."""
+    total = 0
+    while dropped := await server.store.drop_expired(grace=server.policy.refresh_grace):
+        total += dropped
+        await asyncio.sleep(PAUSE)
+    return total
+
+
+async def write_secret_uses(server: Server) -> None:
+    """Store when client secrets were last used, as gathered since the last round."""
+    used = [(client_id, secret_id, at) for (client_id, secret_id), at in server.secrets_used.items()]
+    server.secrets_used.clear()
+    if used:
+        await server.store.touch_secrets(used)
+
+
+async def keep_house(server: Server) -> None:
+    """Do both until cancelled. A database that is away is tried again in the next round."""
+    while True:
+        await asyncio.sleep(EVERY)
+        try:
+            await write_secret_uses(server)
+            dropped = await drop_expired(server)
+        except Unavailable as away:
+            _log.warning("housekeeping put off: %s", away)
+            continue
+        if dropped:
+            _log.info("dropped %d expired rows", dropped)

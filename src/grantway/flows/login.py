@@ -1,0 +1,93 @@
+"""Local sign-in: name and password, throttled, telling strangers nothing."""
+
+import math
+from dataclasses import dataclass
+from hashlib import sha256
+
+from grantway.crypto.passwords import Busy
+from grantway.crypto.seal import BrokenSeal, flow_id_of
+from grantway.crypto.secrets import new_id
+from grantway.flows.browser import Browser
+from grantway.flows.server import Server
+from grantway.protocol.people import Person, canonical_username, may_authenticate
+from grantway.storage.port import Bucket
+
+_DEVICE_PURPOSE = "known-device"
+_DEVICE_BINDING = b"known-device"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFailed:
+    """The try failed; `retry_after` (seconds) when there were too many, `busy` when no password could be checked."""
+
+    retry_after: int | None = None
+    busy: bool = False
+
+
+async def check_password(
+    server: Server, browser: Browser, typed_name: str, password: str
+) -> Person | LoginFailed:
+    """The person, or the one answer for every other cause: unknown, wrong, disabled cost and look the same (threat C9).
+
+    An attempt is taken from its buckets before it is judged, so that parallel guesses cannot outrun the count
+    (threat C13), and given back when it was right.
+    """
+    username = canonical_username(typed_name)
+    account = _account_key(username or typed_name)
+    buckets = _buckets(account, browser.network, known_device=_is_known_device(server, browser, account))
+    wait = await server.store.take(buckets)
+    if wait > 0:
+        return LoginFailed(retry_after=math.ceil(wait))
+    person = None if username is None else await server.store.find_person(username)
+    stored = None if person is None else person.password_hash
+    try:
+        verified = await server.passwords.verify(stored, password)
+    except Busy as busy:
+        await server.store.give_back([bucket.key for bucket in buckets])
+        return LoginFailed(retry_after=busy.retry_after, busy=True)
+    if person is None or not verified.ok or may_authenticate(person, since=server.now()) is not None:
+        return LoginFailed()
+    await server.store.give_back([bucket.key for bucket in buckets])
+    if verified.needs_rehash and stored is not None:
+        await server.store.rehash_password(
+            person.subject, old=stored, new=await server.passwords.hash(password)
+        )
+    return person
+
+
+def known_device_cookie(server: Server, person: Person) -> str:
+    """A sealed note that this device has signed in as this person: strangers' failures do not slow it down."""
+    sealer = server.snapshots.newest.sealer
+    payload = _account_key(person.username).encode()
+    return sealer.seal(
+        payload, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING, flow_id=new_id(server.now())
+    )
+
+
+def _is_known_device(server: Server, browser: Browser, account: str) -> str | None:
+    """An id of the device, when it once signed in to this very account."""
+    if browser.device_cookie is None:
+        return None
+    try:
+        payload = server.snapshots.newest.sealer.open(
+            browser.device_cookie, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING
+        )
+    except BrokenSeal:
+        return None
+    return flow_id_of(browser.device_cookie) if payload == account.encode() else None
+
+
+def _buckets(account: str, network: str, *, known_device: str | None) -> tuple[Bucket, ...]:
+    """A known device has a budget of its own; everyone else shares the account's and their network's."""
+    if known_device is not None:
+        return (Bucket(f"login:device:{known_device}", burst=10, seconds_each=30.0),)
+    return (
+        Bucket(f"login:pair:{account}:{network}", burst=5, seconds_each=30.0),
+        Bucket(f"login:account:{account}", burst=20, seconds_each=30.0),
+        Bucket(f"login:network:{network}", burst=50, seconds_each=5.0),
+    )
+
+
+def _account_key(username: str) -> str:
+    """One key per account, whether it exists or not; names of strangers are not kept readable."""
+    return sha256(username.encode("utf-8", "surrogatepass")).hexdigest()[:32]

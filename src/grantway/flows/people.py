@@ -1,0 +1,100 @@
+"""Local accounts: added, changed, disabled. One set of rules for the command line and every page."""
+
+from dataclasses import dataclass, replace
+
+from grantway.crypto.passwords import password_problem
+from grantway.crypto.secrets import random_base62
+from grantway.flows.server import Server
+from grantway.protocol.people import Person, canonical_username
+from grantway.storage.port import AuditEntry
+
+
+class Rejected(Exception):
+    """What was asked for breaks a rule; the message says which, one reason a line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonDraft:
+    """A new account. `password_hash` brings a hash from elsewhere, in place of a password."""
+
+    username: str
+    name: str
+    password: str | None = None
+    password_hash: str | None = None
+    email: str | None = None
+
+
+def new_subject() -> str:
+    """A subject no client id can equal (`design` 12)."""
+    return f"u_{random_base62(20)}"
+
+
+async def add_person(server: Server, draft: PersonDraft, *, actor: str) -> Person:
+    """Add an account. Raises Rejected, or Conflict when the username is taken."""
+    username = canonical_username(draft.username)
+    problem = None if draft.password is None else password_problem(draft.password)
+    wrong = [
+        "username: 1 to 254 printable characters" if username is None else "",
+        "name: 1 to 200 printable characters" if not _is_name(draft.name) else "",
+        f"password: {problem}" if problem else "",
+        "password: either a password or a hash" if draft.password is not None and draft.password_hash else "",
+    ]
+    if username is None or any(wrong):
+        raise Rejected("\n".join(reason for reason in wrong if reason))
+    hashed = draft.password_hash if draft.password is None else await server.passwords.hash(draft.password)
+    now = server.now()
+    person = Person(
+        subject=new_subject(),
+        username=username,
+        name=draft.name.strip(),
+        email=draft.email,
+        password_hash=hashed,
+        created_at=now,
+    )
+    await server.store.add_person(person, [_entry(now, actor, "person.added", person)])
+    return person
+
+
+async def set_password(server: Server, person: Person, password: str, *, actor: str) -> None:
+    """Give a new password; every session and grant of before ends (threat C6). Raises Rejected."""
+    if problem := password_problem(password):
+        raise Rejected(f"password: {problem}")
+    now = server.now()
+    changed = replace(person, password_hash=await server.passwords.hash(password), tokens_valid_from=now)
+    entry = _entry(now, actor, "person.password_set", person)
+    await server.store.change_person(changed, [entry], end_sessions=True, revoke_grants=True)
+
+
+async def disable(server: Server, person: Person, *, actor: str) -> None:
+    """Take the account out of use, at once and everywhere (threat C15)."""
+    now = server.now()
+    changed = replace(person, disabled_at=now, tokens_valid_from=now)
+    entry = _entry(now, actor, "person.disabled", person)
+    await server.store.change_person(changed, [entry], end_sessions=True, revoke_grants=True)
+
+
+async def enable(server: Server, person: Person, *, actor: str) -> None:
+    """Put a disabled account back in use; what ended stays ended."""
+    entry = _entry(server.now(), actor, "person.enabled", person)
+    changed = replace(person, disabled_at=None)
+    await server.store.change_person(changed, [entry], end_sessions=False, revoke_grants=False)
+
+
+async def find_person(server: Server, typed: str) -> Person | None:
+    """By username as somebody typed it."""
+    username = canonical_username(typed)
+    return None if username is None else await server.store.find_person(username)
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text.strip()) <= 200 and text.isprintable()  # noqa: PLR2004 - said in the message above
+
+
+def _entry(now: float, actor: str, action: str, person: Person) -> AuditEntry:
+    return AuditEntry(
+        at=now,
+        actor=actor,
+        action=action,
+        target=f"person:{person.subject}",
+        details={"username": person.username},
+    )

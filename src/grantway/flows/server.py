@@ -1,0 +1,31 @@
+"""What every flow works with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from grantway.crypto.envelope import Envelopes, MasterKey
+from grantway.crypto.passwords import Passwords
+from grantway.flows.snapshot import Snapshots
+from grantway.flows.throttles import Throttles
+from grantway.protocol.policy import Policy
+from grantway.storage.port import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The parts of one running node. Made once, by `grantway.app`."""
+
+    policy: Policy
+    store: Store
+    snapshots: Snapshots
+    envelopes: Envelopes
+    passwords: Passwords
+    master_keys: Sequence[MasterKey]  # the current one first
+    failures: Throttles  # failed client authentications, per network
+    secrets_used: dict[tuple[str, str], float] = field(
+        default_factory=dict
+    )  # (client, secret) → when; written later
+
+    def now(self) -> float:
+        """Unix time in seconds, by the database's clock."""
+        return self.snapshots.now()

@@ -1,0 +1,88 @@
+"""The keys of the server: made when they are first needed, kept in envelopes under the master key."""
+
+from collections.abc import Iterable
+
+from grantway.crypto.envelope import Envelopes
+from grantway.crypto.jwk import SigningKey
+from grantway.crypto.seal import SealingKey
+from grantway.crypto.secrets import random_base62
+from grantway.flows.snapshot import envelope_purpose
+from grantway.protocol.apis import Api, TokenFormat
+from grantway.storage.port import (
+    AuditEntry,
+    Conflict,
+    KeyPurpose,
+    KeyState,
+    PutKey,
+    Store,
+    StoredKey,
+)
+
+DEFAULT_ALG = "ES256"
+ALGORITHMS = ("ES256", "RS256", "EdDSA")
+
+
+def new_signing_key(envelopes: Envelopes, alg: str, state: KeyState, now: float) -> StoredKey:
+    """A fresh signing key at rest. Raises ValueError for an algorithm not in ALGORITHMS."""
+    if alg not in ALGORITHMS:
+        raise ValueError(f"algorithm {alg!r}: one of {', '.join(ALGORITHMS)}")
+    key = SigningKey.generate(alg)  # type: ignore[arg-type]  # checked in the line above
+    purpose = envelope_purpose(KeyPurpose.SIGNING, key.kid, alg)
+    return StoredKey(
+        kid=key.kid,
+        purpose=KeyPurpose.SIGNING,
+        alg=alg,
+        state=state,
+        envelope=envelopes.wrap(key.private_bytes(), purpose=purpose),
+        public_jwk=key.public_jwk(),
+        created_at=now,
+        state_since=now,
+    )
+
+
+def new_sealing_key(envelopes: Envelopes, now: float) -> StoredKey:
+    """A fresh sealing key at rest."""
+    kid, alg = random_base62(16), "A256GCM"
+    secret = SealingKey.generate().secret
+    return StoredKey(
+        kid=kid,
+        purpose=KeyPurpose.SEALING,
+        alg=alg,
+        state=KeyState.ACTIVE,
+        envelope=envelopes.wrap(secret, purpose=envelope_purpose(KeyPurpose.SEALING, kid, alg)),
+        public_jwk=None,
+        created_at=now,
+        state_since=now,
+    )
+
+
+def needed_algorithms(apis: Iterable[Api]) -> set[str]:
+    """The algorithms some API's tokens are signed with, and the default."""
+    return {DEFAULT_ALG} | {api.token_alg for api in apis if api.token_format is TokenFormat.JWT}
+
+
+async def ensure_keys(store: Store, envelopes: Envelopes, *, actor: str) -> None:
+    """Make the keys that are needed and missing. Two nodes starting at once make them once."""
+    while True:
+        rows = await store.load_registry()
+        _, now = await store.registry_version()
+        active = [key for key in rows.keys if key.state is KeyState.ACTIVE]
+        missing = needed_algorithms(rows.apis) - {
+            key.alg for key in active if key.purpose is KeyPurpose.SIGNING
+        }
+        fresh = [new_signing_key(envelopes, alg, KeyState.ACTIVE, now) for alg in sorted(missing)]
+        if not any(key.purpose is KeyPurpose.SEALING for key in active):
+            fresh.append(new_sealing_key(envelopes, now))
+        if not fresh:
+            return
+        audit = [
+            AuditEntry(
+                at=now, actor=actor, action="key.created", target=f"key:{key.kid}", details={"alg": key.alg}
+            )
+            for key in fresh
+        ]
+        try:
+            await store.change_registry([PutKey(key) for key in fresh], audit, if_version=rows.version)
+        except Conflict:
+            continue
+        return

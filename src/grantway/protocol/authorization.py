@@ -1,0 +1,197 @@
+"""The authorization request: parsed once, in this order, into a value that needs no further checks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from grantway.protocol.apis import Api
+from grantway.protocol.clients import Client
+from grantway.protocol.errors import OAuthError, wire_safe
+from grantway.protocol.names import ErrorCode, GrantType, Prompt, ResponseMode
+from grantway.protocol.params import Params
+from grantway.protocol.pkce import parse_challenge
+from grantway.protocol.registry import Registry
+from grantway.protocol.return_address import MAX_STATE, ReturnAddress
+from grantway.protocol.scope import Scope
+
+MAX_NONCE = 512
+MAX_HINT = 254
+MAX_AGE_DIGITS = 9
+# Everything we read; what is not here is ignored (RFC 6749 §3.1).
+PARAMETERS = (
+    "client_id redirect_uri response_type response_mode scope state nonce code_challenge code_challenge_method"
+    " prompt max_age login_hint ui_locales resource request request_uri"
+).split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRequest:
+    """What a client asks at the authorization endpoint (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1)."""
+
+    client: Client
+    answer_to: ReturnAddress
+    scope: Scope
+    resources: tuple[str, ...]  # identifiers of the APIs, at least one
+    code_challenge: str | None  # None only for a client whose owner relaxed PKCE
+    nonce: str | None
+    prompts: frozenset[Prompt]
+    max_age: int | None  # seconds
+    login_hint: str | None
+    ui_locales: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, params: Params, client: Client, answer_to: ReturnAddress, registry: Registry) -> Self:
+        """Read the request of a known client with a validated address.
+
+        Raises OAuthError, which may be redirected to `answer_to`. Cheap and structural
+        checks come first, then what the client may do, then what it asks for.
+        """
+        for check in CHECKS:
+            check(params, client)
+        scope = _scope(params, client, registry)
+        return cls(
+            client=client,
+            answer_to=answer_to,
+            scope=scope,
+            resources=tuple(api.identifier for api in _resources(params, client, scope, registry)),
+            code_challenge=parse_challenge(params, required=client.require_pkce),
+            nonce=_at_most(params, "nonce", MAX_NONCE),
+            prompts=_prompts(params),
+            max_age=_max_age(params),
+            login_hint=_at_most(params, "login_hint", MAX_HINT),
+            ui_locales=tuple((params.get("ui_locales") or "").split()[:10]),
+        )
+
+
+def answer_address(
+    params: Params, client: Client, address: ReturnAddress
+) -> tuple[ReturnAddress, OAuthError | None]:
+    """The address with the state and response mode of this request, and what is wrong with those two, if anything.
+
+    A doubled or broken state is not sent back (RFC 6749 §3.1), a mode that is not understood is
+    answered by query.
+    """
+    try:
+        state = params.get("state")
+        if state is not None and len(state.encode()) > MAX_STATE:
+            return address, OAuthError(ErrorCode.INVALID_REQUEST, f"state is longer than {MAX_STATE} bytes")
+        address = address.with_state(state)
+        mode = params.get("response_mode")
+        return (address if mode is None else address.by(_response_mode(mode, client))), None
+    except OAuthError as refusal:
+        return address, refusal
+
+
+def _response_mode(text: str, client: Client) -> ResponseMode:
+    if text not in client.response_modes:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "response_mode is not supported for this client")
+    return ResponseMode(text)
+
+
+def _no_request_object(params: Params, _: Client) -> None:
+    """Request objects are refused, never ignored (OIDC Core §3.1.2.6)."""
+    if params.get("request") is not None:
+        raise OAuthError(ErrorCode.REQUEST_NOT_SUPPORTED, "request objects are not supported")
+    if params.get("request_uri") is not None:
+        raise OAuthError(ErrorCode.REQUEST_URI_NOT_SUPPORTED, "request_uri is not supported")
+
+
+def _response_type_is_code(params: Params, _: Client) -> None:
+    """Only `code`: no token ever travels through the browser (RFC 9700 §2.1.2)."""
+    response_type = params.need("response_type")
+    if response_type != "code":
+        raise OAuthError(
+            ErrorCode.UNSUPPORTED_RESPONSE_TYPE,
+            "response_type must be code",
+            tell_operator=f"response_type {response_type!r}",
+        )
+
+
+def _client_may_use_code(_: Params, client: Client) -> None:
+    if not client.may_use(GrantType.AUTHORIZATION_CODE):
+        raise OAuthError(
+            ErrorCode.UNAUTHORIZED_CLIENT, "this client may not use the authorization code grant"
+        )
+
+
+CHECKS: tuple[Callable[[Params, Client], None], ...] = (
+    _no_request_object,
+    _response_type_is_code,
+    _client_may_use_code,
+)
+
+
+def _scope(params: Params, client: Client, registry: Registry) -> Scope:
+    scope = requested_scope(Scope.parse(params.get("scope")), client, registry)
+    if not scope:
+        raise OAuthError(ErrorCode.INVALID_SCOPE, "scope is missing and this client has no default scope")
+    return scope
+
+
+def requested_scope(asked: Scope, client: Client, registry: Registry) -> Scope:
+    """What is asked for, or the client's default. Raises `invalid_scope` for what it may not have (RFC 6749 §3.3)."""
+    if not asked:
+        return registry.default_scope(client)
+    unknown = [token for token in asked if registry.find_scope(token) is None]
+    forbidden = [token for token in asked - client.scope if token not in unknown]
+    if unknown or forbidden:
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            f"scope not available to this client: {wire_safe(' '.join((*unknown, *forbidden)))[:200]}",
+            tell_operator=f"unknown: {unknown}; not registered for {client.id}: {forbidden}",
+        )
+    return asked
+
+
+def _resources(params: Params, client: Client, scope: Scope, registry: Registry) -> tuple[Api, ...]:
+    """The APIs the tokens are for: `resource`, else the scopes' APIs, else the client's default API (`design` 11)."""
+    asked = params.every("resource")
+    if asked:
+        return tuple(dict.fromkeys(named_api(resource, client, registry) for resource in asked))
+    found = registry.apis_of(scope)
+    if not found and client.default_api is not None:
+        found = (named_api(client.default_api, client, registry),)
+    if not found:
+        raise OAuthError(ErrorCode.INVALID_TARGET, "no API: send resource, or a scope of an API")
+    return found
+
+
+def named_api(resource: str, client: Client, registry: Registry) -> Api:
+    """The API a `resource` names, if the client has business there. Raises `invalid_target` (RFC 8707 §2)."""
+    api = registry.find_api(resource)
+    reachable = api is not None and (
+        api.identifier == client.default_api or any(scope.name in client.scope for scope in api.scopes)
+    )
+    if api is None or not reachable:
+        raise OAuthError(
+            ErrorCode.INVALID_TARGET,
+            "resource is unknown or not available to this client",
+            tell_operator=f"resource {resource!r}, known: {', '.join(registry.apis) or 'none'}",
+        )
+    return api
+
+
+def _prompts(params: Params) -> frozenset[Prompt]:
+    try:
+        prompts = frozenset(Prompt(word) for word in (params.get("prompt") or "").split())
+    except ValueError:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "prompt has an unknown value") from None
+    if Prompt.NONE in prompts and len(prompts) > 1:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "prompt none must stand alone")
+    return prompts
+
+
+def _max_age(params: Params) -> int | None:
+    text = params.get("max_age")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_AGE_DIGITS):
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "max_age must be a whole number of seconds")
+    return int(text)
+
+
+def _at_most(params: Params, name: str, length: int) -> str | None:
+    value = params.get(name)
+    if value is not None and len(value) > length:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, f"{name} is longer than {length} characters")
+    return value

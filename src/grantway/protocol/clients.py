@@ -1,0 +1,189 @@
+"""Clients: what is registered about an application, and the rules a registration must meet."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from grantway.protocol.names import AuthMethod, GrantType, ResponseMode
+from grantway.protocol.redirect_uris import RedirectUri, redirect_uri_problem
+from grantway.protocol.scope import Scope
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
+_SUBJECT_SHAPE = re.compile(r"u_[0-9A-Za-z]{20}")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+MAX_SECRETS = 5
+MAX_REDIRECT_URIS = 50
+
+
+class ClientType(StrEnum):
+    """What kind of program the client is; decides the defaults and which redirect URIs it may have."""
+
+    WEB = "web"  # runs on a server, keeps a secret
+    SPA = "spa"  # runs in the browser, keeps none
+    NATIVE = "native"  # runs on the person's device (RFC 8252)
+    MACHINE = "machine"  # acts for itself (RFC 6749 §4.4)
+    RESOURCE_SERVER = "resource_server"  # an API that introspects its own tokens (RFC 7662)
+
+
+class RefreshPolicy(StrEnum):
+    """When a code also buys a refresh token (`design` 10)."""
+
+    AUTOMATIC = "automatic"  # with `openid` only if `offline_access` was granted; otherwise always
+    ALWAYS = "always"
+    OFFLINE_ACCESS = "offline_access"
+    NEVER = "never"
+
+
+class SecretScheme(StrEnum):
+    """How the stored hash of a client secret was made."""
+
+    MADE = "made"  # ours: 256 random bits, SHA-256 under a domain
+    GIVEN = "given"  # brought from another server: HMAC under the master key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSecret:
+    """One live secret of a client. Several may be live at once, so that they can be changed without outage."""
+
+    id: str  # for a made secret: its selector
+    client_id: str
+    hash: bytes
+    scheme: SecretScheme = SecretScheme.MADE
+    label: str = ""
+    created_at: float
+    expires_at: float | None = None
+    last_used_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A registered client (RFC 6749 §2, RFC 7591 §2)."""
+
+    id: str
+    name: str
+    type: ClientType
+    auth_method: AuthMethod
+    grant_types: frozenset[GrantType]
+    redirect_uris: tuple[str, ...] = ()
+    scope: Scope = Scope()  # everything it may ever ask for
+    optional_scope: Scope = Scope()  # what a person may untick
+    default_api: str | None = None  # identifier; decides the audience when nothing else does
+    origins: tuple[str, ...] = ()  # browsers' origins that may call the token endpoint
+    response_modes: frozenset[ResponseMode] = frozenset(ResponseMode)
+    refresh: RefreshPolicy = RefreshPolicy.AUTOMATIC
+    require_pkce: bool = True
+    redirect_uri_optional: bool = False
+    first_party: bool = False
+    consent_lifetime: int | None = None  # seconds; None: consent does not expire
+    silent_in_frames: bool = False  # may prompt=none be answered inside a frame?
+    homepage: str | None = None
+    terms_uri: str | None = None
+    privacy_uri: str | None = None
+    api: str | None = None  # of a resource server: the identifier whose tokens it may introspect
+    enabled: bool = True
+    tokens_valid_from: float = 0.0  # tokens issued earlier are dead
+    managed_by_file: bool = False
+    created_at: float
+    secrets: tuple[ClientSecret, ...] = ()
+
+    @property
+    def is_public(self) -> bool:
+        """Can the client keep no secret? (RFC 6749 §2.1)."""
+        return self.auth_method is AuthMethod.NONE
+
+    @property
+    def can_be_impersonated(self) -> bool:
+        """May another program answer at its redirect URIs? Then consent is never remembered (RFC 8252 §8.6)."""
+        return any(not RedirectUri.parse(uri).belongs_to_one_host for uri in self.redirect_uris)
+
+    def may_use(self, grant_type: GrantType) -> bool:
+        """Is this grant type registered for the client?"""
+        return grant_type in self.grant_types
+
+
+def is_subject_shaped(text: str) -> bool:
+    """Does it look like a subject of ours? A client id never may (RFC 9068 §5, `design` 12)."""
+    return _SUBJECT_SHAPE.fullmatch(text) is not None
+
+
+def client_problems(client: Client) -> list[str]:
+    """Everything that forbids this registration, in words for whoever registers; empty: it may stand."""
+    wrong = []
+    if not _CLIENT_ID.fullmatch(client.id):
+        wrong.append(f"id {client.id!r}: 1 to 128 characters of A-Z a-z 0-9 . _ ~ -")
+    if is_subject_shaped(client.id):
+        wrong.append(f"id {client.id!r}: has the form of a person's subject and could be mistaken for one")
+    if not client.name.strip() or len(client.name) > 100 or not client.name.isprintable():
+        wrong.append("name: 1 to 100 printable characters, people read it at consent")
+    for uri in client.redirect_uris:
+        if problem := redirect_uri_problem(uri, native=client.type is ClientType.NATIVE):
+            wrong.append(f"redirect_uri {uri!r}: {problem}")
+    wrong += _contradictions(client)
+    wrong += [
+        f"origin {origin!r}: scheme and host only, such as https://app.example"
+        for origin in client.origins
+        if not _ORIGIN.fullmatch(origin)
+    ]
+    wrong += [
+        f"{name} {uri!r}: an https:// address"
+        for name, uri in (
+            ("homepage", client.homepage),
+            ("terms", client.terms_uri),
+            ("privacy", client.privacy_uri),
+        )
+        if uri is not None and not re.fullmatch(r"https://[!-~]+", uri)
+    ]
+    if len(client.secrets) > MAX_SECRETS:
+        wrong.append(f"secrets: at most {MAX_SECRETS} live at once")
+    return wrong
+
+
+def _contradictions(client: Client) -> list[str]:
+    """Settings that cannot both be meant."""
+    by_code = client.may_use(GrantType.AUTHORIZATION_CODE)
+    findings = [
+        (
+            by_code and not client.redirect_uris,
+            "redirect_uri: the authorization code grant needs at least one",
+        ),
+        (
+            client.redirect_uris and not by_code,
+            "redirect_uri: given, but the client may not use authorization_code",
+        ),
+        (len(client.redirect_uris) > MAX_REDIRECT_URIS, f"redirect_uri: at most {MAX_REDIRECT_URIS}"),
+        (len(set(client.redirect_uris)) < len(client.redirect_uris), "redirect_uri: one is listed twice"),
+        (
+            client.is_public and client.may_use(GrantType.CLIENT_CREDENTIALS),
+            "client_credentials: only for clients that authenticate (RFC 6749 §4.4)",
+        ),
+        (client.is_public and client.secrets, "secrets: a client with auth method none has no secret"),
+        (
+            client.is_public and not client.require_pkce,
+            "pkce: may be relaxed for confidential clients only (RFC 9700 §2.1.1)",
+        ),
+        (
+            client.type in {ClientType.SPA, ClientType.NATIVE} and not client.is_public,
+            f"auth method: a {client.type} client runs where everyone can read it, so it has none",
+        ),
+        (
+            client.type is ClientType.WEB and client.is_public,
+            "auth method: a web client keeps a secret; use spa or native",
+        ),
+        (
+            client.redirect_uri_optional and len(client.redirect_uris) != 1,
+            "redirect_uri_optional: only with exactly one registered redirect URI",
+        ),
+        (
+            not client.optional_scope <= client.scope,
+            "optional scope: must be among the scopes the client may ask for",
+        ),
+        (
+            (client.type is ClientType.RESOURCE_SERVER) != (client.api is not None),
+            "api: belongs to resource_server clients, which need one",
+        ),
+        (
+            client.type is ClientType.RESOURCE_SERVER and bool(client.grant_types),
+            "grant types: a resource server asks for no tokens",
+        ),
+    ]
+    return [words for found, words in findings if found]

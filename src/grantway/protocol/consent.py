@@ -1,0 +1,64 @@
+"""Consent: what a person has allowed, what is new, what may be unticked."""
+
+from dataclasses import dataclass
+
+from grantway.protocol.authorization import AuthorizationRequest
+from grantway.protocol.clients import Client
+from grantway.protocol.grants import Consent
+from grantway.protocol.names import Prompt
+from grantway.protocol.registry import Registry
+from grantway.protocol.scope import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentQuestion:
+    """What the person must be asked. Together the parts are the requested scope."""
+
+    required: Scope  # comes with Allow
+    optional: Scope  # the person ticks
+    ticked: Scope  # optional ones shown ticked: all but the sensitive
+    allowed_before: Scope  # shown folded; in force already
+
+    def granted(self, ticked: Scope) -> Scope:
+        """What Allow gives when these optional scopes are ticked. Never more than was asked."""
+        return self.allowed_before | self.required | (self.optional & ticked)
+
+
+def consent_question(
+    request: AuthorizationRequest, consent: Consent | None, registry: Registry
+) -> ConsentQuestion | None:
+    """What to ask, or None when everything requested is allowed already.
+
+    First-party clients need no consent unless `prompt=consent` demands it. A consent counts as remembered only
+    for clients that nobody else can pretend to be (RFC 8252 §8.6, `design` 9); others are asked
+    every time.
+    """
+    client = request.client
+    demanded = Prompt.CONSENT in request.prompts
+    if client.first_party and not demanded:
+        return None
+    before = (
+        Scope()
+        if demanded or consent is None or client.can_be_impersonated
+        else request.scope & consent.scope
+    )
+    new = request.scope - before
+    if not new:
+        return None
+    optional = new & client.optional_scope
+    return ConsentQuestion(
+        required=new - optional,
+        optional=optional,
+        ticked=Scope(tuple(token for token in optional if not registry.is_sensitive(token))),
+        allowed_before=before,
+    )
+
+
+def scope_to_remember(request: AuthorizationRequest, consent: Consent | None, granted: Scope) -> Scope:
+    """What the consent holds after an answer: what was asked now as answered now, the rest as it was."""
+    return granted if consent is None else (consent.scope - request.scope) | granted
+
+
+def consent_end(client: Client, now: float) -> float | None:
+    """When a consent given now stops being remembered (Unix seconds); None: it does not."""
+    return None if client.consent_lifetime is None else now + client.consent_lifetime

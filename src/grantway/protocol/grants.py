@@ -1,0 +1,106 @@
+"""Grants and what they hold. One `Grant` is one approval and everything its one code gave.
+
+A `Consent` is the remembered permission of a person for a client and holds many grants.
+Replay revokes the grant; withdrawal revokes the consent and all its grants.
+"""
+
+from dataclasses import dataclass
+
+from grantway.protocol.people import Person
+from grantway.protocol.scope import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a person has allowed a client, across all its requests."""
+
+    id: str
+    subject: str
+    client_id: str
+    scope: Scope
+    created_at: float
+    updated_at: float
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One approval (RFC 6749 §1.3): what every token of its family carries at most."""
+
+    id: str
+    client_id: str
+    subject: str
+    consent_id: str | None  # None: a first-party client needed no consent
+    session_id: str
+    scope: Scope
+    resources: tuple[str, ...]  # identifiers of the APIs consented to
+    auth_time: float
+    created_at: float
+    expires_at: float  # absolute end of everything refreshed from it
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """An authorization code, as stored: bound to client, redirect URI and challenge (RFC 6749 §4.1.2)."""
+
+    id: str  # selector
+    hash: bytes
+    grant_id: str
+    flow_id: str  # unique: a second Allow of one flow makes no second code
+    client_id: str
+    redirect_uri: str
+    redirect_uri_sent: bool  # was it a parameter of the authorization request?
+    code_challenge: str | None  # S256; None only where the owner relaxed PKCE
+    nonce: str | None
+    issued_at: float
+    expires_at: float
+    spent_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshToken:
+    """A refresh token, as stored. Spent exactly once; its successor continues the grant."""
+
+    id: str  # selector
+    hash: bytes
+    grant_id: str
+    client_id: str
+    issued_at: float
+    expires_at: float  # idle end, never later than the grant's own end
+    spent_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpaqueToken:
+    """An opaque access token, as stored. `grant_id` and `subject` are None for client credentials."""
+
+    id: str  # selector
+    hash: bytes
+    grant_id: str | None
+    client_id: str
+    subject: str | None
+    scope: Scope
+    audience: tuple[str, ...]
+    issued_at: float
+    expires_at: float
+    auth_time: float | None = None
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeEvidence:
+    """A code with the facts that decide about it, read in one statement."""
+
+    code: Code
+    grant: Grant
+    person: Person | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshEvidence:
+    """A refresh token with the facts that decide about it, read in one statement."""
+
+    token: RefreshToken
+    grant: Grant
+    person: Person | None

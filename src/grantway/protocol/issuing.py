@@ -1,0 +1,100 @@
+"""What a grant, once accepted, gives: shared by every grant type."""
+
+from dataclasses import dataclass
+
+from grantway.protocol.apis import Api
+from grantway.protocol.authorization import named_api
+from grantway.protocol.clients import Client, RefreshPolicy
+from grantway.protocol.errors import OAuthError
+from grantway.protocol.grants import Grant
+from grantway.protocol.names import ErrorCode, GrantType
+from grantway.protocol.people import Person, may_authenticate
+from grantway.protocol.registry import OFFLINE_ACCESS, OPENID, Registry
+from grantway.protocol.scope import Scope
+
+# RFC 6749 §5.2: the client cannot tell a wrong code or token from a stolen one.
+UNUSABLE = "the grant is invalid, expired, revoked, or was issued to another client"
+
+
+def unusable(why: str) -> OAuthError:
+    """The refusal of every code and refresh token that buys nothing: same words for every cause."""
+    return OAuthError(ErrorCode.INVALID_GRANT, UNUSABLE, tell_operator=why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """The access token to make: for whom, for which API, with which scope."""
+
+    client: Client
+    subject: str  # the person's, or the client's own id for client credentials (RFC 9068 §2.2)
+    grant: Grant | None  # None for client credentials
+    api: Api
+    scope: Scope
+    with_refresh_token: bool
+
+
+def wants_refresh_token(client: Client, scope: Scope) -> bool:
+    """Does this grant come with a refresh token? (`design` 10; OIDC Core §11)."""
+    if not client.may_use(GrantType.REFRESH_TOKEN) or client.refresh is RefreshPolicy.NEVER:
+        return False
+    if client.refresh is RefreshPolicy.ALWAYS:
+        return True
+    asked_for_it = OFFLINE_ACCESS in scope
+    return asked_for_it or (client.refresh is RefreshPolicy.AUTOMATIC and OPENID not in scope)
+
+
+def granted_by(
+    grant: Grant,
+    person: Person | None,
+    client: Client,
+    registry: Registry,
+    *,
+    scope: Scope,
+    resource: str | None,
+) -> Granted:
+    """What a live grant gives this client now: asked ∩ consented ∩ still allowed (threats C15, D7, J6).
+
+    `scope` empty means all of it. Raises `invalid_grant`, `invalid_scope` or `invalid_target`.
+    """
+    if grant.revoked_at is not None:
+        raise unusable(f"grant {grant.id} was revoked")
+    if why := may_authenticate(person, since=grant.created_at):
+        raise unusable(why)
+    if grant.created_at < client.tokens_valid_from:
+        raise unusable(f"everything {client.id} obtained before {client.tokens_valid_from:.0f} was revoked")
+    if not scope <= grant.scope:
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            "scope goes beyond what was granted",
+            tell_operator=f"asked for more than granted: {scope - grant.scope}",
+        )
+    still_allowed = grant.scope & client.scope
+    api = _api_of(grant, client, registry, resource)
+    elsewhere = (token for token in still_allowed if registry.api_of_scope.get(token, api) != api)
+    return Granted(
+        client=client,
+        subject=grant.subject,
+        grant=grant,
+        api=api,
+        scope=((scope & still_allowed) if scope else still_allowed) - Scope(tuple(elsewhere)),
+        with_refresh_token=wants_refresh_token(client, grant.scope),
+    )
+
+
+def _api_of(grant: Grant, client: Client, registry: Registry, resource: str | None) -> Api:
+    """The one API of the token: `resource` among those consented, else the default or the first of them."""
+    if resource is not None:
+        api = named_api(resource, client, registry)
+        if api.identifier not in grant.resources:
+            raise OAuthError(
+                ErrorCode.INVALID_TARGET,
+                "resource was not part of the authorization",
+                tell_operator=f"{api.identifier} not among {', '.join(grant.resources)}",
+            )
+        return api
+    first = grant.resources[0]
+    choice = next((name for name in grant.resources if name == client.default_api), first)
+    chosen = registry.find_api(choice)
+    if chosen is None:
+        raise unusable(f"the API {choice} is no longer registered")
+    return chosen

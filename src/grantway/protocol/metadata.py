@@ -1,0 +1,51 @@
+"""The metadata document: every member is true (RFC 8414, RFC 9207 §3)."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from grantway.protocol import pkce
+from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode
+from grantway.protocol.registry import SERVER_SCOPES, Registry
+
+WELL_KNOWN = "/.well-known/oauth-authorization-server"
+# Paths below the issuer, in the order of the protocol.
+AUTHORIZE = "/authorize"
+TOKEN = "/token"  # noqa: S105 - a path
+REVOKE = "/revoke"
+INTROSPECT = "/introspect"
+JWKS = "/jwks"
+
+Metadata = Mapping[str, str | bool | list[str]]
+
+
+def metadata_path(issuer: str) -> str:
+    """Where RFC 8414 §3.1 wants the document: the well-known name, then the issuer's own path."""
+    return WELL_KNOWN + urlsplit(issuer).path
+
+
+def server_metadata(issuer: str, registry: Registry) -> Metadata:
+    """The document of this issuer (RFC 8414 §2). `scopes_supported` names what the registry defines."""
+    methods = [method.value for method in AuthMethod]
+    secret_methods = [method.value for method in AuthMethod if method is not AuthMethod.NONE]
+    scopes = sorted(
+        {scope for api in registry.apis.values() for scope in (s.name for s in api.scopes)}
+        | set(SERVER_SCOPES)
+    )
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": issuer + AUTHORIZE,
+        "token_endpoint": issuer + TOKEN,
+        "jwks_uri": issuer + JWKS,
+        "revocation_endpoint": issuer + REVOKE,
+        "introspection_endpoint": issuer + INTROSPECT,
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": [mode.value for mode in ResponseMode],
+        "grant_types_supported": [grant_type.value for grant_type in GrantType],
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_methods_supported": secret_methods,
+        "code_challenge_methods_supported": list(pkce.METHODS),
+        "prompt_values_supported": [prompt.value for prompt in Prompt],
+        "authorization_response_iss_parameter_supported": True,
+    }

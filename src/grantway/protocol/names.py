@@ -1,0 +1,61 @@
+"""The words of the RFCs that travel on the wire, each written down once."""
+
+from enum import StrEnum
+
+
+class GrantType(StrEnum):
+    """Values of `grant_type` at the token endpoint (RFC 6749 §4, §6)."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a grant type's name, not a secret
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class ResponseMode(StrEnum):
+    """How the answer reaches the redirect URI (OAuth Multiple Response Types §2.1, Form Post §2)."""
+
+    QUERY = "query"
+    FRAGMENT = "fragment"
+    FORM_POST = "form_post"
+
+
+class Prompt(StrEnum):
+    """Values of `prompt` (OpenID Connect Core §3.1.2.1)."""
+
+    NONE = "none"
+    LOGIN = "login"
+    CONSENT = "consent"
+    SELECT_ACCOUNT = "select_account"
+
+
+class AuthMethod(StrEnum):
+    """How a client proves itself: `token_endpoint_auth_method` (RFC 7591 §2)."""
+
+    NONE = "none"
+    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a method's name
+    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - a method's name
+
+
+class ErrorCode(StrEnum):
+    """Registered values of `error` (RFC 6749 §4.1.2.1, §5.2; OIDC Core §3.1.2.6; RFC 8707 §2; RFC 6750 §3.1)."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_CLIENT = "invalid_client"
+    INVALID_GRANT = "invalid_grant"
+    INVALID_SCOPE = "invalid_scope"
+    INVALID_TARGET = "invalid_target"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105 - an error's name
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"  # noqa: S105 - an error's name
+    ACCESS_DENIED = "access_denied"
+    LOGIN_REQUIRED = "login_required"
+    CONSENT_REQUIRED = "consent_required"
+    INTERACTION_REQUIRED = "interaction_required"
+    ACCOUNT_SELECTION_REQUIRED = "account_selection_required"
+    REQUEST_NOT_SUPPORTED = "request_not_supported"
+    REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    SERVER_ERROR = "server_error"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"

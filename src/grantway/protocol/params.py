@@ -1,0 +1,89 @@
+"""Decoded parameters: read once, strictly; repeated ones are refused when they are asked for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import unquote_to_bytes
+
+from grantway.protocol.errors import OAuthError, wire_safe
+from grantway.protocol.names import ErrorCode
+
+MAX_PARAMETERS = 100
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# C0 controls, DEL and noncharacters reach neither a database nor a header (threats B10, U6).
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """The parameters of one request, names to their values in order; empty values count as left out (RFC 6749 §3.1)."""
+
+    values: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Decode `application/x-www-form-urlencoded` (RFC 6749 appendix B). Raises `invalid_request`."""
+        try:
+            text = raw.decode("ascii")
+        except UnicodeDecodeError:
+            raise _malformed("parameters must be percent-encoded ASCII") from None
+        pairs = text.split("&")
+        if len(pairs) > MAX_PARAMETERS:
+            raise _malformed(f"more than {MAX_PARAMETERS} parameters")
+        values: dict[str, tuple[str, ...]] = {}
+        for pair in pairs:
+            name, _, value = pair.partition("=")
+            if value:
+                name = form_decode(name)
+                values[name] = (*values.get(name, ()), form_decode(value))
+        return cls(values)
+
+    @classmethod
+    def of(cls, **values: str) -> Self:
+        """Parameters with one value each."""
+        return cls({name: (value,) for name, value in values.items()})
+
+    def get(self, name: str) -> str | None:
+        """The value, or None when it was left out. Raises `invalid_request` when repeated or unclean (RFC 6749 §3.1)."""
+        found = self.values.get(name)
+        if found is None:
+            return None
+        if len(found) > 1:
+            raise _malformed(f"{wire_safe(name)} must not be sent more than once")
+        return _clean(name, found[0])
+
+    def need(self, name: str) -> str:
+        """The value. Raises `invalid_request` when it was left out."""
+        value = self.get(name)
+        if value is None:
+            raise _malformed(f"{wire_safe(name)} is missing")
+        return value
+
+    def every(self, name: str) -> tuple[str, ...]:
+        """All values of a parameter that may be repeated, such as `resource` (RFC 8707 §2)."""
+        return tuple(_clean(name, value) for value in self.values.get(name, ()))
+
+
+def form_decode(text: str) -> str:
+    """Undo form encoding: `+` and `%XX`, as UTF-8. Raises `invalid_request` for anything malformed."""
+    if "+" in text:
+        text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    if _BROKEN_ESCAPE.search(text):
+        raise _malformed("a percent sign must be followed by two hexadecimal digits")
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        raise _malformed("parameters must be UTF-8") from None
+
+
+def _clean(name: str, value: str) -> str:
+    if _FORBIDDEN.search(value):
+        raise _malformed(f"{wire_safe(name)} holds a control character")
+    return value
+
+
+def _malformed(words: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_REQUEST, words)

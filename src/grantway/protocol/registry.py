@@ -1,0 +1,76 @@
+"""The registry as one immutable picture: every client and API, and which scope belongs to which API."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from grantway.protocol.apis import Api, ApiScope, Sensitivity
+from grantway.protocol.clients import Client
+from grantway.protocol.scope import Scope
+
+OFFLINE_ACCESS = "offline_access"
+OPENID = "openid"
+# Scopes that belong to no API. Their sentences are read at consent like any other's.
+SERVER_SCOPES: Mapping[str, ApiScope] = {
+    OFFLINE_ACCESS: ApiScope(
+        name=OFFLINE_ACCESS, description="Keep this access while you are not using the app"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Clients by id and APIs by identifier, as of one version."""
+
+    version: int
+    clients: Mapping[str, Client]
+    apis: Mapping[str, Api]
+
+    @classmethod
+    def of(cls, version: int, clients: Iterable[Client], apis: Iterable[Api]) -> Self:
+        """The picture of these clients and APIs."""
+        return cls(
+            version,
+            {client.id: client for client in clients},
+            {api.identifier: api for api in apis},
+        )
+
+    @cached_property
+    def api_of_scope(self) -> Mapping[str, Api]:
+        """The API that defines each scope: a scope's name is unique in the registry."""
+        return {scope.name: api for api in self.apis.values() for scope in api.scopes}
+
+    @cached_property
+    def origins(self) -> frozenset[str]:
+        """Every browser origin that some enabled client may call the token endpoint from."""
+        return frozenset(
+            origin for client in self.clients.values() if client.enabled for origin in client.origins
+        )
+
+    def find_api(self, resource: str) -> Api | None:
+        """The API named by a `resource` parameter; one trailing slash more or less is forgiven (RFC 8707 §2)."""
+        found = self.apis.get(resource)
+        if found is None:
+            found = self.apis.get(resource[:-1] if resource.endswith("/") else resource + "/")
+        return found
+
+    def find_scope(self, name: str) -> ApiScope | None:
+        """What is written down about a scope, or None for an unknown one."""
+        api = self.api_of_scope.get(name)
+        return SERVER_SCOPES.get(name) if api is None else api.find_scope(name)
+
+    def apis_of(self, scope: Scope) -> tuple[Api, ...]:
+        """The APIs these scopes belong to, in the order they are first named."""
+        found = (self.api_of_scope.get(token) for token in scope)
+        return tuple(dict.fromkeys(api for api in found if api is not None))
+
+    def default_scope(self, client: Client) -> Scope:
+        """What a request without `scope` asks for: the default scopes among those the client may ask for."""
+        defaults = (name for api in self.apis.values() for name in api.default_scope)
+        return Scope(tuple(defaults)) & client.scope
+
+    def is_sensitive(self, name: str) -> bool:
+        """Is this scope marked as giving much away?"""
+        scope = self.find_scope(name)
+        return scope is not None and scope.sensitivity is Sensitivity.SENSITIVE

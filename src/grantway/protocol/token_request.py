@@ -1,0 +1,81 @@
+"""Token requests: one frozen dataclass per grant type (RFC 6749 §4.1.3, §4.4.2, §6; RFC 8707 §2.2)."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from grantway.protocol.errors import OAuthError
+from grantway.protocol.names import ErrorCode, GrantType
+from grantway.protocol.params import Params
+from grantway.protocol.scope import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRequest:
+    """Redeem an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5)."""
+
+    code: str
+    redirect_uri: str | None
+    code_verifier: str | None
+    resource: str | None
+
+    @classmethod
+    def parse(cls, params: Params) -> Self:
+        """Raises `invalid_request`."""
+        return cls(
+            code=params.need("code"),
+            redirect_uri=params.get("redirect_uri"),
+            code_verifier=params.get("code_verifier"),
+            resource=_one_resource(params),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshRequest:
+    """Renew an access token (RFC 6749 §6)."""
+
+    refresh_token: str
+    scope: Scope  # empty: as granted
+    resource: str | None
+
+    @classmethod
+    def parse(cls, params: Params) -> Self:
+        """Raises `invalid_request` or `invalid_scope`."""
+        return cls(
+            refresh_token=params.need("refresh_token"),
+            scope=Scope.parse(params.get("scope")),
+            resource=_one_resource(params),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentialsRequest:
+    """A token for the client itself (RFC 6749 §4.4.2)."""
+
+    scope: Scope  # empty: the client's default
+    resource: str | None
+
+    @classmethod
+    def parse(cls, params: Params) -> Self:
+        """Raises `invalid_request` or `invalid_scope`."""
+        return cls(scope=Scope.parse(params.get("scope")), resource=_one_resource(params))
+
+
+def grant_type_of(params: Params) -> GrantType:
+    """The grant type asked for. Raises `invalid_request` or `unsupported_grant_type` (RFC 6749 §5.2)."""
+    text = params.need("grant_type")
+    try:
+        return GrantType(text)
+    except ValueError:
+        raise OAuthError(
+            ErrorCode.UNSUPPORTED_GRANT_TYPE,
+            f"grant_type must be one of {', '.join(GrantType)}",
+            tell_operator=f"grant_type {text[:100]!r}",
+        ) from None
+
+
+def _one_resource(params: Params) -> str | None:
+    """One token has one audience: several `resource` values here are refused (threat G4)."""
+    asked = params.every("resource")
+    if len(asked) > 1:
+        raise OAuthError(ErrorCode.INVALID_TARGET, "one resource per token request")
+    return asked[0] if asked else None

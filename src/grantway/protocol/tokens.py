@@ -1,0 +1,98 @@
+"""The claims of access tokens (RFC 9068) and what introspection tells about them (RFC 7662)."""
+
+from dataclasses import dataclass
+
+from grantway.protocol.clients import Client
+from grantway.protocol.issuing import Granted
+from grantway.protocol.scope import Scope
+
+ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type (RFC 9068 §2.1)
+GRANT_CLAIM = "grant_id"
+
+Claims = dict[str, str | int | list[str]]
+
+
+def access_token_lifetime(granted: Granted, *, default: int) -> int:
+    """Seconds an access token of this API lives."""
+    return default if granted.api.token_lifetime is None else granted.api.token_lifetime
+
+
+def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: float, lifetime: int) -> Claims:
+    """The claims of a JWT access token (RFC 9068 §2.2), with the grant it can be revoked by."""
+    issued_at = int(now)
+    claims: Claims = {
+        "iss": issuer,
+        "sub": granted.subject,
+        "aud": granted.api.identifier,
+        "client_id": granted.client.id,
+        "scope": str(granted.scope),
+        "iat": issued_at,
+        "exp": issued_at + lifetime,
+        "jti": token_id,
+    }
+    if granted.grant is not None:
+        claims[GRANT_CLAIM] = granted.grant.id
+        claims["auth_time"] = int(granted.grant.auth_time)
+    return claims
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """An access token, whatever its format, once its authenticity is proven."""
+
+    id: str  # jti, or the selector of an opaque one
+    client_id: str
+    subject: str
+    grant_id: str | None
+    scope: Scope
+    audience: tuple[str, ...]
+    issued_at: float
+    expires_at: float
+
+
+def why_inactive(
+    token: AccessToken,
+    client: Client | None,
+    *,
+    revoked: bool,
+    grant_live: bool,
+    person_gate: str | None,
+    now: float,
+) -> str | None:
+    """Why the token is dead, for the operator; None when it lives. `person_gate` is what may_authenticate said."""
+    findings = (
+        (now >= token.expires_at, "expired"),
+        (revoked, "revoked"),
+        (not grant_live, "its grant was revoked"),
+        (client is None or not client.enabled, "its client is disabled or gone"),
+        (
+            client is not None and token.issued_at < int(client.tokens_valid_from),
+            "issued before the client's cut-off",
+        ),
+        (person_gate is not None, person_gate or ""),
+    )
+    return next((why for found, why in findings if found), None)
+
+
+def introspection_claims(token: AccessToken, *, issuer: str, username: str | None) -> Claims:
+    """The answer for a live access token (RFC 7662 §2.2)."""
+    claims: Claims = {
+        "active": True,
+        "scope": str(token.scope),
+        "client_id": token.client_id,
+        "token_type": "Bearer",
+        "exp": int(token.expires_at),
+        "iat": int(token.issued_at),
+        "sub": token.subject,
+        "aud": token.audience[0] if len(token.audience) == 1 else list(token.audience),
+        "iss": issuer,
+        "jti": token.id,
+    }
+    if username is not None:
+        claims["username"] = username
+    return claims
+
+
+def may_introspect(caller: Client, audience: tuple[str, ...], client_id: str) -> bool:
+    """Only the API the token is for, or the client it was issued to, may ask (threat N1)."""
+    return caller.id == client_id or (caller.api is not None and caller.api in audience)

@@ -1,0 +1,424 @@
+"""The one small set of verbs every storage answers, and the words they use.
+
+Rules for every implementation:
+
+- A verb commits before it returns, with its audit entries in the same transaction.
+- Times are Unix seconds (float). The expiry and the grace of single-use credentials are
+  judged by the database's own clock, never by the caller's.
+- A secret reaches a verb only as a selector and a hash.
+- `Unavailable` means the outcome is unknown or nothing could be done: callers answer 503 and
+  never punish on it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from grantway.protocol.apis import Api
+from grantway.protocol.clients import Client, ClientSecret
+from grantway.protocol.grants import (
+    Code,
+    CodeEvidence,
+    Consent,
+    Grant,
+    OpaqueToken,
+    RefreshEvidence,
+    RefreshToken,
+)
+from grantway.protocol.people import Person, Session, SignedIn
+
+
+class Unavailable(Exception):
+    """The database cannot be reached, or did not say whether it committed."""
+
+
+class Conflict(Exception):
+    """The write contradicts what is stored (a name taken, a version passed by); nothing was written."""
+
+
+# --- audit -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One line of the audit log, committed with the change it tells of. Never holds a secret."""
+
+    at: float
+    actor: str  # "cli:<os user>", "person:<subject>", "client:<id>", "system"
+    action: str  # dotted and stable: "consent.given", "code.replayed", …
+    target: str  # "client:<id>", "grant:<id>", …
+    details: dict[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+# --- registry --------------------------------------------------------------
+
+
+class KeyPurpose(StrEnum):
+    """What a stored key is for."""
+
+    SIGNING = "signing"
+    SEALING = "sealing"
+
+
+class KeyState(StrEnum):
+    """Where a key stands in its life: published, used, published only, gone."""
+
+    NEXT = "next"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key at rest: the private part only inside an envelope under the master key."""
+
+    kid: str
+    purpose: KeyPurpose
+    alg: str
+    state: KeyState
+    envelope: bytes
+    public_jwk: dict[str, str] | None  # None for sealing keys
+    created_at: float
+    state_since: float
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRows:
+    """Everything that changes seldom and is read with every request, as one consistent picture."""
+
+    version: int
+    clients: tuple[Client, ...]  # with their secrets
+    apis: tuple[Api, ...]
+    keys: tuple[StoredKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PutClient:
+    """Add or replace a client. Its secrets are not touched: they have changes of their own."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class DropClient:
+    """Remove a client with its secrets and consents, and revoke all its grants and opaque tokens."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutSecret:
+    """Add or replace one secret of a client."""
+
+    secret: ClientSecret
+
+
+@dataclass(frozen=True, slots=True)
+class DropSecret:
+    """Remove one secret of a client."""
+
+    client_id: str
+    secret_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutApi:
+    """Add or replace an API."""
+
+    api: Api
+
+
+@dataclass(frozen=True, slots=True)
+class DropApi:
+    """Remove an API."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutKey:
+    """Add or replace a key."""
+
+    key: StoredKey
+
+
+RegistryChange = PutClient | DropClient | PutSecret | DropSecret | PutApi | DropApi | PutKey
+
+
+class Registry(Protocol):
+    """Clients, APIs and keys."""
+
+    async def registry_version(self) -> tuple[int, float]:
+        """The number of the newest registry change, and the database's clock."""
+        ...
+
+    async def load_registry(self) -> RegistryRows:
+        """All of it, from one snapshot."""
+        ...
+
+    async def change_registry(
+        self, changes: Sequence[RegistryChange], audit: Sequence[AuditEntry], *, if_version: int | None = None
+    ) -> int:
+        """Apply all changes or none; returns the new version.
+
+        Raises Conflict when `if_version` is given and is no longer the newest.
+        """
+        ...
+
+    async def touch_secrets(self, used: Sequence[tuple[str, str, float]]) -> None:
+        """Note (client id, secret id, when) of secrets used. Does not change the registry's version."""
+        ...
+
+
+# --- people and sessions ---------------------------------------------------
+
+
+class People(Protocol):
+    """Local accounts and the browsers they are signed in with."""
+
+    async def add_person(self, person: Person, audit: Sequence[AuditEntry]) -> None:
+        """Raises Conflict when the username or the subject is taken."""
+        ...
+
+    async def find_person(self, username: str) -> Person | None:
+        """By canonical username."""
+        ...
+
+    async def list_people(self, *, after: str = "", limit: int = 100) -> Sequence[Person]:
+        """By username, those after `after`."""
+        ...
+
+    async def change_person(
+        self, person: Person, audit: Sequence[AuditEntry], *, end_sessions: bool, revoke_grants: bool
+    ) -> None:
+        """Replace the row of `person.subject`; with the flags, end every session and revoke every grant too.
+
+        Raises Conflict when there is no such person or the username is taken.
+        """
+        ...
+
+    async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
+        """Replace a password hash by a better one of the same password, unless it has changed meanwhile."""
+        ...
+
+    async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
+        """Store a new session and end the one it takes the place of (by id), if any."""
+        ...
+
+    async def find_session(self, session_id: str) -> SignedIn | None:
+        """A session that has not ended, with its person. The caller compares the hash."""
+        ...
+
+    async def touch_session(self, session_id: str, *, seen_at: float) -> None:
+        """Note that a session was used."""
+        ...
+
+    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
+        """End it; nothing happens when it has ended already."""
+        ...
+
+
+# --- grants ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """This call spent the credential, and everything named with it was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """An honest retry: the refresh token was spent at most `grace` ago, its successor is unspent. Nothing written."""
+
+    locked_successor: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """It had been spent before, outside of any grace. Nothing was written; the caller revokes the grant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Unknown, expired, revoked, or its successor is spent already. Nothing was written, nobody is punished."""
+
+    why: str  # for the operator
+
+
+Outcome = Won | Repeated | Replayed | Dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendCode:
+    """Spend an authorization code."""
+
+    code_id: str
+    hash: bytes
+    attempt: str  # an id of this attempt alone, stored as `spent_by`: a re-run recognises its own win
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendRefreshToken:
+    """Spend a refresh token, leaving its successor behind for whoever presents it again in time."""
+
+    token_id: str
+    hash: bytes
+    attempt: str
+    grace: float  # seconds
+    locked_successor: bytes  # encrypted under a key made from the presented token
+
+
+class IssueOutcome(StrEnum):
+    """What became of an approval."""
+
+    ISSUED = "issued"
+    ALREADY_DONE = "already_done"  # this flow has its code already
+
+
+class Grants(Protocol):
+    """Consents, grants, and the credentials of a grant."""
+
+    async def find_consent(self, subject: str, client_id: str) -> Consent | None:
+        """The consent in force, expired ones left out."""
+        ...
+
+    async def list_consents(self, subject: str) -> Sequence[Consent]:
+        """All consents of a person in force, newest first."""
+        ...
+
+    async def issue_code(
+        self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
+    ) -> IssueOutcome:
+        """Store an approval and its code: upsert the consent (by subject and client), insert grant and code.
+
+        When a consent of this person and client is in force, its id stays and the grant is stored with that
+        id; its scope becomes the given one. ALREADY_DONE, and nothing written, when the flow has a code.
+        """
+        ...
+
+    async def find_code(self, code_id: str) -> CodeEvidence | None:
+        """By selector; the caller compares the hash."""
+        ...
+
+    async def find_refresh_token(self, token_id: str) -> RefreshEvidence | None:
+        """By selector; the caller compares the hash."""
+        ...
+
+    async def spend_and_issue(
+        self,
+        spend: SpendCode | SpendRefreshToken,
+        *,
+        refresh_token: RefreshToken | None,
+        opaque_token: OpaqueToken | None,
+    ) -> Outcome:
+        """Spend a single-use credential and store what it bought, or do neither.
+
+        One conditional update decides. A spent refresh token is `Repeated` only when it was spent at most
+        `grace` ago by the database's clock, its grant is live and its successor unspent; `Dead` when the
+        successor is spent inside the grace; else `Replayed`. A spent code is always `Replayed`. An unspent
+        one that is expired, or whose grant is revoked, is `Dead`. A call whose own `attempt` is found as
+        `spent_by` has `Won`.
+        """
+        ...
+
+    async def revoke_grant(self, grant_id: str, audit: Sequence[AuditEntry]) -> bool:
+        """Revoke it with everything it gave; False when it was revoked already (then no audit either)."""
+        ...
+
+    async def revoke_consent(self, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
+        """Withdraw a consent: delete it and revoke every live grant of the pair. Returns how many grants."""
+        ...
+
+
+# --- access tokens ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFacts:
+    """What the database knows against an access token, read in one statement."""
+
+    token_revoked: bool
+    grant_live: bool  # True when the token has no grant
+    person: Person | None  # None when it has no person, or they no longer exist
+
+
+class Tokens(Protocol):
+    """Access tokens: opaque ones, and what revokes JWTs before their time."""
+
+    async def add_opaque_token(self, token: OpaqueToken) -> None:
+        """Store an opaque token that no credential was spent for (client credentials, a repeated refresh)."""
+        ...
+
+    async def find_opaque_token(self, token_id: str) -> OpaqueToken | None:
+        """By selector; the caller compares the hash. Revoked and expired ones are still found."""
+        ...
+
+    async def revoke_opaque_token(self, token_id: str, audit: Sequence[AuditEntry]) -> None:
+        """Revoke it; nothing happens when it was revoked already."""
+        ...
+
+    async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
+        """Remember a `jti` as revoked until its token has expired."""
+        ...
+
+    async def token_facts(self, *, token_id: str, grant_id: str | None, subject: str | None) -> TokenFacts:
+        """Is this jti or selector revoked, is its grant live, who is its person?"""
+        ...
+
+
+# --- throttles, audit, housekeeping ----------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A leaky bucket: at most `burst` attempts at once, one more every `seconds_each`."""
+
+    key: str
+    burst: int
+    seconds_each: float
+
+
+class Upkeep(Protocol):
+    """Throttles, the audit log, and what leaves by itself."""
+
+    async def take(self, buckets: Sequence[Bucket]) -> float:
+        """Take one attempt from every bucket, or from none. Returns 0.0, or the seconds to wait.
+
+        Atomic across nodes, decided before the attempt is judged (threat C13).
+        """
+        ...
+
+    async def give_back(self, keys: Sequence[str]) -> None:
+        """Forget what was taken from these buckets: the attempt was honest."""
+        ...
+
+    async def add_audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Write entries that go with no other change."""
+        ...
+
+    async def read_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
+        """The newest entries, newest first."""
+        ...
+
+    async def drop_expired(self, *, batch: int = 500, grace: float = 10.0) -> int:
+        """Delete one small batch per table of what can no longer matter, and wipe locked successors older than
+        the grace. Returns the rows deleted; 0 means there is nothing left to do.
+
+        Codes stay until their grant could no longer be revoked for a replay (10 minutes after expiry), refresh tokens
+        until they expire, grants until their last token has, revoked jtis until the token has expired.
+        """
+        ...
+
+
+class Store(Registry, People, Grants, Tokens, Upkeep, Protocol):
+    """All of it, and its life."""
+
+    async def ping(self) -> None:
+        """Raises Unavailable when the database does not answer."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the database."""
+        ...

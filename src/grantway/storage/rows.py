@@ -1,0 +1,477 @@
+"""Rows ↔ records, written once for both databases.
+
+A `Columns` names the columns of one table in the order in which `read_…` takes and `write_…` gives their
+values. In the SQL beside the verbs (see `sql`), `{code}` stands for the columns of codes, `{code:c}` for the
+same with the alias `c`, and `{code:?}` or `{code:$4}` for as many placeholders.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from grantway.protocol.apis import Api
+from grantway.protocol.clients import Client, ClientSecret, SecretScheme
+from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.people import Person, Session
+from grantway.protocol.scope import Scope
+from grantway.storage.port import AuditEntry, KeyPurpose, KeyState, StoredKey
+
+Row = Sequence[Any]
+Values = tuple[Any, ...]
+_T = TypeVar("_T")
+
+
+class Columns:
+    """The columns of a table, for use in SQL text."""
+
+    def __init__(self, names: str) -> None:
+        self.names = tuple(names.split())
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __format__(self, spec: str) -> str:
+        if spec == "?":
+            return ", ".join("?" for _ in self.names)
+        if spec.startswith("$"):
+            first = int(spec[1:])
+            return ", ".join(f"${first + offset}" for offset in range(len(self.names)))
+        return ", ".join(f"{spec}.{name}" if spec else name for name in self.names)
+
+
+SECRET = Columns("client_id id hash scheme label created_at expires_at last_used_at")
+KEY = Columns("kid purpose alg state envelope public_jwk created_at state_since")
+PERSON = Columns(
+    "subject username name email email_verified password_hash disabled_at tokens_valid_from created_at"
+)
+SESSION = Columns("id hash subject auth_time amr created_at seen_at expires_at")
+CONSENT = Columns("subject client_id id scope created_at updated_at expires_at")
+GRANT = Columns(
+    "id client_id subject consent_id session_id scope resources auth_time created_at expires_at revoked_at"
+)
+CODE = Columns(
+    "id hash grant_id flow_id client_id redirect_uri redirect_uri_sent code_challenge nonce issued_at "
+    "expires_at spent_at"
+)
+REFRESH = Columns("id hash grant_id client_id issued_at expires_at spent_at")
+OPAQUE = Columns(
+    "id hash grant_id client_id subject scope audience issued_at expires_at auth_time revoked_at"
+)
+AUDIT = Columns("at actor action target details")
+
+_COLUMNS = {
+    "secret": SECRET,
+    "key": KEY,
+    "person": PERSON,
+    "session": SESSION,
+    "consent": CONSENT,
+    "grant": GRANT,
+    "code": CODE,
+    "refresh": REFRESH,
+    "opaque": OPAQUE,
+    "audit": AUDIT,
+}
+
+
+def sql(text: str, **words: str) -> str:
+    """SQL with its column lists filled in, and these words: `{now}` is the database's clock in Unix seconds."""
+    return text.format_map({**_COLUMNS, **words})
+
+
+@dataclass(frozen=True, slots=True)
+class Perishable:
+    """A table whose rows leave by themselves, `kept` seconds after the time in their column `end`."""
+
+    table: str
+    key: str
+    end: str
+    kept: float = 0.0
+
+
+_CODE_KEPT = 1800.0  # a flow lives for 30 minutes and must find that it has its code already
+_GRANT_KEPT = 86400.0  # no access token lives longer than that beyond the end of its grant
+PERISHABLES = (
+    Perishable("codes", "id", "expires_at", _CODE_KEPT),
+    Perishable("refresh_tokens", "id", "expires_at"),
+    Perishable("opaque_tokens", "id", "expires_at"),
+    Perishable("revoked_jwts", "id", "expires_at"),
+    Perishable("grants", "id", "expires_at", _GRANT_KEPT),
+    Perishable("consents", "subject, client_id", "expires_at"),
+    Perishable("sessions", "id", "expires_at"),
+    Perishable("throttles", "key", "empty_at"),
+)
+
+
+# --- single values ----------------------------------------------------------------------------------
+
+_json = msgspec.json.Encoder()
+_texts = msgspec.json.Decoder(tuple[str, ...])
+_details = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
+_jwk = msgspec.json.Decoder(dict[str, str])
+_client = msgspec.json.Decoder(Client)
+_api = msgspec.json.Decoder(Api)
+
+
+def _to_json(value: object) -> str:
+    return _json.encode(value).decode()
+
+
+def _to_scope(text: str) -> Scope:
+    return Scope(tuple(text.split(" "))) if text else Scope()
+
+
+# --- registry ---------------------------------------------------------------------------------------
+
+
+def _read_document(kind: str, key: str, decoder: msgspec.json.Decoder[_T], document: str) -> _T:
+    """Members that older documents lack get their defaults; those of newer ones are passed over."""
+    try:
+        return decoder.decode(document)
+    except msgspec.DecodeError as bad:
+        raise ValueError(f"the stored document of {kind} {key!r} cannot be read: {bad}") from None
+
+
+def write_client(client: Client) -> Values:
+    """The row of a client: its secrets have rows of their own."""
+    return (client.id, _to_json(replace(client, secrets=())))
+
+
+def read_clients(rows: Sequence[Row], secrets: Sequence[Row]) -> tuple[Client, ...]:
+    """Clients from rows of (id, document), each with its secrets."""
+    by_client: dict[str, list[ClientSecret]] = {}
+    for row in secrets:
+        secret = read_secret(row)
+        by_client.setdefault(secret.client_id, []).append(secret)
+    return tuple(
+        replace(_read_document("client", key, _client, document), secrets=tuple(by_client.get(key, ())))
+        for key, document in rows
+    )
+
+
+def write_api(api: Api) -> Values:
+    """The row of an API."""
+    return (api.identifier, _to_json(api))
+
+
+def read_api(row: Row) -> Api:
+    """An API from a row of (identifier, document)."""
+    key, document = row
+    return _read_document("api", key, _api, document)
+
+
+def write_secret(secret: ClientSecret) -> Values:
+    """The row of a client's secret."""
+    return (
+        secret.client_id,
+        secret.id,
+        secret.hash,
+        secret.scheme.value,
+        secret.label,
+        secret.created_at,
+        secret.expires_at,
+        secret.last_used_at,
+    )
+
+
+def read_secret(row: Row) -> ClientSecret:
+    """A client's secret from its row."""
+    client_id, key, hash_, scheme, label, created_at, expires_at, last_used_at = row
+    return ClientSecret(
+        id=key,
+        client_id=client_id,
+        hash=hash_,
+        scheme=SecretScheme(scheme),
+        label=label,
+        created_at=created_at,
+        expires_at=expires_at,
+        last_used_at=last_used_at,
+    )
+
+
+def write_key(key: StoredKey) -> Values:
+    """The row of a key."""
+    return (
+        key.kid,
+        key.purpose.value,
+        key.alg,
+        key.state.value,
+        key.envelope,
+        None if key.public_jwk is None else _to_json(key.public_jwk),
+        key.created_at,
+        key.state_since,
+    )
+
+
+def read_key(row: Row) -> StoredKey:
+    """A key from its row."""
+    kid, purpose, alg, state, envelope, public_jwk, created_at, state_since = row
+    return StoredKey(
+        kid=kid,
+        purpose=KeyPurpose(purpose),
+        alg=alg,
+        state=KeyState(state),
+        envelope=envelope,
+        public_jwk=None if public_jwk is None else _jwk.decode(public_jwk),
+        created_at=created_at,
+        state_since=state_since,
+    )
+
+
+# --- people -----------------------------------------------------------------------------------------
+
+
+def write_person(person: Person) -> Values:
+    """The row of a person."""
+    return (
+        person.subject,
+        person.username,
+        person.name,
+        person.email,
+        person.email_verified,
+        person.password_hash,
+        person.disabled_at,
+        person.tokens_valid_from,
+        person.created_at,
+    )
+
+
+def read_person(row: Row) -> Person:
+    """A person from their row."""
+    subject, username, name, email, verified, password_hash, disabled_at, valid_from, created_at = row
+    return Person(
+        subject=subject,
+        username=username,
+        name=name,
+        email=email,
+        email_verified=bool(verified),
+        password_hash=password_hash,
+        disabled_at=disabled_at,
+        tokens_valid_from=valid_from,
+        created_at=created_at,
+    )
+
+
+def read_person_if_any(row: Row) -> Person | None:
+    """A person from the columns of an outer join: all of them are NULL where there is none."""
+    return None if row[0] is None else read_person(row)
+
+
+def write_session(session: Session) -> Values:
+    """The row of a session."""
+    return (
+        session.id,
+        session.hash,
+        session.subject,
+        session.auth_time,
+        _to_json(session.amr),
+        session.created_at,
+        session.seen_at,
+        session.expires_at,
+    )
+
+
+def read_session(row: Row) -> Session:
+    """A session from its row."""
+    key, hash_, subject, auth_time, amr, created_at, seen_at, expires_at = row
+    return Session(
+        id=key,
+        hash=hash_,
+        subject=subject,
+        auth_time=auth_time,
+        amr=_texts.decode(amr),
+        created_at=created_at,
+        seen_at=seen_at,
+        expires_at=expires_at,
+    )
+
+
+# --- grants -----------------------------------------------------------------------------------------
+
+
+def write_consent(consent: Consent) -> Values:
+    """The row of a consent."""
+    return (
+        consent.subject,
+        consent.client_id,
+        consent.id,
+        str(consent.scope),
+        consent.created_at,
+        consent.updated_at,
+        consent.expires_at,
+    )
+
+
+def read_consent(row: Row) -> Consent:
+    """A consent from its row."""
+    subject, client_id, key, scope, created_at, updated_at, expires_at = row
+    return Consent(
+        id=key,
+        subject=subject,
+        client_id=client_id,
+        scope=_to_scope(scope),
+        created_at=created_at,
+        updated_at=updated_at,
+        expires_at=expires_at,
+    )
+
+
+def write_grant(grant: Grant) -> Values:
+    """The row of a grant."""
+    return (
+        grant.id,
+        grant.client_id,
+        grant.subject,
+        grant.consent_id,
+        grant.session_id,
+        str(grant.scope),
+        _to_json(grant.resources),
+        grant.auth_time,
+        grant.created_at,
+        grant.expires_at,
+        grant.revoked_at,
+    )
+
+
+def read_grant(row: Row) -> Grant:
+    """A grant from its row."""
+    (
+        key,
+        client_id,
+        subject,
+        consent_id,
+        session_id,
+        scope,
+        resources,
+        auth_time,
+        created,
+        expires,
+        revoked,
+    ) = row
+    return Grant(
+        id=key,
+        client_id=client_id,
+        subject=subject,
+        consent_id=consent_id,
+        session_id=session_id,
+        scope=_to_scope(scope),
+        resources=_texts.decode(resources),
+        auth_time=auth_time,
+        created_at=created,
+        expires_at=expires,
+        revoked_at=revoked,
+    )
+
+
+def write_code(code: Code) -> Values:
+    """The row of a code."""
+    return (
+        code.id,
+        code.hash,
+        code.grant_id,
+        code.flow_id,
+        code.client_id,
+        code.redirect_uri,
+        code.redirect_uri_sent,
+        code.code_challenge,
+        code.nonce,
+        code.issued_at,
+        code.expires_at,
+        code.spent_at,
+    )
+
+
+def read_code(row: Row) -> Code:
+    """A code from its row."""
+    key, hash_, grant_id, flow_id, client_id, uri, uri_sent, challenge, nonce, issued, expires, spent = row
+    return Code(
+        id=key,
+        hash=hash_,
+        grant_id=grant_id,
+        flow_id=flow_id,
+        client_id=client_id,
+        redirect_uri=uri,
+        redirect_uri_sent=bool(uri_sent),
+        code_challenge=challenge,
+        nonce=nonce,
+        issued_at=issued,
+        expires_at=expires,
+        spent_at=spent,
+    )
+
+
+def write_refresh_token(token: RefreshToken) -> Values:
+    """The row of a refresh token, as far as it is known before it is spent."""
+    return (
+        token.id,
+        token.hash,
+        token.grant_id,
+        token.client_id,
+        token.issued_at,
+        token.expires_at,
+        token.spent_at,
+    )
+
+
+def read_refresh_token(row: Row) -> RefreshToken:
+    """A refresh token from its row."""
+    key, hash_, grant_id, client_id, issued_at, expires_at, spent_at = row
+    return RefreshToken(
+        id=key,
+        hash=hash_,
+        grant_id=grant_id,
+        client_id=client_id,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        spent_at=spent_at,
+    )
+
+
+def write_opaque_token(token: OpaqueToken) -> Values:
+    """The row of an opaque access token."""
+    return (
+        token.id,
+        token.hash,
+        token.grant_id,
+        token.client_id,
+        token.subject,
+        str(token.scope),
+        _to_json(token.audience),
+        token.issued_at,
+        token.expires_at,
+        token.auth_time,
+        token.revoked_at,
+    )
+
+
+def read_opaque_token(row: Row) -> OpaqueToken:
+    """An opaque access token from its row."""
+    key, hash_, grant_id, client_id, subject, scope, audience, issued, expires, auth_time, revoked = row
+    return OpaqueToken(
+        id=key,
+        hash=hash_,
+        grant_id=grant_id,
+        client_id=client_id,
+        subject=subject,
+        scope=_to_scope(scope),
+        audience=_texts.decode(audience),
+        issued_at=issued,
+        expires_at=expires,
+        auth_time=auth_time,
+        revoked_at=revoked,
+    )
+
+
+# --- audit ------------------------------------------------------------------------------------------
+
+
+def write_audit(entry: AuditEntry) -> Values:
+    """The row of an audit entry."""
+    return (entry.at, entry.actor, entry.action, entry.target, _to_json(entry.details))
+
+
+def read_audit(row: Row) -> AuditEntry:
+    """An audit entry from its row."""
+    at, actor, action, target, details = row
+    return AuditEntry(at=at, actor=actor, action=action, target=target, details=_details.decode(details))

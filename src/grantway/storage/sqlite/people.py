@@ -1,0 +1,113 @@
+"""Local accounts and sessions in SQLite."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from grantway.protocol.people import Person, Session, SignedIn
+from grantway.storage.port import AuditEntry, Conflict
+from grantway.storage.rows import (
+    SESSION,
+    read_person,
+    read_session,
+    write_person,
+    write_session,
+)
+from grantway.storage.sqlite.connections import sql
+from grantway.storage.sqlite.verbs import Verbs, add_audit
+
+_ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:?})")
+_FIND_PERSON = sql("SELECT {person} FROM people WHERE username = ?")
+_LIST_PEOPLE = sql("SELECT {person} FROM people WHERE username > ? ORDER BY username LIMIT ?")
+_CHANGE_PERSON = """
+UPDATE people SET username = ?2, name = ?3, email = ?4, email_verified = ?5, password_hash = ?6,
+    disabled_at = ?7, tokens_valid_from = ?8, created_at = ?9
+WHERE subject = ?1"""
+_REHASH = "UPDATE people SET password_hash = ? WHERE subject = ? AND password_hash = ?"
+_REVOKE_GRANTS = sql("UPDATE grants SET revoked_at = {now} WHERE subject = ? AND revoked_at IS NULL")
+
+_OPEN_SESSION = sql("INSERT INTO sessions ({session}) VALUES ({session:?})")
+_FIND_SESSION = sql("""
+SELECT {session:s}, {person:p} FROM sessions s JOIN people p ON p.subject = s.subject
+WHERE s.id = ? AND s.expires_at > {now}""")
+_TOUCH_SESSION = "UPDATE sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2"
+_END_SESSION = "DELETE FROM sessions WHERE id = ?"
+_END_SESSIONS = "DELETE FROM sessions WHERE subject = ?"
+
+
+class PeopleVerbs(Verbs):
+    """`port.People`."""
+
+    async def add_person(self, person: Person, audit: Sequence[AuditEntry]) -> None:
+        await self._writer.run(_add_person, person, tuple(audit))
+
+    async def find_person(self, username: str) -> Person | None:
+        row = self._reader.one(_FIND_PERSON, username)
+        return None if row is None else read_person(row)
+
+    async def list_people(self, *, after: str = "", limit: int = 100) -> Sequence[Person]:
+        return [read_person(row) for row in self._reader.all(_LIST_PEOPLE, after, limit)]
+
+    async def change_person(
+        self, person: Person, audit: Sequence[AuditEntry], *, end_sessions: bool, revoke_grants: bool
+    ) -> None:
+        await self._writer.run(
+            _change_person, person, tuple(audit), end_sessions=end_sessions, revoke_grants=revoke_grants
+        )
+
+    async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
+        await self._writer.run(_execute, _REHASH, (new, subject, old))
+
+    async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
+        await self._writer.run(_open_session, session, ends, tuple(audit))
+
+    async def find_session(self, session_id: str) -> SignedIn | None:
+        row = self._reader.one(_FIND_SESSION, session_id)
+        if row is None:
+            return None
+        return SignedIn(read_session(row[: len(SESSION)]), read_person(row[len(SESSION) :]))
+
+    async def touch_session(self, session_id: str, *, seen_at: float) -> None:
+        await self._writer.run(_execute, _TOUCH_SESSION, (session_id, seen_at))
+
+    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
+        await self._writer.run(_end_session, session_id, tuple(audit))
+
+
+def _execute(db: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> None:
+    db.execute(statement, values)
+
+
+def _add_person(db: sqlite3.Connection, person: Person, audit: Sequence[AuditEntry]) -> None:
+    db.execute(_ADD_PERSON, write_person(person))
+    add_audit(db, audit)
+
+
+def _change_person(
+    db: sqlite3.Connection,
+    person: Person,
+    audit: Sequence[AuditEntry],
+    *,
+    end_sessions: bool,
+    revoke_grants: bool,
+) -> None:
+    if db.execute(_CHANGE_PERSON, write_person(person)).rowcount == 0:
+        raise Conflict(f"there is no person {person.subject}")
+    if end_sessions:
+        db.execute(_END_SESSIONS, (person.subject,))
+    if revoke_grants:
+        db.execute(_REVOKE_GRANTS, (person.subject,))
+    add_audit(db, audit)
+
+
+def _open_session(
+    db: sqlite3.Connection, session: Session, ends: str | None, audit: Sequence[AuditEntry]
+) -> None:
+    if ends is not None:
+        db.execute(_END_SESSION, (ends,))
+    db.execute(_OPEN_SESSION, write_session(session))
+    add_audit(db, audit)
+
+
+def _end_session(db: sqlite3.Connection, session_id: str, audit: Sequence[AuditEntry]) -> None:
+    if db.execute(_END_SESSION, (session_id,)).rowcount:
+        add_audit(db, audit)

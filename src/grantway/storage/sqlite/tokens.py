@@ -1,0 +1,55 @@
+"""Access tokens in SQLite: opaque ones, and JWTs revoked before their time."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from grantway.protocol.grants import OpaqueToken
+from grantway.storage.port import AuditEntry, TokenFacts
+from grantway.storage.rows import read_opaque_token, read_person_if_any, write_opaque_token
+from grantway.storage.sqlite.connections import sql
+from grantway.storage.sqlite.grants import ADD_OPAQUE
+from grantway.storage.sqlite.verbs import Verbs, add_audit
+
+_FIND_OPAQUE = sql("SELECT {opaque} FROM opaque_tokens WHERE id = ?")
+_REVOKE_OPAQUE = sql("UPDATE opaque_tokens SET revoked_at = {now} WHERE id = ? AND revoked_at IS NULL")
+_REVOKE_JWT = "INSERT INTO revoked_jwts (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
+_FACTS = sql("""
+SELECT EXISTS (SELECT 1 FROM revoked_jwts WHERE id = ?1)
+        OR EXISTS (SELECT 1 FROM opaque_tokens WHERE id = ?1 AND revoked_at IS NOT NULL),
+    ?2 IS NULL OR EXISTS (SELECT 1 FROM grants WHERE id = ?2 AND revoked_at IS NULL),
+    {person:p}
+FROM (SELECT 1) LEFT JOIN people p ON p.subject = ?3""")
+
+
+class TokenVerbs(Verbs):
+    """`port.Tokens`."""
+
+    async def add_opaque_token(self, token: OpaqueToken) -> None:
+        await self._writer.run(_add_opaque_token, token)
+
+    async def find_opaque_token(self, token_id: str) -> OpaqueToken | None:
+        row = self._reader.one(_FIND_OPAQUE, token_id)
+        return None if row is None else read_opaque_token(row)
+
+    async def revoke_opaque_token(self, token_id: str, audit: Sequence[AuditEntry]) -> None:
+        await self._writer.run(_revoke, _REVOKE_OPAQUE, (token_id,), tuple(audit))
+
+    async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
+        await self._writer.run(_revoke, _REVOKE_JWT, (token_id, expires_at), tuple(audit))
+
+    async def token_facts(self, *, token_id: str, grant_id: str | None, subject: str | None) -> TokenFacts:
+        row = self._reader.all(_FACTS, token_id, grant_id, subject)[0]
+        return TokenFacts(
+            token_revoked=bool(row[0]), grant_live=bool(row[1]), person=read_person_if_any(row[2:])
+        )
+
+
+def _add_opaque_token(db: sqlite3.Connection, token: OpaqueToken) -> None:
+    db.execute(ADD_OPAQUE, write_opaque_token(token))
+
+
+def _revoke(
+    db: sqlite3.Connection, statement: str, values: tuple[object, ...], audit: Sequence[AuditEntry]
+) -> None:
+    if db.execute(statement, values).rowcount:
+        add_audit(db, audit)

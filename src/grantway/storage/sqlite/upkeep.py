@@ -1,0 +1,66 @@
+"""Throttles, the audit log, and what leaves by itself, in SQLite."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from grantway.storage.port import AuditEntry, Bucket
+from grantway.storage.rows import PERISHABLES, read_audit
+from grantway.storage.sqlite.connections import sql
+from grantway.storage.sqlite.verbs import Verbs, add_audit
+from grantway.storage.verdicts import fill_buckets
+
+_NOW = sql("SELECT {now}")
+_LEVEL = "SELECT empty_at FROM throttles WHERE key = ?"
+_SET_LEVEL = """
+INSERT INTO throttles (key, empty_at) VALUES (?, ?)
+ON CONFLICT (key) DO UPDATE SET empty_at = excluded.empty_at"""
+_EMPTY = "DELETE FROM throttles WHERE key = ?"
+_READ_AUDIT = sql("SELECT {audit} FROM audit ORDER BY number DESC LIMIT ?")
+
+# ?1 is the size of the batch, ?2 the seconds for which the rows are kept beyond their end.
+_DROP = "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {end} < {now} - ?2 LIMIT ?1)"
+_DROPS = tuple((sql(_DROP, table=each.table, key=each.key, end=each.end), each.kept) for each in PERISHABLES)
+_WIPE = sql("""
+UPDATE refresh_tokens SET locked_successor = NULL WHERE id IN (
+    SELECT id FROM refresh_tokens WHERE locked_successor IS NOT NULL AND spent_at < {now} - ?2 LIMIT ?1)""")
+
+
+class UpkeepVerbs(Verbs):
+    """`port.Upkeep`."""
+
+    async def take(self, buckets: Sequence[Bucket]) -> float:
+        return await self._writer.run(_take, tuple(buckets))
+
+    async def give_back(self, keys: Sequence[str]) -> None:
+        await self._writer.run(_give_back, tuple(keys))
+
+    async def add_audit(self, entries: Sequence[AuditEntry]) -> None:
+        await self._writer.run(add_audit, tuple(entries))
+
+    async def read_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
+        return [read_audit(row) for row in self._reader.all(_READ_AUDIT, limit)]
+
+    async def drop_expired(self, *, batch: int = 500, grace: float = 10.0) -> int:
+        gone = await self._writer.run(_sweep, _WIPE, (batch, grace))
+        for statement, kept in _DROPS:  # a transaction each: other writers go in between
+            gone += await self._writer.run(_sweep, statement, (batch, kept))
+        return gone
+
+
+def _take(db: sqlite3.Connection, buckets: Sequence[Bucket]) -> float:
+    now: float = db.execute(_NOW).fetchall()[0][0]
+    levels = {
+        bucket.key: level for bucket in buckets for (level,) in db.execute(_LEVEL, (bucket.key,)).fetchall()
+    }
+    wait, filled = fill_buckets(levels, buckets, now=now)
+    if wait == 0.0:
+        db.executemany(_SET_LEVEL, filled.items())
+    return wait
+
+
+def _give_back(db: sqlite3.Connection, keys: Sequence[str]) -> None:
+    db.executemany(_EMPTY, [(key,) for key in keys])
+
+
+def _sweep(db: sqlite3.Connection, statement: str, values: tuple[int, float]) -> int:
+    return db.execute(statement, values).rowcount

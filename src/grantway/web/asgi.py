@@ -1,0 +1,71 @@
+"""The ASGI application: host check, one look into the table of routes, one reply."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from grantway.protocol import metadata
+from grantway.web.door import Door
+from grantway.web.render import CACHE_FOR_EVER
+from grantway.web.replies import Reply, asset_reply, json_reply, plain_reply, send_reply
+from grantway.web.requests import Receive, Request, Scope, Send
+from grantway.web.routes import PROBES, ROUTES, Methods
+
+_log = logging.getLogger("grantway.web")
+_MAX_SHOWN = 200
+
+
+class WebApp:
+    """Answers HTTP for one server. The lifespan is the business of `grantway.app`."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._routes: Mapping[str, Methods] = {door.base + path: methods for path, methods in ROUTES.items()}
+        # RFC 8414 §3.1 inserts the well-known name before the issuer's path, at the root of the host.
+        inserted = metadata.metadata_path(door.policy.issuer)
+        self._routes = {**self._routes, inserted: ROUTES[metadata.WELL_KNOWN], **PROBES}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path: str = scope["path"]
+        request = Request(scope, receive, path.removeprefix(self._door.base) or "/")
+        try:
+            reply = await self._reply(request, path)
+        except ConnectionResetError:
+            return
+        except Exception:
+            _log.exception("%s %s failed", request.method, Door.printable(path[:_MAX_SHOWN]))
+            reply = json_reply({"error": "server_error"}, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        await send_reply(reply, send)
+
+    async def _reply(self, request: Request, path: str) -> Reply:
+        if path not in PROBES and not self._door.knows_host(request):
+            return self._misdirected(request)
+        if (asset := self._door.renderer.assets.get(request.path)) is not None and request.method in {
+            "GET",
+            "HEAD",
+        }:
+            return asset_reply(asset.body, asset.content_type, CACHE_FOR_EVER)
+        methods = self._routes.get(path)
+        if methods is None:
+            return plain_reply(HTTPStatus.NOT_FOUND, "There is nothing at this address.\n")
+        handler = methods.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            allowed = ", ".join(sorted(methods)).encode()
+            return json_reply(
+                {"error": "invalid_request", "error_description": f"use {', '.join(sorted(methods))}"},
+                status=HTTPStatus.METHOD_NOT_ALLOWED,
+                headers=[(b"allow", allowed)],
+            )
+        return await handler(self._door, request)
+
+    def _misdirected(self, request: Request) -> Reply:
+        """421, with what was seen and what is configured, so that a proxy can be put right (threats W1, W9)."""
+        seen = ", ".join(request.every(b"host")) or "none"
+        words = (
+            "This server does not answer for this host.\n"
+            f"Host received: {Door.printable(seen[:_MAX_SHOWN])}\n"
+            f"Issuer configured: {self._door.policy.issuer}\n"
+            "Set the proxy to pass the Host header on, or add the host to server.hosts.\n"
+        )
+        return plain_reply(HTTPStatus.MISDIRECTED_REQUEST, words)

@@ -1,0 +1,118 @@
+"""What every handler of the web room works with, and what is the same for all of them."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
+
+from grantway.flows.browser import Browser
+from grantway.flows.server import Server
+from grantway.flows.snapshot import TOO_OLD
+from grantway.protocol.policy import Policy
+from grantway.storage.port import Unavailable
+from grantway.web.cookies import Cookies
+from grantway.web.render import Renderer
+from grantway.web.replies import Reply, page_reply
+from grantway.web.requests import Network, Request, caller_network
+
+MAX_CLOCK_OFFSET = 2.0  # seconds between this node and the database
+_FRAMES = {"iframe", "frame", "embed", "object", "fencedframe"}
+
+Handler = Callable[["Door", Request], Awaitable[Reply]]
+
+
+class Door:
+    """One server, as seen from the web."""
+
+    def __init__(
+        self, server: Server, *, hosts: Sequence[str] = (), trusted_proxies: Sequence[Network] = ()
+    ) -> None:
+        self.server = server
+        address = urlsplit(self.policy.issuer)
+        self.scheme, self.base, self._netloc = address.scheme, address.path, address.netloc.lower()
+        self.cookies = Cookies(https=self.policy.is_https)
+        self.renderer = Renderer(base=self.base)
+        self._hosts = {self._netloc, *(host.lower() for host in hosts)} | self._loopback_hosts()
+        self._trusted_proxies = tuple(trusted_proxies)
+
+    @property
+    def policy(self) -> Policy:
+        """The operator's choices."""
+        return self.server.policy
+
+    @property
+    def issuer_host(self) -> str:
+        """The host of the issuer, with its port if it has one."""
+        return self._netloc
+
+    def _loopback_hosts(self) -> set[str]:
+        """With --dev, the names of this machine at the same port (`design` 1)."""
+        if not self.policy.dev:
+            return set()
+        port = self._netloc.rpartition(":")[2] if ":" in self._netloc else ""
+        return {f"{name}:{port}" if port else name for name in ("localhost", "127.0.0.1", "[::1]")}
+
+    def knows_host(self, request: Request) -> bool:
+        """Is this Host one we answer for? No header ever changes the issuer (threats W1, W9)."""
+        named = request.every(b"host")
+        return len(named) == 1 and named[0].lower() in self._hosts
+
+    def network_of(self, request: Request) -> str:
+        """Where the request comes from, for throttles."""
+        return caller_network(request, self._trusted_proxies)
+
+    def browser(self, request: Request) -> Browser:
+        """What the browser brings along."""
+        cookies = self.cookies.read(request.every(b"cookie"))
+        return Browser(
+            session_cookie=cookies.get(self.cookies.session),
+            flow_cookies=self.cookies.flows(cookies),
+            device_cookie=cookies.get(self.cookies.device),
+            network=self.network_of(request),
+            sends_fetch_metadata=request.header(b"sec-fetch-dest") is not None,
+            framed=request.header(b"sec-fetch-dest") in _FRAMES,
+        )
+
+    def page(self, request: Request, view: object, *, status: int = 200, posts_to_us: bool = True) -> Reply:
+        """A rendered page in the language the browser asks for first."""
+        lang = (request.header(b"accept-language") or "en").partition(",")[0].partition(";")[0]
+        body = self.renderer.render(view, lang=lang)
+        return page_reply(body, status=status, https=self.policy.is_https, posts_to_us=posts_to_us)
+
+    async def readiness(self) -> list[dict[str, str]]:
+        """The checks of /readyz, in words."""
+        try:
+            await self.server.store.ping()
+            answers = True
+        except Unavailable:
+            answers = False
+        snapshots = self.server.snapshots
+        old = snapshots.age > TOO_OLD
+        off = abs(snapshots.clock_offset) > MAX_CLOCK_OFFSET
+        return [
+            {
+                "name": "database",
+                "status": "ok" if answers else "failed",
+                "detail": "answers" if answers else "away",
+            },
+            {
+                "name": "registry",
+                "status": "failed" if old else "ok",
+                "detail": f"read {snapshots.age:.1f} s ago",
+            },
+            {
+                "name": "clock",
+                "status": "failed" if off else "ok",
+                "detail": f"{snapshots.clock_offset:+.3f} s",
+            },
+        ]
+
+    @staticmethod
+    def printable(text: str) -> str:
+        """The text on one line, control characters escaped: no log line can be forged (threat T2)."""
+        return text.encode("unicode_escape").decode("ascii")
+
+    @staticmethod
+    def reference() -> str:
+        """A short name for one refusal, for the person to quote and the operator to find."""
+        digits = secrets.token_hex(3).upper()
+        return f"{digits[:4]}-{digits[4:]}"

@@ -1,0 +1,133 @@
+"""Endpoints of machines: token, revocation, introspection, keys, metadata, readiness."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from grantway.flows.client_authentication import Call
+from grantway.flows.introspect import introspect
+from grantway.flows.revoke import revoke
+from grantway.flows.token import exchange
+from grantway.protocol.errors import OAuthError
+from grantway.storage.port import Unavailable
+from grantway.web.door import Door
+from grantway.web.replies import (
+    Header,
+    Reply,
+    json_reply,
+    public_json,
+    refusal_reply,
+    unavailable_reply,
+)
+from grantway.web.requests import Request, TooLarge
+
+KEYS_KEPT = 300  # seconds others may keep our keys
+METADATA_KEPT = 300  # seconds
+_log = logging.getLogger("grantway.refusals")
+_VARY: Header = (b"vary", b"Origin")
+
+
+async def token(door: Door, request: Request) -> Reply:
+    """POST /token (RFC 6749 §3.2)."""
+
+    async def answer(call: Call) -> Reply:
+        reply = await exchange(door.server, call)
+        body: dict[str, str | int] = {
+            "access_token": reply.access_token,
+            "token_type": "Bearer",
+            "expires_in": reply.expires_in,
+            "scope": str(reply.scope),
+        }
+        if reply.refresh_token is not None:
+            body["refresh_token"] = reply.refresh_token
+        return json_reply(body)
+
+    return _shared(door, request, await _answered(door, request, answer))
+
+
+async def revocation(door: Door, request: Request) -> Reply:
+    """POST /revoke (RFC 7009)."""
+
+    async def answer(call: Call) -> Reply:
+        await revoke(door.server, call)
+        return json_reply({})
+
+    return _shared(door, request, await _answered(door, request, answer))
+
+
+async def introspection(door: Door, request: Request) -> Reply:
+    """POST /introspect (RFC 7662)."""
+
+    async def answer(call: Call) -> Reply:
+        return json_reply(await introspect(door.server, call))
+
+    return await _answered(door, request, answer)
+
+
+async def preflight(door: Door, request: Request) -> Reply:
+    """OPTIONS of what browsers may call: registered origins only, never with credentials (threat G6)."""
+    reply = Reply(HTTPStatus.NO_CONTENT, (_VARY,))
+    if (origin := _registered_origin(door, request)) is None:
+        return reply
+    return reply.plus(
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-methods", b"POST"),
+        (b"access-control-allow-headers", b"authorization, content-type"),
+        (b"access-control-max-age", b"600"),
+    )
+
+
+async def jwks(door: Door, _request: Request) -> Reply:
+    """GET /jwks (RFC 7517 §5): prepared bytes."""
+    return public_json(door.server.snapshots.newest.jwks, max_age=KEYS_KEPT)
+
+
+async def metadata(door: Door, _request: Request) -> Reply:
+    """GET the metadata document (RFC 8414 §3): prepared bytes."""
+    return public_json(door.server.snapshots.newest.metadata, max_age=METADATA_KEPT)
+
+
+async def readiness(door: Door, _request: Request) -> Reply:
+    """GET /readyz: 200 when this node may get requests, 503 with the reason when not."""
+    checks = await door.readiness()
+    ready = all(check["status"] == "ok" for check in checks)
+    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return json_reply({"status": "ready" if ready else "not ready", "checks": checks}, status=status)
+
+
+async def liveness(_door: Door, _request: Request) -> Reply:
+    """GET /livez: the event loop turns."""
+    return json_reply({"status": "alive"})
+
+
+async def _answered(door: Door, request: Request, answer: Callable[[Call], Awaitable[Reply]]) -> Reply:
+    """The same skeleton for each: form → flow → JSON; every refusal is one JSON shape and one log line."""
+    try:
+        params = await request.form()
+        call = Call(
+            params=params,
+            authorization=request.every(b"authorization"),
+            network=door.network_of(request),
+        )
+        return await answer(call)
+    except OAuthError as refusal:
+        _log.info("%s %s: %s", request.path, refusal.code, door.printable(refusal.tell_operator))
+        return refusal_reply(refusal)
+    except TooLarge:
+        return json_reply({"error": "invalid_request"}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    except Unavailable as away:
+        _log.warning("%s unavailable: %s", request.path, away)
+        return unavailable_reply()
+
+
+def _shared(door: Door, request: Request, reply: Reply) -> Reply:
+    """Let a registered browser origin read the reply."""
+    origin = _registered_origin(door, request)
+    return (
+        reply.plus(_VARY) if origin is None else reply.plus(_VARY, (b"access-control-allow-origin", origin))
+    )
+
+
+def _registered_origin(door: Door, request: Request) -> bytes | None:
+    origin = request.header(b"origin")
+    return origin.encode() if origin in door.server.snapshots.newest.registry.origins else None

@@ -1,0 +1,296 @@
+"""Pages of people: authorize, sign in, choose, consent, leave, sign out. The flows decide which comes next."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from grantway.crypto.secrets import new_id
+from grantway.crypto.seal import BrokenSeal
+from grantway.flows.authorize import AlreadyDone, Ask, Leave, Refused, resume, start
+from grantway.flows.browser import Browser, sign_out, signed_in
+from grantway.flows.interaction import NotYours, TooOld, open_parting, seal_interaction, seal_parting
+from grantway.flows.interaction_answers import (
+    LoggedIn,
+    TryAgain,
+    allow,
+    choose_account,
+    sign_in,
+    turn_back,
+)
+from grantway.protocol import metadata
+from grantway.protocol.errors import OAuthError
+from grantway.protocol.next_step import AskConsent, Login
+from grantway.protocol.params import Params
+from grantway.protocol.scope import Scope
+from grantway.storage.port import Unavailable
+from grantway.web import error_pages
+from grantway.web.csrf import comes_from_elsewhere
+from grantway.web.door import Door, Handler
+from grantway.web.page_views import (
+    account,
+    consent_view,
+    failed_login_view,
+    login_view,
+    name_of,
+    parting_view,
+    select_account_view,
+)
+from grantway.web.replies import Reply, see_other
+from grantway.web.requests import Request, TooLarge
+from grantway.web.views import HomeView, LogoutView, SignedOutView
+
+LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE, LOGOUT = (
+    "/login",
+    "/select-account",
+    "/consent",
+    "/continue",
+    "/logout",
+)
+_LOGOUT_PURPOSE = "logout"
+
+
+def _page(handler: Handler) -> Handler:
+    """Turn what can go wrong in any page into the page that says so."""
+
+    async def guarded(door: Door, request: Request) -> Reply:
+        try:
+            return await handler(door, request)
+        except Refused as refusal:
+            return error_pages.refused_page(door, request, refusal)
+        except NotYours:
+            return error_pages.not_yours_page(door, request, "no cookie of this flow, or of another person")
+        except TooOld:
+            return error_pages.too_old_page(door, request)
+        except AlreadyDone:
+            return error_pages.already_done_page(door, request)
+        except OAuthError as unreadable:
+            return error_pages.malformed_page(door, request, unreadable)
+        except TooLarge:
+            return error_pages.too_large_page(door, request)
+        except Unavailable as away:
+            return error_pages.unavailable_page(door, request, str(away))
+
+    return guarded
+
+
+def _form(handler: Callable[[Door, Request, Browser, Params], Awaitable[Reply]]) -> Handler:
+    """A form of ours: refused when another site may have sent it (threats C2, D2)."""
+
+    async def guarded(door: Door, request: Request) -> Reply:
+        if why := comes_from_elsewhere(request, scheme=door.scheme):
+            return error_pages.not_yours_page(door, request, why)
+        return await handler(door, request, door.browser(request), await request.form())
+
+    return _page(guarded)
+
+
+# --- the authorization endpoint --------------------------------------------
+
+
+@_page
+async def authorize(door: Door, request: Request) -> Reply:
+    """GET or POST /authorize (RFC 6749 §3.1, OIDC Core §3.1.2.1). A POST may come from any site: nothing is judged by its cookies."""
+    posted = request.method == "POST"
+    params = await request.form() if posted else request.query_params()
+    browser = door.browser(request)
+    then = await start(door.server, params, browser, posted=posted)
+    if isinstance(then, Leave):
+        return _leave_at_once(door, request, then)
+    flow = then.interaction
+    cookies = door.cookies.set_flow(
+        flow.id, flow.binding, lifetime=door.policy.flow_lifetime, running=dict(browser.flow_cookies)
+    )
+    return _go_to(door, then).plus(*cookies)
+
+
+# --- steps -----------------------------------------------------------------
+
+
+@_page
+async def show_step(door: Door, request: Request) -> Reply:
+    """GET of a step: shows it if it is the next one, else goes to the one that is, or leaves."""
+    then = await resume(door.server, door.browser(request), request.query_params().need("x"))
+    if isinstance(then, Leave):
+        return _leave_at_once(door, request, then)
+    if _path_of(then) != request.path:
+        return _go_to(door, then)
+    return _show(door, request, then)
+
+
+def _show(door: Door, request: Request, ask: Ask) -> Reply:
+    seal = seal_interaction(door.server, ask.interaction)
+    action = door.base + request.path
+    view: object
+    if isinstance(ask.step, Login) or ask.signed_in is None:
+        view = login_view(ask, action=action, seal=seal)
+    elif isinstance(ask.step, AskConsent):
+        view = consent_view(
+            ask,
+            ask.step,
+            ask.signed_in.person,
+            door.server.snapshots.current().registry,
+            action=action,
+            seal=seal,
+            lifetime=door.policy.refresh_absolute_lifetime,
+        )
+    else:
+        view = select_account_view(ask, ask.signed_in.person, action=action, seal=seal)
+    return door.page(request, view, posts_to_us=ask.interaction.sends_fetch_metadata)
+
+
+@_form
+async def answer_login(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
+    """POST /login: name and password, or Cancel."""
+    seal = form.need("x")
+    if form.get("answer") == "cancel":
+        return _leave_after_form(door, request, await turn_back(door.server, browser, seal))
+    username, password = _typed(form, "username"), _typed(form, "password")
+    outcome = await sign_in(door.server, browser, seal, username, password)
+    if isinstance(outcome, TryAgain):
+        return _ask_again(door, request, outcome, username)
+    if isinstance(outcome, Leave):
+        return _leave_after_form(door, request, outcome)
+    return _signed_in(door, request, outcome)
+
+
+def _typed(form: Params, name: str) -> str:
+    """What a person typed: nothing counts as an empty text, and a control character as itself."""
+    values = form.values.get(name, ("",))
+    return values[0] if len(values) == 1 else ""
+
+
+def _ask_again(door: Door, request: Request, again: TryAgain, username: str) -> Reply:
+    seal = seal_interaction(door.server, again.ask.interaction)
+    view = failed_login_view(
+        again, action=door.base + request.path, seal=seal, username=username[:254], now=door.server.now()
+    )
+    failure, posts_to_us = again.failure, again.ask.interaction.sends_fetch_metadata
+    if failure.retry_after is None:
+        return door.page(request, view, status=HTTPStatus.UNPROCESSABLE_ENTITY, posts_to_us=posts_to_us)
+    status = HTTPStatus.SERVICE_UNAVAILABLE if failure.busy else HTTPStatus.TOO_MANY_REQUESTS
+    reply = door.page(request, view, status=status, posts_to_us=posts_to_us)
+    return reply.plus((b"retry-after", str(failure.retry_after).encode()))
+
+
+def _signed_in(door: Door, request: Request, outcome: LoggedIn) -> Reply:
+    then = outcome.then
+    reply = _go_to(door, then) if isinstance(then, Ask) else _leave_after_form(door, request, then)
+    return reply.plus(door.cookies.set_session(outcome.session.text), door.cookies.set_device(outcome.device))
+
+
+@_form
+async def answer_select_account(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
+    """POST /select-account: continue, switch or cancel."""
+    seal, answer = form.need("x"), form.get("answer")
+    if answer == "cancel":
+        return _leave_after_form(door, request, await turn_back(door.server, browser, seal))
+    then = await choose_account(door.server, browser, seal, another=answer != "continue")
+    return _go_to(door, then) if isinstance(then, Ask) else _leave_after_form(door, request, then)
+
+
+@_form
+async def answer_consent(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
+    """POST /consent: allow, deny, or use another account. Anything but a clear allow is a denial."""
+    seal, answer = form.need("x"), form.get("answer")
+    then: Ask | Leave
+    if answer == "switch":
+        then = await choose_account(door.server, browser, seal, another=True)
+    elif answer == "allow":
+        then = await allow(door.server, browser, seal, Scope(form.every("scope")))
+    else:
+        then = await turn_back(door.server, browser, seal)
+    return _go_to(door, then) if isinstance(then, Ask) else _leave_after_form(door, request, then)
+
+
+# --- leaving ---------------------------------------------------------------
+
+
+def _path_of(ask: Ask) -> str:
+    if isinstance(ask.step, Login):
+        return LOGIN
+    return CONSENT if isinstance(ask.step, AskConsent) else SELECT_ACCOUNT
+
+
+def _go_to(door: Door, ask: Ask) -> Reply:
+    return see_other(f"{door.base}{_path_of(ask)}?x={seal_interaction(door.server, ask.interaction)}")
+
+
+def _leave_at_once(door: Door, request: Request, leave: Leave) -> Reply:
+    """Leave from a GET: nothing of ours was posted, so a plain redirect is safe."""
+    if leave.to.fields is None:
+        reply = see_other(leave.to.url)
+    else:
+        reply = door.page(request, parting_view(leave.client.name, leave.to), posts_to_us=False)
+    return _end_flow(door, request, reply, leave)
+
+
+def _leave_after_form(door: Door, request: Request, leave: Leave) -> Reply:
+    """Leave after a form of ours: through /continue, since `form-action 'self'` also binds redirects (`design` 4)."""
+    flow = leave.interaction
+    if flow is None or not flow.sends_fetch_metadata:
+        return _leave_at_once(door, request, leave)
+    return see_other(f"{door.base}{CONTINUE}?x={seal_parting(door.server, flow, leave.client.id, leave.to)}")
+
+
+def _end_flow(door: Door, request: Request, reply: Reply, leave: Leave) -> Reply:
+    flow = leave.interaction
+    if flow is None or flow.id not in door.browser(request).flow_cookies:
+        return reply
+    return reply.plus(door.cookies.clear_flow(flow.id))
+
+
+@_page
+async def leave_page(door: Door, request: Request) -> Reply:
+    """GET /continue: the finished redirect, once."""
+    try:
+        flow_id, client_id, to = open_parting(
+            door.server, door.browser(request), request.query_params().need("x")
+        )
+    except NotYours:
+        return error_pages.already_done_page(door, request, status=HTTPStatus.FORBIDDEN)
+    client = door.server.snapshots.newest.registry.clients.get(client_id)
+    view = parting_view(name_of(client), to)
+    return door.page(request, view, posts_to_us=to.fields is None).plus(door.cookies.clear_flow(flow_id))
+
+
+# --- signing out, and the root ---------------------------------------------
+
+
+@_page
+async def show_logout(door: Door, request: Request) -> Reply:
+    """GET /logout: asks; nobody is signed out by following a link (threat P2)."""
+    browser = door.browser(request)
+    current = await signed_in(door.server, browser)
+    if current is None or browser.session_cookie is None:
+        return door.page(request, SignedOutView(client_name=None, refused_return=False))
+    server = door.server
+    csrf = server.snapshots.newest.sealer.seal(
+        b"", purpose=_LOGOUT_PURPOSE, binding=browser.session_cookie.encode(), flow_id=new_id(server.now())
+    )
+    view = LogoutView(
+        account=account(current.person), client_name=None, app_count=0, action=door.base + LOGOUT, csrf=csrf
+    )
+    return door.page(request, view)
+
+
+@_form
+async def answer_logout(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
+    """POST /logout: ends the session and every running flow of this browser (threat P4)."""
+    current = await signed_in(door.server, browser)
+    if current is not None and browser.session_cookie is not None:
+        try:
+            door.server.snapshots.newest.sealer.open(
+                form.need("csrf"), purpose=_LOGOUT_PURPOSE, binding=browser.session_cookie.encode()
+            )
+        except BrokenSeal:
+            raise NotYours from None
+        await sign_out(door.server, current)
+    flows = (door.cookies.clear_flow(flow_id) for flow_id in browser.flow_cookies)
+    reply = door.page(request, SignedOutView(client_name=None, refused_return=False))
+    return reply.plus(door.cookies.clear_session(), *flows)
+
+
+@_page
+async def home(door: Door, request: Request) -> Reply:
+    """GET /: says what this is to whoever typed the address."""
+    view = HomeView(issuer_host=door.issuer_host, metadata_path=metadata.metadata_path(door.policy.issuer))
+    return door.page(request, view)

@@ -1,0 +1,125 @@
+"""The only place where results and refusals become responses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+
+from grantway.protocol.errors import OAuthError
+from grantway.protocol.names import ErrorCode
+from grantway.web.requests import Send
+
+Header = tuple[bytes, bytes]
+NO_STORE: Header = (b"cache-control", b"no-store")
+_NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
+_JSON: tuple[Header, ...] = (
+    (b"content-type", b"application/json"),
+    _NOSNIFF,
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_CHALLENGE: Header = (b"www-authenticate", b'Basic realm="grantway", charset="UTF-8"')
+_STATUS_OF = {
+    ErrorCode.INVALID_CLIENT: HTTPStatus.UNAUTHORIZED,
+    ErrorCode.SERVER_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ErrorCode.TEMPORARILY_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    "{form_action} base-uri 'none'; frame-ancestors 'none'"
+)
+_POLICY_BYTES = {
+    True: _POLICY.format(form_action=" form-action 'self';").encode(),
+    False: _POLICY.format(form_action="").encode(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole response."""
+
+    status: int
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+
+    def plus(self, *headers: Header) -> "Reply":
+        """The same response with more headers."""
+        return Reply(self.status, self.headers + headers, self.body)
+
+
+async def send_reply(reply: Reply, send: Send) -> None:
+    """Write it out."""
+    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def json_reply(content: object, *, status: int = HTTPStatus.OK, headers: Sequence[Header] = ()) -> Reply:
+    """JSON that nobody keeps."""
+    return Reply(status, (*_JSON, NO_STORE, *headers), msgspec.json.encode(content))
+
+
+def public_json(body: bytes, *, max_age: int) -> Reply:
+    """Prepared JSON for everyone, readable from any origin, kept for `max_age` seconds."""
+    caching = (b"cache-control", b"public, max-age=%d" % max_age)
+    return Reply(HTTPStatus.OK, (*_JSON, caching, (b"access-control-allow-origin", b"*")), body)
+
+
+def refusal_reply(error: OAuthError) -> Reply:
+    """A refusal for a machine (RFC 6749 §5.2): 400, 401 with a challenge, 429 with Retry-After, 5xx."""
+    status = _STATUS_OF.get(error.code, HTTPStatus.BAD_REQUEST)
+    headers: list[Header] = []
+    if error.code is ErrorCode.INVALID_CLIENT:
+        headers.append(_CHALLENGE)
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            status = HTTPStatus.TOO_MANY_REQUESTS
+    return json_reply(
+        {"error": error.code.value, "error_description": error.tell_client}, status=status, headers=headers
+    )
+
+
+def unavailable_reply() -> Reply:
+    """Nothing could be done for sure: try again (503)."""
+    content = {"error": ErrorCode.TEMPORARILY_UNAVAILABLE.value, "error_description": "try again in a moment"}
+    return json_reply(content, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=[(b"retry-after", b"1")])
+
+
+def page_reply(body: bytes, *, status: int = HTTPStatus.OK, https: bool, posts_to_us: bool) -> Reply:
+    """A page for a person. `posts_to_us`: forms on it may only be sent to this server (`design` 4)."""
+    headers: list[Header] = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", _POLICY_BYTES[posts_to_us]),
+        (b"x-frame-options", b"DENY"),
+        _NOSNIFF,
+        (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+        NO_STORE,
+    ]
+    if https:
+        headers.append((b"strict-transport-security", b"max-age=63072000"))
+    return Reply(status, tuple(headers), body)
+
+
+def see_other(url: str) -> Reply:
+    """303: the browser goes on with GET, and never sends a password along (threat B13; RFC 9700 §4.12)."""
+    location = url.encode("ascii")
+    return Reply(
+        HTTPStatus.SEE_OTHER, ((b"location", location), NO_STORE, (b"referrer-policy", b"no-referrer"))
+    )
+
+
+def asset_reply(body: bytes, content_type: str, caching: str) -> Reply:
+    """A file whose address names its content."""
+    headers = ((b"content-type", content_type.encode()), (b"cache-control", caching.encode()), _NOSNIFF)
+    return Reply(HTTPStatus.OK, headers, body)
+
+
+def plain_reply(status: HTTPStatus, words: str, *headers: Header) -> Reply:
+    """A line of text, for refusals that are about HTTP rather than OAuth."""
+    return Reply(
+        status,
+        ((b"content-type", b"text/plain; charset=utf-8"), _NOSNIFF, NO_STORE, *headers),
+        words.encode(),
+    )

@@ -1,0 +1,113 @@
+"""One HTTP request, read strictly: headers as bytes, a bounded body, where it comes from."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from typing import Any
+
+from grantway.protocol.errors import OAuthError
+from grantway.protocol.names import ErrorCode
+from grantway.protocol.params import Params
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_BODY = 64 * 1024  # bytes
+_FORM = b"application/x-www-form-urlencoded"
+
+
+class TooLarge(Exception):
+    """The body is longer than `MAX_BODY`."""
+
+
+class Request:
+    """A thin reading of an ASGI scope. `path` is below the issuer's own path."""
+
+    __slots__ = ("_headers", "_receive", "method", "path", "peer", "query")
+
+    def __init__(self, scope: Scope, receive: Receive, path: str) -> None:
+        self.method: str = scope["method"]
+        self.path = path
+        self.query: bytes = scope["query_string"]
+        self.peer: str = scope["client"][0] if scope.get("client") else ""
+        self._headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+        self._receive = receive
+
+    def every(self, name: bytes) -> tuple[str, ...]:
+        """All values of a header (lower-case name), as Latin-1 text."""
+        return tuple(value.decode("latin-1") for header, value in self._headers if header == name)
+
+    def header(self, name: bytes) -> str | None:
+        """The first value of a header (lower-case name)."""
+        for header, value in self._headers:
+            if header == name:
+                return value.decode("latin-1")
+        return None
+
+    async def body(self) -> bytes:
+        """The whole body. Raises TooLarge as soon as that is known (threat U2)."""
+        declared = self.header(b"content-length")
+        if declared is not None and (not declared.isdigit() or int(declared[:9]) > MAX_BODY):
+            raise TooLarge
+        parts: list[bytes] = []
+        length = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionResetError("the caller went away")
+            part: bytes = message.get("body", b"")
+            length += len(part)
+            if length > MAX_BODY:
+                raise TooLarge
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def form(self) -> Params:
+        """The parameters of a form body. Raises `invalid_request` for any other content type (threat G1)."""
+        content_type = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if content_type.encode() != _FORM:
+            raise OAuthError(ErrorCode.INVALID_REQUEST, "the body must be application/x-www-form-urlencoded")
+        return Params.parse(await self.body())
+
+    def query_params(self) -> Params:
+        """The parameters of the query string. Raises `invalid_request`."""
+        return Params.parse(self.query)
+
+
+def caller_network(request: Request, trusted: Sequence[Network]) -> str:
+    """The network a request comes from: /32 of IPv4, /64 of IPv6 (threat C14).
+
+    `X-Forwarded-For` counts only from trusted peers, read from the right up to the first address that is not
+    trusted itself.
+    """
+    address = _address(request.peer)
+    if trusted and address is not None and _within(address, trusted):
+        hops = [hop.strip() for value in request.every(b"x-forwarded-for") for hop in value.split(",")]
+        for hop in reversed(hops):
+            forwarded = _address(hop)
+            if forwarded is None:
+                break
+            address = forwarded
+            if not _within(address, trusted):
+                break
+    if address is None:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped if mapped is not None else address
+
+
+def _within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: Sequence[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)

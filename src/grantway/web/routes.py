@@ -1,0 +1,32 @@
+"""Every address of the server on one page, in the order a flow meets them."""
+
+from collections.abc import Mapping
+
+from grantway.protocol import metadata as at
+from grantway.web import machine, pages
+from grantway.web.door import Handler
+
+Methods = Mapping[str, Handler]
+
+ROUTES: Mapping[str, Methods] = {
+    # the person's browser
+    at.AUTHORIZE: {"GET": pages.authorize, "POST": pages.authorize},
+    pages.LOGIN: {"GET": pages.show_step, "POST": pages.answer_login},
+    pages.SELECT_ACCOUNT: {"GET": pages.show_step, "POST": pages.answer_select_account},
+    pages.CONSENT: {"GET": pages.show_step, "POST": pages.answer_consent},
+    pages.CONTINUE: {"GET": pages.leave_page},
+    pages.LOGOUT: {"GET": pages.show_logout, "POST": pages.answer_logout},
+    "/": {"GET": pages.home},
+    # the app, and the API
+    at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight},
+    at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight},
+    at.INTROSPECT: {"POST": machine.introspection},
+    at.JWKS: {"GET": machine.jwks},
+    at.WELL_KNOWN: {"GET": machine.metadata},
+}
+
+# Asked by machines that know no name of ours: answered whatever the Host.
+PROBES: Mapping[str, Methods] = {
+    "/readyz": {"GET": machine.readiness},
+    "/livez": {"GET": machine.liveness},
+}

@@ -1,0 +1,45 @@
+"""What every test may ask for. Services start with the first test that asks, once for each worker."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page
+
+from tests.services.browser import chromium
+from tests.services.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL cluster of this worker's own."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+async def postgres_dsn(postgres: Postgres) -> AsyncIterator[str]:
+    """An empty database for one test."""
+    dsn = await postgres.fresh_database()
+    yield dsn
+    await postgres.drop_database(dsn)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A running Chromium."""
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A person's browser: its own cookies, closed after one test."""
+    context = await browser.new_context()
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+async def page(context: BrowserContext) -> Page:
+    """One tab of that browser."""
+    return await context.new_page()

@@ -1,0 +1,30 @@
+"""Is the page in front of us accessible? For every test that has a browser."""
+
+from functools import cache
+from pathlib import Path
+
+AXE = Path(__file__).parents[1] / "npm/node_modules/axe-core/axe.min.js"
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+_RUN = """async (tags) => (await axe.run({runOnly: {type: "tag", values: tags}})).violations.map(
+  (found) => `${found.id}: ${found.help}\\n` + found.nodes.map((node) => `    ${node.html}\\n`).join("")
+)"""
+_SIDEWAYS = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  const wide = [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > width + 1);
+  return ["page scrolls sideways: " + wide.map((e) => e.outerHTML.slice(0, 90)).join("\\n    ")];
+}"""
+
+
+@cache
+def _axe() -> str:
+    return AXE.read_text(encoding="utf-8")
+
+
+async def assert_accessible(page) -> None:
+    """No violation of WCAG 2.2 A and AA or of axe's best practices, and no sideways scrolling, as shown now."""
+    if not await page.evaluate("() => 'axe' in window"):
+        await page.evaluate(_axe())
+    problems = await page.evaluate(_RUN, list(RULES)) + await page.evaluate(_SIDEWAYS)
+    assert not problems, f"{page.url} at {page.viewport_size}:\n" + "\n".join(problems)
