@@ -54,7 +54,7 @@ def make_venv() -> None:
     if not has_venv():
         install_venv_module()
     shutil.rmtree(VENV, ignore_errors=True)
-    run([sys.executable, "-m", "venv", str(VENV)], next_step="see the lines above")
+    run([sys.executable, "-m", "venv", str(VENV)], next_step="mend the above, then run this again")
     stamp_file("place").write_text(expected("place"))
 
 
@@ -134,13 +134,17 @@ def install_venv_module() -> None:
 def pip(*arguments: str) -> None:
     run(
         [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", *arguments],
-        next_step="see the lines above; if the network failed, run this again",
+        next_step="mend the above (if the network failed: nothing), then run this again",
     )
 
 
 def run(command: list[str], *, next_step: str, env: dict[str, str] | None = None) -> None:
-    if subprocess.run(command, check=False, env=env, stdin=subprocess.DEVNULL).returncode != 0:
-        stop(f"failed: {' '.join(command)}\nNext: {next_step}")
+    # What pip and apt-get say while they work is shown only if they fail.
+    pipe, stdin = subprocess.PIPE, subprocess.DEVNULL
+    done = subprocess.run(command, check=False, env=env, stdin=stdin, stdout=pipe, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        output = done.stdout.decode(errors="replace")
+        stop(f"failed: {' '.join(command)}\n{output}\nNext: {next_step}")
 
 
 def say(line: str) -> None:

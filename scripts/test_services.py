@@ -7,6 +7,7 @@ missing and how to get it. Nothing is ever skipped: a test without its service w
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -40,10 +41,19 @@ def has_font() -> bool:
     )
 
 
+def has_libatomic() -> bool:
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        return sys.platform != "linux"
+    return True
+
+
 SERVICES = (
     Service("PostgreSQL", has_postgres, ("postgresql",), "version 15 or newer, with initdb in PATH"),
     Service("Chromium", lambda: bool(shutil.which("chromium")), ("chromium",), "as `chromium` in PATH"),
     Service("a font", has_font, ("fontconfig", "fonts-dejavu-core"), "any that `fc-list` lists"),
+    Service("libatomic", has_libatomic, ("libatomic1",), "the Node.js inside Playwright links to it"),
     Service("npm", lambda: bool(shutil.which("npm")), ("npm",), "any version; it comes with Node.js"),
 )
 

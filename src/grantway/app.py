@@ -40,7 +40,9 @@ def policy_of(settings: Settings) -> Policy:
 
 @asynccontextmanager
 async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIterator[Server]:
-    """The parts of a node, opened and closed together. Serves no requests by itself; the command line uses it as is.
+    """The parts of a node, opened and closed together.
+
+    Serves no requests by itself; the command line uses it as is.
 
     Raises what its parts raise when they cannot start: SchemaProblem, Unavailable, CannotUnwrap.
     """
@@ -66,17 +68,20 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
         await store.close()
 
 
-def create_app(settings: Settings) -> Application:
-    """The server as an ASGI application: one node, opened with its lifespan."""
-    return Application(settings)
-
-
 class Application:
     """Opens the node at start-up, keeps it fresh, closes it at shutdown."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._web: WebApp | None = None
+        self._server: Server | None = None
+
+    @property
+    def server(self) -> Server:
+        """The running node. Raises RuntimeError before the lifespan has started."""
+        if self._server is None:
+            raise RuntimeError("the lifespan has not started")
+        return self._server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer HTTP; run the node for as long as the lifespan lasts."""
@@ -92,6 +97,7 @@ class Application:
         try:
             async with open_server(self._settings) as server, _background(server):
                 proxies = [ipaddress.ip_network(text) for text in self._settings.server.trusted_proxies]
+                self._server = server
                 self._web = WebApp(Door(server, hosts=self._settings.server.hosts, trusted_proxies=proxies))
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
@@ -114,3 +120,8 @@ async def _background(server: Server) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await write_secret_uses(server)
+
+
+def create_app(settings: Settings) -> Application:
+    """The server as an ASGI application: one node, opened with its lifespan."""
+    return Application(settings)

@@ -12,14 +12,19 @@ if TYPE_CHECKING:
 _LONGEST = 4096
 
 
-def key_in_file(path: Path) -> "MasterKey":
-    """The master key in a file. Raises OSError, or ValueError without the text when it holds none."""
+def key_in_text(text: str) -> "MasterKey":
+    """The master key as text. Raises ValueError without the text when it is none."""
     from grantway.crypto.envelope import MasterKey
 
+    return MasterKey.from_text(text)
+
+
+def key_in_file(path: Path) -> "MasterKey":
+    """The master key in a file. Raises OSError, or ValueError without the text when it holds none."""
     with path.open("rb") as file:
         octets = file.read(_LONGEST)
     try:
-        return MasterKey.from_text(octets.decode("ascii"))
+        return key_in_text(octets.decode("ascii"))
     except UnicodeDecodeError:
         raise ValueError(f"{path} holds no master key, which is 64 hex digits or base64url") from None
 
@@ -42,8 +47,9 @@ def write_new_key(path: Path) -> "MasterKey":
 
 def made_up_key(path: Path) -> "MasterKey":
     """The master key of development: made when there is none yet. Raises OSError, ValueError."""
-    with contextlib.suppress(FileExistsError):
-        return write_new_key(path)
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            return write_new_key(path)
     return key_in_file(path)
 
 

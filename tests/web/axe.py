@@ -6,9 +6,11 @@ from pathlib import Path
 AXE = Path(__file__).parents[1] / "npm/node_modules/axe-core/axe.min.js"
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
-_RUN = """async (tags) => (await axe.run({runOnly: {type: "tag", values: tags}})).violations.map(
-  (found) => `${found.id}: ${found.help}\\n` + found.nodes.map((node) => `    ${node.html}\\n`).join("")
-)"""
+_RUN = """async (tags) => {
+  await Promise.allSettled(document.getAnimations().map((one) => one.finished));  // colours on their way
+  const {violations} = await axe.run({runOnly: {type: "tag", values: tags}});
+  return violations.map(({id, help, nodes}) => `${id}: ${help}` + nodes.map(({html}) => `\\n    ${html}`).join(""));
+}"""
 _SIDEWAYS = """() => {
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= width) return [];

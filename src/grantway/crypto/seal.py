@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from grantway.crypto.secrets import SELECTOR_LENGTH, is_id
 
-MAX_PAYLOAD: Final = 8192
-"""The most bytes that may be sealed: 4 kB of parameters with room for what goes along."""
+MAX_PAYLOAD: Final = 16_384
+"""The most bytes that may be sealed: 4 kB of parameters, or a redirect that repeats them percent-encoded."""
 
 _KEY_ID_LENGTH: Final = 4
 _NONCE_LENGTH: Final = 12

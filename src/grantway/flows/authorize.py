@@ -56,7 +56,7 @@ class Refused(Exception):
 
 
 class AlreadyDone(Exception):
-    """This flow has its code: the second Allow of a double click, or of the Back button."""
+    """The flow has its code: the second Allow of a double click, or of the Back button."""
 
 
 async def start(server: Server, params: Params, browser: Browser, *, posted: bool) -> Ask | Leave:
@@ -66,7 +66,6 @@ async def start(server: Server, params: Params, browser: Browser, *, posted: boo
     at home. Then nobody's session is judged: the person is asked at an address of our own, where the
     cookie comes along.
     """
-    snapshot = server.snapshots.current()
     client = await _client(server, params)
     snapshot = server.snapshots.current()
     address = _address(server, client, params)
@@ -88,7 +87,8 @@ async def start(server: Server, params: Params, browser: Browser, *, posted: boo
         return parsed
     if posted:
         return Ask(step=Login(reauthenticate=False), interaction=interaction, request=parsed, signed_in=None)
-    return await _advance(server, snapshot, interaction, parsed, await signed_in(server, browser), browser)
+    who = await signed_in(server, browser)
+    return await _advance(server, interaction, parsed, who, framed=browser.framed)
 
 
 async def resume(server: Server, browser: Browser, seal: str) -> Ask | Leave:
@@ -104,7 +104,7 @@ async def advance(
     if isinstance(parsed, Leave):
         return parsed
     who = current or await signed_in(server, browser)
-    return await _advance(server, server.snapshots.current(), interaction, parsed, who, browser)
+    return await _advance(server, interaction, parsed, who, framed=browser.framed)
 
 
 def reread(server: Server, interaction: Interaction) -> AuthorizationRequest | Leave:
@@ -157,16 +157,16 @@ def _parsed(
 
 async def _advance(
     server: Server,
-    snapshot: Snapshot,
     interaction: Interaction,
     request: AuthorizationRequest,
     who: SignedIn | None,
-    browser: Browser,
+    *,
+    framed: bool,
 ) -> Ask | Leave:
     if who is not None and interaction.subject not in (None, who.person.subject):
         raise NotYours
     consent = None if who is None else await server.store.find_consent(who.person.subject, request.client.id)
-    question = consent_question(request, consent, snapshot.registry)
+    question = consent_question(request, consent, server.snapshots.current().registry)
     try:
         step: NextStep = next_step(
             request,
@@ -174,7 +174,7 @@ async def _advance(
             question,
             done=interaction.done,
             login_demanded=interaction.login_demanded,
-            framed=browser.framed,
+            framed=framed,
             now=server.now(),
         )
     except OAuthError as refusal:
@@ -185,7 +185,7 @@ async def _advance(
         return Ask(step=step, interaction=interaction, request=request, signed_in=who, consent=consent)
     if who is None:
         raise AssertionError("next_step() issues nothing to nobody")
-    return await issue(server, interaction, request, who, step.scope, consent, answered=False)
+    return await issue(server, interaction, request, who, scope=step.scope, consent=consent, answered=False)
 
 
 def refuse(request: AuthorizationRequest, interaction: Interaction, refusal: OAuthError) -> Leave:
@@ -200,9 +200,9 @@ async def issue(
     interaction: Interaction,
     request: AuthorizationRequest,
     who: SignedIn,
+    *,
     scope: Scope,
     consent: Consent | None,
-    *,
     answered: bool,
 ) -> Leave:
     """Store the approval, and send its code to the client. Raises AlreadyDone.

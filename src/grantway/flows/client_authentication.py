@@ -27,9 +27,9 @@ class Call:
 async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snapshot]:
     """The client that proved itself, and the picture it was found in.
 
-    Raises `invalid_client`, `invalid_request`, or `temporarily_unavailable` with `retry_after` for a network that
-    failed too often. An unknown client or a wrong secret is looked up once more, since another
-    node may have just registered it (`design` 22). Nothing is written, nothing is burnt.
+    Raises `invalid_client`, `invalid_request`, or `temporarily_unavailable` with `retry_after` for a
+    network that failed too often. An unknown client or a wrong secret is looked up once more, since
+    another node may have just registered it (`design` 22). Nothing is written, nothing is burnt.
     """
     if wait := server.failures.wait(call.network):
         raise OAuthError(

@@ -70,7 +70,7 @@ class _Parting(msgspec.Struct, array_like=True):
 
 
 class NotYours(Exception):
-    """The page belongs to another browser or person, was altered, or its cookie is gone (threats A8, D2, D9)."""
+    """The page is of another browser or person, was altered, or its cookie is gone (threats A8, D2, D9)."""
 
 
 class TooOld(Exception):

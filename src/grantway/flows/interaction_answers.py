@@ -62,7 +62,10 @@ async def choose_account(server: Server, browser: Browser, seal: str, *, another
 
 
 async def turn_back(server: Server, browser: Browser, seal: str) -> Leave:
-    """Cancel or deny: the client learns `access_denied`, nothing else changes. Raises Refused, NotYours, TooOld."""
+    """Cancel or deny: the client learns `access_denied`, nothing else changes.
+
+    Raises Refused, NotYours, TooOld.
+    """
     interaction = open_interaction(server, browser, seal)
     parsed = reread(server, interaction)
     if isinstance(parsed, Leave):
@@ -73,8 +76,8 @@ async def turn_back(server: Server, browser: Browser, seal: str) -> Leave:
 async def allow(server: Server, browser: Browser, seal: str, ticked: Scope) -> Ask | Leave:
     """Allow with these optional scopes ticked. Raises Refused, NotYours, TooOld, AlreadyDone.
 
-    The answer counts only for the person the page was shown to, and only while the question still stands: if it
-    changed meanwhile, the flow goes on from where it is.
+    The answer counts only for the person the page was shown to, and only while the question still stands:
+    if it changed meanwhile, the flow goes on from where it is.
     """
     interaction = open_interaction(server, browser, seal)
     who = await signed_in(server, browser)
@@ -87,4 +90,6 @@ async def allow(server: Server, browser: Browser, seal: str, ticked: Scope) -> A
     if not granted:
         nothing = OAuthError(ErrorCode.ACCESS_DENIED, "the person allowed none of the scopes")
         return refuse(ask.request, interaction, nothing)
-    return await issue(server, interaction, ask.request, who, granted, ask.consent, answered=True)
+    return await issue(
+        server, interaction, ask.request, who, scope=granted, consent=ask.consent, answered=True
+    )

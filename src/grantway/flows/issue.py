@@ -40,7 +40,10 @@ class Minted:
 
 
 def mint_access_token(granted: Granted, snapshot: Snapshot, policy: Policy, now: float) -> Minted:
-    """Make the access token of its API's format. Raises Unavailable when the API's algorithm has no active key."""
+    """Make the access token of its API's format.
+
+    Raises Unavailable when the API's algorithm has no active key.
+    """
     lifetime = access_token_lifetime(granted, default=policy.access_token_lifetime)
     if granted.api.token_format is TokenFormat.OPAQUE:
         secret = issue_secret(SecretKind.ACCESS_TOKEN, now=now)

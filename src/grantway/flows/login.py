@@ -1,6 +1,7 @@
 """Local sign-in: name and password, throttled, telling strangers nothing."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -18,7 +19,10 @@ _DEVICE_BINDING = b"known-device"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed:
-    """The try failed; `retry_after` (seconds) when there were too many, `busy` when no password could be checked."""
+    """The try failed; `retry_after` (seconds) when there were too many.
+
+    `busy` when no password could be checked.
+    """
 
     retry_after: int | None = None
     busy: bool = False
@@ -27,7 +31,9 @@ class LoginFailed:
 async def check_password(
     server: Server, browser: Browser, typed_name: str, password: str
 ) -> Person | LoginFailed:
-    """The person, or the one answer for every other cause: unknown, wrong, disabled cost and look the same (threat C9).
+    """The person, or the one answer for every other cause.
+
+    Unknown, wrong, disabled cost and look the same (threat C9).
 
     An attempt is taken from its buckets before it is judged, so that parallel guesses cannot outrun the count
     (threat C13), and given back when it was right.
@@ -55,8 +61,18 @@ async def check_password(
     return person
 
 
+async def _rehash(server: Server, person: Person, stored: str, password: str) -> None:
+    """Store the password under today's parameters; when the pool is full, the next login does it."""
+    with suppress(Busy):
+        better = await server.passwords.hash(password)
+        await server.store.rehash_password(person.subject, old=stored, new=better)
+
+
 def known_device_cookie(server: Server, person: Person) -> str:
-    """A sealed note that this device has signed in as this person: strangers' failures do not slow it down."""
+    """A sealed note that this device has signed in as this person.
+
+    Strangers' failures do not slow it down.
+    """
     sealer = server.snapshots.newest.sealer
     payload = _account_key(person.username).encode()
     return sealer.seal(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from grantway.crypto.imported_hashes import check_of
 from grantway.crypto.passwords import password_problem
 from grantway.crypto.secrets import random_base62
 from grantway.flows.server import Server
@@ -38,6 +39,7 @@ async def add_person(server: Server, draft: PersonDraft, *, actor: str) -> Perso
         "name: 1 to 200 printable characters" if not _is_name(draft.name) else "",
         f"password: {problem}" if problem else "",
         "password: either a password or a hash" if draft.password is not None and draft.password_hash else "",
+        "password_hash: not a format this server can check" if _is_unknown_hash(draft.password_hash) else "",
     ]
     if username is None or any(wrong):
         raise Rejected("\n".join(reason for reason in wrong if reason))
@@ -86,8 +88,12 @@ async def find_person(server: Server, typed: str) -> Person | None:
     return None if username is None else await server.store.find_person(username)
 
 
+def _is_unknown_hash(text: str | None) -> bool:
+    return text is not None and check_of(text) is None
+
+
 def _is_name(text: str) -> bool:
-    return 0 < len(text.strip()) <= 200 and text.isprintable()  # noqa: PLR2004 - said in the message above
+    return 0 < len(text.strip()) <= 200 and text.isprintable()
 
 
 def _entry(now: float, actor: str, action: str, person: Person) -> AuditEntry:

@@ -139,7 +139,10 @@ class Snapshots:
             return changed
 
     async def look_again(self) -> bool:
-        """Refresh because a caller is unknown here: at most once a second, whoever asks. Returns whether it changed."""
+        """Refresh because a caller is unknown here: at most once a second, whoever asks.
+
+        Returns whether it changed.
+        """
         if self._clock() - self._looked_again_at < LOOK_AGAIN_EVERY:
             return False
         self._looked_again_at = self._clock()

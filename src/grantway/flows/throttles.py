@@ -1,4 +1,7 @@
-"""Throttles of machine endpoints: leaky buckets in this process. People's secrets have theirs in the store."""
+"""Throttles of machine endpoints: leaky buckets in this process.
+
+People's secrets have theirs in the store.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -7,7 +10,10 @@ MAX_KEYS = 10_000
 
 
 class Throttles:
-    """At most `burst` at once per key, one more every `seconds_each`; the least recently seen keys are forgotten."""
+    """At most `burst` at once per key.
+
+    One more every `seconds_each`; the least recently seen keys are forgotten.
+    """
 
     def __init__(self, *, burst: int, seconds_each: float, clock: Callable[[], float]) -> None:
         self._room = burst * seconds_each

@@ -1,4 +1,7 @@
-"""The token endpoint (RFC 6749 §3.2): every grant type walks the same steps and fills in only its own part."""
+"""The token endpoint (RFC 6749 §3.2).
+
+Every grant type walks the same steps and fills in only its own part.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -134,7 +137,10 @@ async def _commit(
 
 
 async def _punish(server: Server, grant: Grant, grant_type: GrantType, now: float) -> None:
-    """A replay revokes all that the grant gave, and that is committed before the refusal is heard (RFC 9700 §4.14.2)."""
+    """A replay revokes all that the grant gave.
+
+    And that is committed before the refusal is heard (RFC 9700 §4.14.2).
+    """
     what = "code" if grant_type is GrantType.AUTHORIZATION_CODE else "refresh_token"
     entry = AuditEntry(
         at=now,

@@ -120,6 +120,7 @@ class Api:
     token_format: TokenFormat = TokenFormat.JWT
     token_alg: str = "ES256"
     token_lifetime: int | None = None  # seconds; None: the server's setting
+    managed_by_file: bool = False  # of the server's registry: changed in that file only
 
     def __post_init__(self) -> None:
         if wrong := _wrong_with(self):

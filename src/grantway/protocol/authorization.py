@@ -19,9 +19,23 @@ MAX_HINT = 254
 MAX_AGE_DIGITS = 9
 # Everything we read; what is not here is ignored (RFC 6749 §3.1).
 PARAMETERS = (
-    "client_id redirect_uri response_type response_mode scope state nonce code_challenge code_challenge_method"
-    " prompt max_age login_hint ui_locales resource request request_uri"
-).split()
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "response_mode",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "max_age",
+    "login_hint",
+    "ui_locales",
+    "resource",
+    "request",
+    "request_uri",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +80,9 @@ class AuthorizationRequest:
 def answer_address(
     params: Params, client: Client, address: ReturnAddress
 ) -> tuple[ReturnAddress, OAuthError | None]:
-    """The address with the state and response mode of this request, and what is wrong with those two, if anything.
+    """The address with the state and response mode of this request.
+
+    And what is wrong with those two, if anything.
 
     A doubled or broken state is not sent back (RFC 6749 §3.1), a mode that is not understood is
     answered by query.
@@ -129,7 +145,10 @@ def _scope(params: Params, client: Client, registry: Registry) -> Scope:
 
 
 def requested_scope(asked: Scope, client: Client, registry: Registry) -> Scope:
-    """What is asked for, or the client's default. Raises `invalid_scope` for what it may not have (RFC 6749 §3.3)."""
+    """What is asked for, or the client's default.
+
+    Raises `invalid_scope` for what it may not have (RFC 6749 §3.3).
+    """
     if not asked:
         return registry.default_scope(client)
     unknown = [token for token in asked if registry.find_scope(token) is None]
@@ -144,7 +163,10 @@ def requested_scope(asked: Scope, client: Client, registry: Registry) -> Scope:
 
 
 def _resources(params: Params, client: Client, scope: Scope, registry: Registry) -> tuple[Api, ...]:
-    """The APIs the tokens are for: `resource`, else the scopes' APIs, else the client's default API (`design` 11)."""
+    """The APIs the tokens are for.
+
+    `resource`, else the scopes' APIs, else the client's default API (`design` 11).
+    """
     asked = params.every("resource")
     if asked:
         return tuple(dict.fromkeys(named_api(resource, client, registry) for resource in asked))

@@ -43,7 +43,10 @@ class SecretScheme(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSecret:
-    """One live secret of a client. Several may be live at once, so that they can be changed without outage."""
+    """One live secret of a client.
+
+    Several may be live at once, so that they can be changed without outage.
+    """
 
     id: str  # for a made secret: its selector
     client_id: str
@@ -93,7 +96,10 @@ class Client:
 
     @property
     def can_be_impersonated(self) -> bool:
-        """May another program answer at its redirect URIs? Then consent is never remembered (RFC 8252 §8.6)."""
+        """May another program answer at its redirect URIs?
+
+        Then consent is never remembered (RFC 8252 §8.6).
+        """
         return any(not RedirectUri.parse(uri).belongs_to_one_host for uri in self.redirect_uris)
 
     def may_use(self, grant_type: GrantType) -> bool:
@@ -115,9 +121,12 @@ def client_problems(client: Client) -> list[str]:
         wrong.append(f"id {client.id!r}: has the form of a person's subject and could be mistaken for one")
     if not client.name.strip() or len(client.name) > 100 or not client.name.isprintable():
         wrong.append("name: 1 to 100 printable characters, people read it at consent")
-    for uri in client.redirect_uris:
-        if problem := redirect_uri_problem(uri, native=client.type is ClientType.NATIVE):
-            wrong.append(f"redirect_uri {uri!r}: {problem}")
+    native = client.type is ClientType.NATIVE
+    wrong += [
+        f"redirect_uri {uri!r}: {problem}"
+        for uri in client.redirect_uris
+        if (problem := redirect_uri_problem(uri, native=native))
+    ]
     wrong += _contradictions(client)
     wrong += [
         f"origin {origin!r}: scheme and host only, such as https://app.example"

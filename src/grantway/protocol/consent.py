@@ -29,8 +29,8 @@ def consent_question(
 ) -> ConsentQuestion | None:
     """What to ask, or None when everything requested is allowed already.
 
-    First-party clients need no consent unless `prompt=consent` demands it. A consent counts as remembered only
-    for clients that nobody else can pretend to be (RFC 8252 §8.6, `design` 9); others are asked
+    First-party clients need no consent unless `prompt=consent` demands it. A consent counts as remembered
+    only for clients that nobody else can pretend to be (RFC 8252 §8.6, `design` 9); others are asked
     every time.
     """
     client = request.client

@@ -33,5 +33,5 @@ class OAuthError(Exception):
 
 
 def wire_safe(text: str) -> str:
-    """The text with every character that an error_description may not hold replaced by `?` (RFC 6749 §5.2)."""
+    """The text with `?` for every character that an error_description may not hold (RFC 6749 §5.2)."""
     return "".join(c if _WIRE_SAFE.fullmatch(c) else "?" for c in text) or "?"

@@ -10,7 +10,7 @@ from grantway.protocol.registry import SERVER_SCOPES, Registry
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 # Paths below the issuer, in the order of the protocol.
 AUTHORIZE = "/authorize"
-TOKEN = "/token"  # noqa: S105 - a path
+TOKEN = "/token"
 REVOKE = "/revoke"
 INTROSPECT = "/introspect"
 JWKS = "/jwks"

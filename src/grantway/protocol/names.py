@@ -7,7 +7,7 @@ class GrantType(StrEnum):
     """Values of `grant_type` at the token endpoint (RFC 6749 §4, §6)."""
 
     AUTHORIZATION_CODE = "authorization_code"
-    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a grant type's name, not a secret
+    REFRESH_TOKEN = "refresh_token"
     CLIENT_CREDENTIALS = "client_credentials"
 
 
@@ -32,24 +32,27 @@ class AuthMethod(StrEnum):
     """How a client proves itself: `token_endpoint_auth_method` (RFC 7591 §2)."""
 
     NONE = "none"
-    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a method's name
-    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - a method's name
+    CLIENT_SECRET_BASIC = "client_secret_basic"
+    CLIENT_SECRET_POST = "client_secret_post"
 
 
 class ErrorCode(StrEnum):
-    """Registered values of `error` (RFC 6749 §4.1.2.1, §5.2; OIDC Core §3.1.2.6; RFC 8707 §2; RFC 6750 §3.1)."""
+    """Registered values of `error` (RFC 6749 §4.1.2.1.
+
+    §5.2; OIDC Core §3.1.2.6; RFC 8707 §2; RFC 6750 §3.1).
+    """
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
     INVALID_GRANT = "invalid_grant"
     INVALID_SCOPE = "invalid_scope"
     INVALID_TARGET = "invalid_target"
-    INVALID_TOKEN = "invalid_token"  # noqa: S105 - an error's name
+    INVALID_TOKEN = "invalid_token"
     INSUFFICIENT_SCOPE = "insufficient_scope"
     UNAUTHORIZED_CLIENT = "unauthorized_client"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
     UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
-    UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"  # noqa: S105 - an error's name
+    UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
     ACCESS_DENIED = "access_denied"
     LOGIN_REQUIRED = "login_required"
     CONSENT_REQUIRED = "consent_required"

@@ -17,7 +17,10 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff]")
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """The parameters of one request, names to their values in order; empty values count as left out (RFC 6749 §3.1)."""
+    """The parameters of one request.
+
+    Names to their values in order; empty values count as left out (RFC 6749 §3.1).
+    """
 
     values: Mapping[str, tuple[str, ...]]
 
@@ -45,7 +48,10 @@ class Params:
         return cls({name: (value,) for name, value in values.items()})
 
     def get(self, name: str) -> str | None:
-        """The value, or None when it was left out. Raises `invalid_request` when repeated or unclean (RFC 6749 §3.1)."""
+        """The value, or None when it was left out.
+
+        Raises `invalid_request` when repeated or unclean (RFC 6749 §3.1).
+        """
         found = self.values.get(name)
         if found is None:
             return None

@@ -53,8 +53,7 @@ def canonical_username(typed: str) -> str | None:
         not name
         or len(name) > MAX_USERNAME
         or not name.isprintable()
-        or not name.isascii()
-        and not name.isalnum()
+        or (not name.isascii() and not name.isalnum())
     ):
         return None
     return name

@@ -50,7 +50,10 @@ class RedirectUri:
 
 
 def redirect_uri_problem(text: str, *, native: bool) -> str | None:
-    """Why this may not be registered, in words that say what to do; None if it may (RFC 9700 §2.1, RFC 8252 §7)."""
+    """Why this may not be registered.
+
+    In words that say what to do; None if it may (RFC 9700 §2.1, RFC 8252 §7).
+    """
     if "*" in text:
         return "patterns are not supported: register each address in full (RFC 9700 §2.1)"
     if "#" in text:
@@ -88,7 +91,8 @@ def _web_problem(uri: RedirectUri) -> str | None:
 
 def _private_use_problem(uri: RedirectUri, *, native: bool) -> str | None:
     if "." not in uri.scheme:
-        return f"scheme {uri.scheme!r} is not allowed: https, http on loopback, or a reverse domain name such as com.example.app"
+        allowed = "https, http on loopback, or a reverse domain name such as com.example.app"
+        return f"scheme {uri.scheme!r} is not allowed: {allowed}"
     if not native:
         return "private-use schemes are for native clients (RFC 8252 §7.1)"
     return None

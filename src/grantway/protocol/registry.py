@@ -49,7 +49,10 @@ class Registry:
         )
 
     def find_api(self, resource: str) -> Api | None:
-        """The API named by a `resource` parameter; one trailing slash more or less is forgiven (RFC 8707 §2)."""
+        """The API named by a `resource` parameter.
+
+        One trailing slash more or less is forgiven (RFC 8707 §2).
+        """
         found = self.apis.get(resource)
         if found is None:
             found = self.apis.get(resource[:-1] if resource.endswith("/") else resource + "/")

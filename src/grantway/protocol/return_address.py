@@ -80,6 +80,6 @@ def return_address(client: Client, redirect_uri: str | None, *, openid: bool, is
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "redirect_uri is not registered for this client",
-            tell_operator=f"{client.id} sent {redirect_uri!r}; registered: {', '.join(client.redirect_uris) or 'none'}",
+            tell_operator=f"{client.id} sent {redirect_uri!r}; registered: {list(client.redirect_uris)}",
         )
     return ReturnAddress(issuer=issuer, redirect_uri=address, sent=True, state=None)

@@ -34,7 +34,10 @@ class Scope:
 
     @classmethod
     def parse(cls, text: str | None) -> Self:
-        """Read the `scope` parameter. Raises `invalid_scope` for anything outside the ABNF of RFC 6749 §3.3."""
+        """Read the `scope` parameter.
+
+        Raises `invalid_scope` for anything outside the ABNF of RFC 6749 §3.3.
+        """
         if not text:
             return cls()
         tokens = text.split(" ")

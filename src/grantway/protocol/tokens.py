@@ -6,7 +6,7 @@ from grantway.protocol.clients import Client
 from grantway.protocol.issuing import Granted
 from grantway.protocol.scope import Scope
 
-ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type (RFC 9068 §2.1)
+ACCESS_TOKEN_TYPE = "at+jwt"
 GRANT_CLAIM = "grant_id"
 
 Claims = dict[str, str | int | list[str]]
@@ -59,7 +59,10 @@ def why_inactive(
     person_gate: str | None,
     now: float,
 ) -> str | None:
-    """Why the token is dead, for the operator; None when it lives. `person_gate` is what may_authenticate said."""
+    """Why the token is dead, for the operator; None when it lives.
+
+    `person_gate` is what may_authenticate said.
+    """
     findings = (
         (now >= token.expires_at, "expired"),
         (revoked, "revoked"),

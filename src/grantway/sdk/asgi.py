@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 
-from grantway.protocol.apis import Api, Rule, TokenFormat
+from grantway.protocol.apis import Api, TokenFormat
 from grantway.protocol.errors import wire_safe
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.scope import Scope as TokenScope
@@ -160,8 +160,9 @@ def _check_public(path: str, api: Api) -> None:
     below = path.endswith("/*")
     own = tuple(path.removesuffix("/*").split("/")[1:])
     for rule in api.rules:
-        theirs = rule.segments[: len(own)] if below and len(rule.segments) > len(own) else rule.segments
-        if Rule(rule.method, "/" + "/".join(theirs), rule.need).covers(own):
+        theirs = rule.segments
+        fits = all(their.startswith("{") or their == mine for mine, their in zip(own, theirs, strict=False))
+        if (below and fits and len(theirs) > len(own)) or (not below and rule.covers(own)):
             raise ValueError(f"{path} is public, and {rule.path} is a rule of the API {api.name!r}")
 
 

@@ -1,4 +1,4 @@
-"""The issuer's public keys, kept at hand: fetched rarely, and in the way of no request that can do without."""
+"""The issuer's public keys, kept at hand: fetched rarely, in the way of no request that can do without."""
 
 import asyncio
 import logging

@@ -76,7 +76,7 @@ _COLUMNS = {
 
 
 def sql(text: str, **words: str) -> str:
-    """SQL with its column lists filled in, and these words: `{now}` is the database's clock in Unix seconds."""
+    """SQL with its column lists and these words filled in. `{now}` is the database's clock, Unix seconds."""
     return text.format_map({**_COLUMNS, **words})
 
 

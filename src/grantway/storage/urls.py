@@ -17,8 +17,8 @@ def is_postgres(url: str) -> bool:
         return False
     scheme = url.partition(":")[0]
     raise StorageProblem(
-        f"the database URL starts with {scheme[:20]!r}: write sqlite:///grantway.db for a file in the working "
-        "directory, sqlite:////var/lib/grantway/grantway.db for an absolute path, or postgresql://user@host/name"
+        f"the database URL starts with {scheme[:20]!r}: write sqlite:///grantway.db for a file in the "
+        "working directory, sqlite:////var/lib/grantway/grantway.db for an absolute path, or postgresql://user@host/name"
     )
 
 

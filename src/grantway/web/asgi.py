@@ -33,7 +33,7 @@ class WebApp:
             reply = await self._reply(request, path)
         except ConnectionResetError:
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last resort: logged whole, answered without detail
             _log.exception("%s %s failed", request.method, Door.printable(path[:_MAX_SHOWN]))
             reply = json_reply({"error": "server_error"}, status=HTTPStatus.INTERNAL_SERVER_ERROR)
         await send_reply(reply, send)
@@ -60,7 +60,10 @@ class WebApp:
         return await handler(self._door, request)
 
     def _misdirected(self, request: Request) -> Reply:
-        """421, with what was seen and what is configured, so that a proxy can be put right (threats W1, W9)."""
+        """421, with what was seen and what is configured.
+
+        So that a proxy can be put right (threats W1, W9).
+        """
         seen = ", ".join(request.every(b"host")) or "none"
         words = (
             "This server does not answer for this host.\n"

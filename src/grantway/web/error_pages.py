@@ -1,4 +1,7 @@
-"""The words of refusals that only the person may read: what happened, what was shared (nothing), what to do."""
+"""The words of refusals that only the person may read.
+
+What happened, what was shared (nothing), what to do.
+"""
 
 import logging
 from http import HTTPStatus

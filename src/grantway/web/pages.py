@@ -1,10 +1,13 @@
-"""Pages of people: authorize, sign in, choose, consent, leave, sign out. The flows decide which comes next."""
+"""Pages of people: authorize, sign in, choose, consent, leave, sign out.
+
+The flows decide which comes next.
+"""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from grantway.crypto.secrets import new_id
 from grantway.crypto.seal import BrokenSeal
+from grantway.crypto.secrets import new_id
 from grantway.flows.authorize import AlreadyDone, Ask, Leave, Refused, resume, start
 from grantway.flows.browser import Browser, sign_out, signed_in
 from grantway.flows.interaction import NotYours, TooOld, open_parting, seal_interaction, seal_parting
@@ -88,7 +91,10 @@ def _form(handler: Callable[[Door, Request, Browser, Params], Awaitable[Reply]])
 
 @_page
 async def authorize(door: Door, request: Request) -> Reply:
-    """GET or POST /authorize (RFC 6749 §3.1, OIDC Core §3.1.2.1). A POST may come from any site: nothing is judged by its cookies."""
+    """GET or POST /authorize (RFC 6749 §3.1, OIDC Core §3.1.2.1).
+
+    A POST may come from any site: nothing is judged by its cookies.
+    """
     posted = request.method == "POST"
     params = await request.form() if posted else request.query_params()
     browser = door.browser(request)
@@ -224,7 +230,10 @@ def _leave_at_once(door: Door, request: Request, leave: Leave) -> Reply:
 
 
 def _leave_after_form(door: Door, request: Request, leave: Leave) -> Reply:
-    """Leave after a form of ours: through /continue, since `form-action 'self'` also binds redirects (`design` 4)."""
+    """Leave after a form of ours.
+
+    Through /continue, since `form-action 'self'` also binds redirects (`design` 4).
+    """
     flow = leave.interaction
     if flow is None or not flow.sends_fetch_metadata:
         return _leave_at_once(door, request, leave)

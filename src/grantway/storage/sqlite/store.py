@@ -47,8 +47,8 @@ class SqliteStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, UpkeepVerb
         await asyncio.to_thread(back_up, self._path, path)
 
     async def close(self) -> None:
+        self._reader.close()  # first: only a connection that may write can tidy up the -wal file as the last one
         await self._writer.close()
-        self._reader.close()
 
 
 def open_sqlite(path: Path) -> SqliteStore:
