@@ -141,21 +141,31 @@ def test_every_mistake_is_told_at_once_with_its_place():
         "apis[0] (photos).scopes[5]: must be a table",
         "apis[0] (photos).rules[0].get: is not known; did you mean GET?",
         "apis[0] (photos).rules[2]: rule GET photos: a path starts with /",
-        "apis[0] (photos).rules[3]: rule GET /photos/{id}.jpg: '{id}.jpg' is no segment of a canonical path,"
-        " nor a {name} that stands for a whole one",
-        "apis[0] (photos).rules[4]: rule GET /a//b: '' is no segment of a canonical path,"
-        " nor a {name} that stands for a whole one",
-        "apis[0] (photos).rules[5]: rule GET /a/../b: '..' is no segment of a canonical path,"
-        " nor a {name} that stands for a whole one",
-        "apis[0] (photos).rules[6]: rule GET /a;b: 'a;b' is no segment of a canonical path,"
-        " nor a {name} that stands for a whole one",
+        (
+            "apis[0] (photos).rules[3]: rule GET /photos/{id}.jpg: '{id}.jpg' is no segment of a canonical path,"
+            " nor a {name} that stands for a whole one"
+        ),
+        (
+            "apis[0] (photos).rules[4]: rule GET /a//b: '' is no segment of a canonical path,"
+            " nor a {name} that stands for a whole one"
+        ),
+        (
+            "apis[0] (photos).rules[5]: rule GET /a/../b: '..' is no segment of a canonical path,"
+            " nor a {name} that stands for a whole one"
+        ),
+        (
+            "apis[0] (photos).rules[6]: rule GET /a;b: 'a;b' is no segment of a canonical path,"
+            " nor a {name} that stands for a whole one"
+        ),
         *(
             f'apis[0] (photos).rules[7].{method}: must be a list of scopes such as ["photos:read"],'
             " and hold at least one"
             for method in ("GET", "POST", "PUT")
         ),
-        "apis[0] (photos).rules[8]: names no method;"
-        " known: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY or *",
+        (
+            "apis[0] (photos).rules[8]: names no method;"
+            " known: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY or *"
+        ),
         "apis[0] (photos).rules[9].path: is missing",
         "apis[0] (photos).rules[10]: must be a table",
         "apis[0] (photos).token_format: must be 'jwt' or 'opaque', not 'paper'",

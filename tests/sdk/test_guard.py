@@ -237,9 +237,11 @@ def test_an_api_known_by_its_identifier_alone_allows_nothing():
                 "scope": Scope.of(["a"]),
                 "resource_metadata": "https://api.example/.well-known/oauth-protected-resource",
             },
-            'Bearer realm="photos", error="insufficient_scope",'
-            ' error_description="say ?no???Set-Cookie: ??", scope="a",'
-            ' resource_metadata="https://api.example/.well-known/oauth-protected-resource"',
+            (
+                'Bearer realm="photos", error="insufficient_scope",'
+                ' error_description="say ?no???Set-Cookie: ??", scope="a",'
+                ' resource_metadata="https://api.example/.well-known/oauth-protected-resource"'
+            ),
         ),
     ],
     ids=range(6),

@@ -1,5 +1,7 @@
 """One honest example of every page, in the states that look different."""
 
+from dataclasses import replace
+
 from grantway.web.views import (
     Account,
     AlreadyDoneView,
@@ -79,46 +81,13 @@ MANY_ROWS = tuple(row(f"files:{n}", f"See the files of folder {n}", ticked=n % 2
 
 VIEWS = {
     "login": LOGIN,
-    "login_alone": LoginView(
-        client_name=None,
-        client_host=None,
-        action="/login",
-        seal=SEAL,
-        username="",
-        problem=None,
-        retry=None,
-        reauthenticate=False,
+    "login_alone": replace(LOGIN, client_name=None, client_host=None),
+    "login_wrong_pair": replace(LOGIN, username="ada@example.org", problem=LoginProblem.WRONG_PAIR),
+    "login_too_many_tries": replace(
+        LOGIN, problem=LoginProblem.TOO_MANY_TRIES, retry=Retry(after=290, at=NOON + 290)
     ),
-    "login_wrong_pair": LoginView(
-        client_name=PRINTER,
-        client_host="printer.example",
-        action="/login",
-        seal=SEAL,
-        username="ada@example.org",
-        problem=LoginProblem.WRONG_PAIR,
-        retry=None,
-        reauthenticate=False,
-    ),
-    "login_too_many_tries": LoginView(
-        client_name=PRINTER,
-        client_host="printer.example",
-        action="/login",
-        seal=SEAL,
-        username="ada@example.org",
-        problem=LoginProblem.TOO_MANY_TRIES,
-        retry=Retry(after=290, at=NOON + 290),
-        reauthenticate=False,
-    ),
-    "login_again": LoginView(
-        client_name=PRINTER,
-        client_host="printer.example",
-        action="/login",
-        seal=SEAL,
-        username="ada@example.org",
-        problem=None,
-        retry=None,
-        reauthenticate=True,
-    ),
+    "login_busy": replace(LOGIN, username="ada@example.org", problem=LoginProblem.BUSY),
+    "login_again": replace(LOGIN, username="ada@example.org", reauthenticate=True),
     "select_account": SelectAccountView(
         client_name=PRINTER, client_host="printer.example", account=ADA, action="/select-account", seal=SEAL
     ),
@@ -190,7 +159,7 @@ VIEWS = {
         code="invalid_request",
         heading="Photo Printer sent you to us with a wrong return address",
         sentence="It asked us to send you to an address it has not registered. Nothing was shared.",
-        advice="Go back to Photo Printer and try again. If it happens twice, tell its makers the reference below.",
+        advice="Go back to Photo Printer and try again. If it happens again, tell its makers the reference.",
         reference="7F3A-91",
         at=NOON,
         back=Link(text="Back to Photo Printer", url="https://printer.example/"),

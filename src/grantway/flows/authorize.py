@@ -6,16 +6,17 @@ answers (in `interaction_answers`) come back through `advance`: steps never lead
 
 from dataclasses import dataclass
 
-from grantway.crypto.secrets import SecretKind, issue_secret, new_id
+from grantway.crypto.secrets import SecretKind, issue_secret
+from grantway.flows.approve import approve
 from grantway.flows.browser import Browser, signed_in
 from grantway.flows.interaction import Interaction, NotYours, kept_parameters, open_interaction
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol.authorization import AuthorizationRequest, answer_address
 from grantway.protocol.clients import Client
-from grantway.protocol.consent import consent_end, consent_question, scope_to_remember
+from grantway.protocol.consent import consent_question
 from grantway.protocol.errors import OAuthError
-from grantway.protocol.grants import Code, Consent, Grant
+from grantway.protocol.grants import Consent
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.next_step import AskConsent, Login, NextStep, SelectAccount, next_step
 from grantway.protocol.params import Params
@@ -23,7 +24,7 @@ from grantway.protocol.people import SignedIn
 from grantway.protocol.registry import OPENID
 from grantway.protocol.return_address import Redirection, ReturnAddress, return_address
 from grantway.protocol.scope import Scope
-from grantway.storage.port import AuditEntry, IssueOutcome
+from grantway.storage.port import Conflict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,6 @@ class Refused(Exception):
     def __init__(self, error: OAuthError, client: Client | None) -> None:
         super().__init__(str(error))
         self.error, self.client = error, client
-
-
-class AlreadyDone(Exception):
-    """The flow has its code: the second Allow of a double click, or of the Back button."""
 
 
 async def start(server: Server, params: Params, browser: Browser, *, posted: bool) -> Ask | Leave:
@@ -185,7 +182,12 @@ async def _advance(
         return Ask(step=step, interaction=interaction, request=request, signed_in=who, consent=consent)
     if who is None:
         raise AssertionError("next_step() issues nothing to nobody")
-    return await issue(server, interaction, request, who, scope=step.scope, consent=consent, answered=False)
+    try:
+        return await leave_with_code(
+            server, interaction, request, who, scope=step.scope, consent=consent, answered=False
+        )
+    except Conflict:  # the consent was withdrawn since it was read: ask again
+        return await _advance(server, interaction, request, who, framed=framed)
 
 
 def refuse(request: AuthorizationRequest, interaction: Interaction, refusal: OAuthError) -> Leave:
@@ -195,7 +197,7 @@ def refuse(request: AuthorizationRequest, interaction: Interaction, refusal: OAu
     )
 
 
-async def issue(
+async def leave_with_code(
     server: Server,
     interaction: Interaction,
     request: AuthorizationRequest,
@@ -205,61 +207,6 @@ async def issue(
     consent: Consent | None,
     answered: bool,
 ) -> Leave:
-    """Store the approval, and send its code to the client. Raises AlreadyDone.
-
-    `answered`: the person has just allowed this, and the consent changes with it; otherwise what
-    they allowed earlier (or a first-party client) suffices.
-    """
-    now = server.now()
-    client, subject = request.client, who.person.subject
-    secret = issue_secret(SecretKind.CODE, now=now)
-    if answered:
-        consent = Consent(
-            id=new_id(now) if consent is None else consent.id,
-            subject=subject,
-            client_id=client.id,
-            scope=scope_to_remember(request, consent, scope),
-            created_at=now if consent is None else consent.created_at,
-            updated_at=now,
-            expires_at=consent_end(client, now),
-        )
-    grant = Grant(
-        id=new_id(now),
-        client_id=client.id,
-        subject=subject,
-        consent_id=None if consent is None else consent.id,
-        session_id=who.session.id,
-        scope=scope,
-        resources=request.resources,
-        auth_time=who.session.auth_time,
-        created_at=now,
-        expires_at=now + server.policy.refresh_absolute_lifetime,
-    )
-    code = Code(
-        id=secret.selector,
-        hash=secret.hash,
-        grant_id=grant.id,
-        flow_id=interaction.id,
-        client_id=client.id,
-        redirect_uri=request.answer_to.redirect_uri,
-        redirect_uri_sent=request.answer_to.sent,
-        code_challenge=request.code_challenge,
-        nonce=request.nonce,
-        issued_at=now,
-        expires_at=now + server.policy.code_lifetime,
-    )
-    audit = [_consent_entry(grant, now)] if answered else []
-    outcome = await server.store.issue_code(code, grant, consent if answered else None, audit)
-    if outcome is IssueOutcome.ALREADY_DONE:
-        raise AlreadyDone
-    return Leave(to=request.answer_to.success(secret.text), client=client, interaction=interaction)
-
-
-def _consent_entry(grant: Grant, now: float) -> AuditEntry:
-    return AuditEntry(
-        at=now,
-        actor=f"person:{grant.subject}",
-        action="consent.given",
-        target=f"client:{grant.client_id}",
-        details={"grant": grant.id, "scope": str(grant.scope)},
-    )
+    """Approve, and send the code to the client. Raises AlreadyDone, or Conflict as `approve` does."""
+    code = await approve(server, interaction, request, who, scope=scope, consent=consent, answered=answered)
+    return Leave(to=request.answer_to.success(code), client=request.client, interaction=interaction)

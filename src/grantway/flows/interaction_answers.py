@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from grantway.crypto.secrets import IssuedSecret
-from grantway.flows.authorize import Ask, Leave, advance, issue, refuse, reread
+from grantway.flows.authorize import Ask, Leave, advance, leave_with_code, refuse, reread
 from grantway.flows.browser import Browser, open_session, signed_in
 from grantway.flows.interaction import NotYours, open_interaction
 from grantway.flows.login import LoginFailed, check_password, known_device_cookie
@@ -90,6 +90,6 @@ async def allow(server: Server, browser: Browser, seal: str, ticked: Scope) -> A
     if not granted:
         nothing = OAuthError(ErrorCode.ACCESS_DENIED, "the person allowed none of the scopes")
         return refuse(ask.request, interaction, nothing)
-    return await issue(
+    return await leave_with_code(
         server, interaction, ask.request, who, scope=granted, consent=ask.consent, answered=True
     )

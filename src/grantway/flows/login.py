@@ -55,9 +55,7 @@ async def check_password(
         return LoginFailed()
     await server.store.give_back([bucket.key for bucket in buckets])
     if verified.needs_rehash and stored is not None:
-        await server.store.rehash_password(
-            person.subject, old=stored, new=await server.passwords.hash(password)
-        )
+        await _rehash(server, person, stored, password)
     return person
 
 

@@ -6,7 +6,7 @@ Every grant type walks the same steps and fills in only its own part.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from grantway.crypto.secrets import PresentedSecret, SecretKind, issue_secret, new_id, read_secret
+from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id, read_secret
 from grantway.crypto.successor import lock_successor, unlock_successor
 from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.issue import Minted, TokenReply, mint_access_token, refresh_row
@@ -15,7 +15,7 @@ from grantway.flows.snapshot import Snapshot
 from grantway.protocol import client_credentials, code_grant, refresh_grant
 from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError
-from grantway.protocol.grants import Grant, RefreshToken
+from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted, unusable
 from grantway.protocol.names import ErrorCode, GrantType
 from grantway.protocol.params import Params
@@ -32,25 +32,36 @@ from grantway.storage.port import (
     Replayed,
     SpendCode,
     SpendRefreshToken,
+    Won,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A single-use credential as presented: its form is right, nothing else is known yet."""
+
+    kind: SecretKind
+    text: str
+    id: str
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """What a grant type's own part decides: what is granted, and for which presented credential."""
+    """What a grant type's own part decides: what is granted, and what is spent for it."""
 
     granted: Granted
-    presented: PresentedSecret | None  # None: there is nothing to spend (client credentials)
-    text: str = ""  # the presented credential itself; opens and locks refresh successors
+    credential: Credential | None  # None: there is nothing to spend (client credentials)
 
 
 async def exchange(server: Server, call: Call) -> TokenReply:
     """Answer a token request. Raises OAuthError; Unavailable when nothing could be committed for sure.
 
-    parse → who → may this client → load → decide → mint → commit → reply. Tokens of a lost race never leave.
+    who → what for → may this client → load → decide → mint → commit → reply. Tokens of a lost race never
+    leave.
     """
-    grant_type = grant_type_of(call.params)
     client, snapshot = await authenticated_client(server, call)
+    grant_type = grant_type_of(call.params)
     if not client.may_use(grant_type):
         raise OAuthError(
             ErrorCode.UNAUTHORIZED_CLIENT,
@@ -60,36 +71,39 @@ async def exchange(server: Server, call: Call) -> TokenReply:
     now = server.now()
     accepted = await GRANT_TYPES[grant_type](server, snapshot, client, call.params, now)
     minted = mint_access_token(accepted.granted, snapshot, server.policy, now)
-    return await _commit(server, grant_type, accepted, minted, now)
+    return await _commit(server, accepted, minted, now)
+
+
+def _credential(kind: SecretKind, text: str) -> Credential:
+    presented = read_secret(kind, text)
+    if presented is None:
+        raise unusable(f"not a {kind.name.lower()} of ours")
+    return Credential(kind=kind, text=text, id=presented.selector, hash=presented.hash)
 
 
 async def _code(server: Server, snapshot: Snapshot, client: Client, params: Params, now: float) -> Accepted:
     request = CodeRequest.parse(params)
-    presented = read_secret(SecretKind.CODE, request.code)
-    if presented is None:
-        raise unusable("not a code of ours")
-    evidence = await server.store.find_code(presented.selector)
-    granted = code_grant.decide(request, presented.hash, client, evidence, snapshot.registry, now=now)
-    return Accepted(granted=granted, presented=presented)
+    code = _credential(SecretKind.CODE, request.code)
+    evidence = await server.store.find_code(code.id)
+    granted = code_grant.decide(request, code.hash, client, evidence, snapshot.registry, now=now)
+    return Accepted(granted=granted, credential=code)
 
 
 async def _refresh(
     server: Server, snapshot: Snapshot, client: Client, params: Params, now: float
 ) -> Accepted:
     request = RefreshRequest.parse(params)
-    presented = read_secret(SecretKind.REFRESH_TOKEN, request.refresh_token)
-    if presented is None:
-        raise unusable("not a refresh token of ours")
-    evidence = await server.store.find_refresh_token(presented.selector)
-    granted = refresh_grant.decide(request, presented.hash, client, evidence, snapshot.registry, now=now)
-    return Accepted(granted=granted, presented=presented, text=request.refresh_token)
+    token = _credential(SecretKind.REFRESH_TOKEN, request.refresh_token)
+    evidence = await server.store.find_refresh_token(token.id)
+    granted = refresh_grant.decide(request, token.hash, client, evidence, snapshot.registry, now=now)
+    return Accepted(granted=granted, credential=token)
 
 
 async def _client_credentials(
     _server: Server, snapshot: Snapshot, client: Client, params: Params, _now: float
 ) -> Accepted:
     request = ClientCredentialsRequest.parse(params)
-    return Accepted(granted=client_credentials.decide(request, client, snapshot.registry), presented=None)
+    return Accepted(granted=client_credentials.decide(request, client, snapshot.registry), credential=None)
 
 
 GRANT_TYPES: dict[GrantType, Callable[[Server, Snapshot, Client, Params, float], Awaitable[Accepted]]] = {
@@ -99,49 +113,55 @@ GRANT_TYPES: dict[GrantType, Callable[[Server, Snapshot, Client, Params, float],
 }
 
 
-async def _commit(
-    server: Server, grant_type: GrantType, accepted: Accepted, minted: Minted, now: float
-) -> TokenReply:
-    """Spend what was presented and store what it bought, in one transaction, before anything is said."""
-    grant, presented = accepted.granted.grant, accepted.presented
-    if grant is None or presented is None:
+async def _commit(server: Server, accepted: Accepted, minted: Minted, now: float) -> TokenReply:
+    """Spend the credential and store what it bought, in one transaction, before anything is said."""
+    grant, credential = accepted.granted.grant, accepted.credential
+    if grant is None or credential is None:
         if minted.row is not None:
             await server.store.add_opaque_token(minted.row)
         return minted.reply(None)
-    spend: SpendCode | SpendRefreshToken
-    with_refresh_token = accepted.granted.with_refresh_token or grant_type is GrantType.REFRESH_TOKEN
-    successor = issue_secret(SecretKind.REFRESH_TOKEN, now=now) if with_refresh_token else None
-    row: RefreshToken | None = (
-        None if successor is None else refresh_row(successor, grant, server.policy, now)
+    successor = (
+        issue_secret(SecretKind.REFRESH_TOKEN, now=now) if accepted.granted.with_refresh_token else None
     )
-    if grant_type is GrantType.AUTHORIZATION_CODE or successor is None:
-        spend = SpendCode(code_id=presented.selector, hash=presented.hash, attempt=new_id(now))
-    else:
-        spend = SpendRefreshToken(
-            token_id=presented.selector,
-            hash=presented.hash,
-            attempt=new_id(now),
-            grace=server.policy.refresh_grace,
-            locked_successor=lock_successor(accepted.text, successor.text),
-        )
-    outcome = await server.store.spend_and_issue(spend, refresh_token=row, opaque_token=minted.row)
-    if isinstance(outcome, Replayed):
-        await _punish(server, grant, grant_type, now)
-    if isinstance(outcome, Dead):
-        raise unusable(outcome.why)
-    if isinstance(outcome, Repeated):
-        if minted.row is not None:
-            await server.store.add_opaque_token(minted.row)
-        return minted.reply(unlock_successor(accepted.text, outcome.locked_successor))
-    return minted.reply(None if successor is None else successor.text)
+    outcome = await server.store.spend_and_issue(
+        _spend(credential, successor, grace=server.policy.refresh_grace, now=now),
+        refresh_token=None if successor is None else refresh_row(successor, grant, server.policy, now),
+        opaque_token=minted.row,
+    )
+    match outcome:
+        case Won():
+            return minted.reply(None if successor is None else successor.text)
+        case Repeated(locked_successor):
+            if minted.row is not None:
+                await server.store.add_opaque_token(minted.row)
+            return minted.reply(unlock_successor(credential.text, locked_successor))
+        case Replayed():
+            raise await _punished(server, grant, credential.kind, now)
+        case Dead(why):
+            raise unusable(why)
 
 
-async def _punish(server: Server, grant: Grant, grant_type: GrantType, now: float) -> None:
-    """A replay revokes all that the grant gave.
+def _spend(
+    credential: Credential, successor: IssuedSecret | None, *, grace: float, now: float
+) -> SpendCode | SpendRefreshToken:
+    """How this credential is spent; a refresh token leaves its successor behind, locked (`design` 18)."""
+    if credential.kind is SecretKind.CODE or successor is None:
+        return SpendCode(code_id=credential.id, hash=credential.hash, attempt=new_id(now))
+    return SpendRefreshToken(
+        token_id=credential.id,
+        hash=credential.hash,
+        attempt=new_id(now),
+        grace=grace,
+        locked_successor=lock_successor(credential.text, successor.text),
+    )
 
-    And that is committed before the refusal is heard (RFC 9700 §4.14.2).
+
+async def _punished(server: Server, grant: Grant, kind: SecretKind, now: float) -> OAuthError:
+    """Revoke all that the grant gave, then say no more than for any other dead grant.
+
+    The revocation is committed before the refusal is heard (RFC 9700 §4.14.2).
     """
-    what = "code" if grant_type is GrantType.AUTHORIZATION_CODE else "refresh_token"
+    what = kind.name.lower()
     entry = AuditEntry(
         at=now,
         actor=f"client:{grant.client_id}",
@@ -150,4 +170,4 @@ async def _punish(server: Server, grant: Grant, grant_type: GrantType, now: floa
         details={"subject": grant.subject},
     )
     await server.store.revoke_grant(grant.id, [entry])
-    raise unusable(f"replay of a {what}: grant {grant.id} revoked")
+    return unusable(f"replay of a {what}: grant {grant.id} revoked")

@@ -139,11 +139,13 @@ class _Table:
             return []
         return [_Table(one, f"{self.place}.{key}[{at}]", self.mistakes) for at, one in enumerate(value)]
 
-    def refuse_the_rest(self) -> None:
+    def refuse_the_rest(self, *others: str) -> None:
+        """Note every key that nothing asked for. `others` are known too, though nothing asked."""
+        known = {key.lower(): key for key in (*self._asked, *others)}
         for key in self._raw:
-            if key not in self._asked:
-                close = get_close_matches(key, self._asked, 1)
-                self.note("is not known" + (f"; did you mean {close[0]}?" if close else ""), key)
+            if key not in known.values():
+                close = get_close_matches(key.lower(), known, 1)
+                self.note("is not known" + (f"; did you mean {known[close[0]]}?" if close else ""), key)
 
 
 def _read_api(table: _Table) -> Api | None:
@@ -201,5 +203,5 @@ def _read_rules(table: _Table) -> list[Rule]:
             table.note(str(wrong))
     if table.is_table and not methods:
         table.note(f"names no method; known: {', '.join(sorted(METHODS))} or *")
-    table.refuse_the_rest()
+    table.refuse_the_rest(*METHODS)
     return rules

@@ -62,3 +62,9 @@ def scope_to_remember(request: AuthorizationRequest, consent: Consent | None, gr
 def consent_end(client: Client, now: float) -> float | None:
     """When a consent given now stops being remembered (Unix seconds); None: it does not."""
     return None if client.consent_lifetime is None else now + client.consent_lifetime
+
+
+def resources_of(request: AuthorizationRequest, granted: Scope, registry: Registry) -> tuple[str, ...]:
+    """The APIs the grant is for: those asked for that something was granted of, else the first of them."""
+    apis = {api.identifier for api in registry.apis_of(granted)}
+    return tuple(name for name in request.resources if name in apis) or request.resources[:1]

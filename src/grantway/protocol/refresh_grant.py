@@ -1,5 +1,6 @@
 """The refresh grant (RFC 6749 §6, RFC 9700 §4.14)."""
 
+from dataclasses import replace
 from hmac import compare_digest
 
 from grantway.protocol.clients import Client
@@ -31,6 +32,7 @@ def decide(
         raise unusable(f"refresh token of {token.client_id} sent by {client.id}")
     if token.spent_at is None and now >= token.expires_at:
         raise unusable(f"refresh token expired {now - token.expires_at:.0f} s ago")
-    return granted_by(
+    granted = granted_by(
         evidence.grant, evidence.person, client, registry, scope=request.scope, resource=request.resource
     )
+    return replace(granted, with_refresh_token=True)  # rotated every time, for every kind of client

@@ -1,6 +1,5 @@
 """What must hold between the clients and APIs of a registry: names are unique, and what is named exists."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
@@ -12,7 +11,6 @@ from grantway.protocol.registry import OPENID, SERVER_SCOPES, Registry
 
 # Their meaning is fixed for every server (OpenID Connect Core §5.4, §11), so no API may define them.
 RESERVED_SCOPES = frozenset({OPENID, "profile", "email", "address", "phone", *SERVER_SCOPES})
-_API_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.IGNORECASE)
 
 
 def default_grant_types(kind: ClientType) -> frozenset[GrantType]:
@@ -30,7 +28,9 @@ def default_auth_method(kind: ClientType) -> AuthMethod:
     return AuthMethod.NONE if public else AuthMethod.CLIENT_SECRET_BASIC
 
 
-def registry_problems(registry: Registry, clients: Collection[str], apis: Collection[str], *, issuer: str) -> list[str]:
+def registry_problems(
+    registry: Registry, clients: Collection[str], apis: Collection[str], *, issuer: str
+) -> list[str]:
     """Why these clients and APIs (by id and identifier) may not stand in this registry; empty: they may.
 
     Only what was changed is judged, so that an old mistake elsewhere does not stop every change.
@@ -54,8 +54,8 @@ def scopes_still_named(registry: Registry, before: Registry) -> dict[str, tuple[
 def _api_problems(api: Api, registry: Registry, issuer: str) -> Iterator[str]:
     others = [other for other in registry.apis.values() if other is not api]
     start = f"api {api.name}"
-    if not _API_NAME.fullmatch(api.name):
-        yield f"{start}: its name has 1 to 64 letters, digits and . _ -, such as photos"
+    if not api.name.strip() or len(api.name) > 64 or not api.name.isprintable():
+        yield f"{start}: its name has 1 to 64 printable characters, such as photos"
     if any(other.name.casefold() == api.name.casefold() for other in others):
         yield f"{start}: another API has this name"
     if any(other.identifier.rstrip("/") == api.identifier.rstrip("/") for other in others):
@@ -80,7 +80,9 @@ def _client_problems(client: Client, registry: Registry) -> Iterator[str]:
     for name in client.scope:
         if registry.find_scope(name) is None:
             close = get_close_matches(name, [*registry.api_of_scope, *SERVER_SCOPES], 1)
-            yield f"{start}: no API defines the scope {name}" + (f"; did you mean {close[0]}?" if close else "")
+            yield f"{start}: no API defines the scope {name}" + (
+                f"; did you mean {close[0]}?" if close else ""
+            )
     for what, identifier in (("default API", client.default_api), ("API", client.api)):
         if identifier is not None and identifier not in registry.apis:
             yield f"{start}: its {what} {identifier} does not exist"

@@ -6,8 +6,8 @@
     async def test_my_storage(check, bench):
         await check(bench)
 
-A check raises AssertionError. It makes the rows it needs under new ids and leaves them behind, so all checks may
-run one after the other on one database; while one runs, nobody else may write there.
+A check raises AssertionError. It makes the rows it needs under new ids and leaves them behind, so all checks
+may run one after the other on one database; while one runs, nobody else may write there.
 """
 
 from grantway.testing import codes, people, races, refreshing, registry, tokens, upkeep

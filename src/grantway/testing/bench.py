@@ -124,7 +124,11 @@ async def some_person(bench: Bench, **changes: Any) -> Person:
     subject = f"u_{new_id()}0000"
     person = replace(
         Person(
-            subject=subject, username=f"ada{new_id()}", name="Ada", password_hash="$argon2id$1", created_at=1.0
+            subject=subject,
+            username=f"ada{new_id()}",
+            name="Ada",
+            password_hash="$argon2id$1",
+            created_at=1.0,
         ),
         **changes,
     )
@@ -210,7 +214,11 @@ async def issued(bench: Bench, **about: Any) -> Approval:
     """An approval, stored. Its grant has the id of its consent, as the storage gives it."""
     given = await approval(bench, **about)
     same(await issue(bench, given), IssueOutcome.ISSUED, "the approval of a new flow is stored")
-    return given if given.consent is None else replace(given, grant=replace(given.grant, consent_id=given.consent.id))
+    return (
+        given
+        if given.consent is None
+        else replace(given, grant=replace(given.grant, consent_id=given.consent.id))
+    )
 
 
 async def refresh_token(bench: Bench, grant: Grant, *, lifetime: float = DAY / 2) -> RefreshToken:
@@ -232,14 +240,14 @@ async def opaque_token(bench: Bench, grant: Grant | None, *, client_id: str = "m
     return OpaqueToken(
         id=new_id(),
         hash=new_hash(),
-        grant_id=grant and grant.id,
-        client_id=grant.client_id if grant else client_id,
-        subject=grant and grant.subject,
+        grant_id=None if grant is None else grant.id,
+        client_id=client_id if grant is None else grant.client_id,
+        subject=None if grant is None else grant.subject,
         scope=Scope(("orders:read",)),
         audience=("https://api.example/orders",),
         issued_at=now,
         expires_at=now + 300,
-        auth_time=grant and grant.auth_time,
+        auth_time=None if grant is None else grant.auth_time,
     )
 
 

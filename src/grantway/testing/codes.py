@@ -69,7 +69,9 @@ async def a_consent_in_force_keeps_its_id_and_takes_the_new_scope(bench: Bench) 
     second = await approval(bench, subject=first.grant.subject, client_id=first.grant.client_id)
     if first.consent is None or second.consent is None:
         raise AssertionError("both approvals have a consent")
-    wider = replace(second.consent, scope=Scope(("openid", "orders:write")), expires_at=second.grant.expires_at)
+    wider = replace(
+        second.consent, scope=Scope(("openid", "orders:write")), expires_at=second.grant.expires_at
+    )
     same(await issue(bench, replace(second, consent=wider)), IssueOutcome.ISSUED)
     kept = await bench.store.find_consent(first.grant.subject, first.grant.client_id)
     same(kept, replace(wider, id=first.consent.id, created_at=first.consent.created_at))
@@ -125,7 +127,9 @@ async def a_code_is_won_once_and_buys_what_is_named_with_it(bench: Bench) -> Non
     """E1, E2: spent and issued together; spent again it is replayed and buys nothing."""
     given = await issued(bench)
     refresh, opaque = await refresh_token(bench, given.grant), await opaque_token(bench, given.grant)
-    first = await bench.store.spend_and_issue(spend_code(given.code), refresh_token=refresh, opaque_token=opaque)
+    first = await bench.store.spend_and_issue(
+        spend_code(given.code), refresh_token=refresh, opaque_token=opaque
+    )
     same(first, Won())
     found = await bench.store.find_code(given.code.id)
     expect(found is not None and found.code.spent_at is not None, "a spent code says when")

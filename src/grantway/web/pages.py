@@ -8,7 +8,8 @@ from http import HTTPStatus
 
 from grantway.crypto.seal import BrokenSeal
 from grantway.crypto.secrets import new_id
-from grantway.flows.authorize import AlreadyDone, Ask, Leave, Refused, resume, start
+from grantway.flows.approve import AlreadyDone
+from grantway.flows.authorize import Ask, Leave, Refused, resume, start
 from grantway.flows.browser import Browser, sign_out, signed_in
 from grantway.flows.interaction import NotYours, TooOld, open_parting, seal_interaction, seal_parting
 from grantway.flows.interaction_answers import (

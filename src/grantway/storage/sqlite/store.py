@@ -47,7 +47,7 @@ class SqliteStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, UpkeepVerb
         await asyncio.to_thread(back_up, self._path, path)
 
     async def close(self) -> None:
-        self._reader.close()  # first: only a connection that may write can tidy up the -wal file as the last one
+        self._reader.close()  # first: as the last one it could not tidy up the -wal file
         await self._writer.close()
 
 

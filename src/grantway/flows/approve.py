@@ -1,0 +1,85 @@
+"""An approval becomes a grant with one authorization code, and what was allowed is remembered."""
+
+from grantway.crypto.secrets import SecretKind, issue_secret, new_id
+from grantway.flows.interaction import Interaction
+from grantway.flows.server import Server
+from grantway.protocol.authorization import AuthorizationRequest
+from grantway.protocol.consent import consent_end, resources_of, scope_to_remember
+from grantway.protocol.grants import Code, Consent, Grant
+from grantway.protocol.people import SignedIn
+from grantway.protocol.scope import Scope
+from grantway.storage.port import AuditEntry, IssueOutcome
+
+
+class AlreadyDone(Exception):
+    """The flow has its code: the second Allow of a double click, or of the Back button."""
+
+
+async def approve(
+    server: Server,
+    interaction: Interaction,
+    request: AuthorizationRequest,
+    who: SignedIn,
+    *,
+    scope: Scope,
+    consent: Consent | None,
+    answered: bool,
+) -> str:
+    """Store an approval and its code; returns the code. Raises AlreadyDone.
+
+    `answered`: the person has just allowed this, and the consent changes with it; otherwise what
+    they allowed earlier (or a first-party client) suffices; Conflict when that was withdrawn just now.
+    """
+    now = server.now()
+    client, subject = request.client, who.person.subject
+    secret = issue_secret(SecretKind.CODE, now=now)
+    if answered:
+        consent = Consent(
+            id=new_id(now) if consent is None else consent.id,
+            subject=subject,
+            client_id=client.id,
+            scope=scope_to_remember(request, consent, scope),
+            created_at=now if consent is None else consent.created_at,
+            updated_at=now,
+            expires_at=consent_end(client, now),
+        )
+    grant = Grant(
+        id=new_id(now),
+        client_id=client.id,
+        subject=subject,
+        consent_id=None if consent is None else consent.id,
+        session_id=who.session.id,
+        scope=scope,
+        resources=resources_of(request, scope, server.snapshots.current().registry),
+        auth_time=who.session.auth_time,
+        created_at=now,
+        expires_at=now + server.policy.refresh_absolute_lifetime,
+    )
+    code = Code(
+        id=secret.selector,
+        hash=secret.hash,
+        grant_id=grant.id,
+        flow_id=interaction.id,
+        client_id=client.id,
+        redirect_uri=request.answer_to.redirect_uri,
+        redirect_uri_sent=request.answer_to.sent,
+        code_challenge=request.code_challenge,
+        nonce=request.nonce,
+        issued_at=now,
+        expires_at=now + server.policy.code_lifetime,
+    )
+    audit = [_consent_entry(grant, now)] if answered else []
+    outcome = await server.store.issue_code(code, grant, consent if answered else None, audit)
+    if outcome is IssueOutcome.ALREADY_DONE:
+        raise AlreadyDone
+    return secret.text
+
+
+def _consent_entry(grant: Grant, now: float) -> AuditEntry:
+    return AuditEntry(
+        at=now,
+        actor=f"person:{grant.subject}",
+        action="consent.given",
+        target=f"client:{grant.client_id}",
+        details={"grant": grant.id, "scope": str(grant.scope)},
+    )

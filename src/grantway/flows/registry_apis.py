@@ -1,0 +1,165 @@
+"""APIs: registered, changed, retired, with the keys that sign their tokens and the client that introspects them."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
+
+from grantway.flows.people import Rejected
+from grantway.flows.registry import (
+    ClientDraft,
+    Decided,
+    SecretDraft,
+    client_of,
+    commit,
+    find_api,
+    new_secret,
+    registry_after,
+)
+from grantway.flows.server import Server
+from grantway.flows.signing_keys import needed_algorithms, new_signing_key
+from grantway.protocol.apis import Api
+from grantway.protocol.clients import Client, ClientType
+from grantway.protocol.registration import scopes_still_named
+from grantway.protocol.registry import Registry
+from grantway.protocol.scope import Scope
+from grantway.storage.port import (
+    DropApi,
+    DropClient,
+    KeyState,
+    PutApi,
+    PutClient,
+    PutKey,
+    PutSecret,
+    RegistryChange,
+    StoredKey,
+)
+
+_Audit = list[tuple[str, str, dict[str, str | int | float | bool | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredApi:
+    """An API, and the credentials with which it may ask about its tokens: shown once, kept nowhere."""
+
+    api: Api
+    client: Client | None = None
+    secret: str | None = field(default=None, repr=False)
+
+
+async def add_api(server: Server, api: Api, *, actor: str, credentials: bool = False) -> RegisteredApi:
+    """Register an API; with `credentials` also the client with which it introspects its tokens (RFC 7662).
+
+    An algorithm that no key signs with yet gets a key. Raises Rejected with every reason.
+    """
+    done: list[RegisteredApi] = []
+
+    async def decide(registry: Registry, now: float) -> Decided:
+        if registry.find_api(api.identifier) is not None:
+            raise Rejected(f"api {api.name}: the audience {api.identifier} is registered already")
+        changes: list[RegistryChange] = [PutApi(api)]
+        audit: _Audit = [("api.added", f"api:{api.identifier}", {"name": api.name})]
+        client = secret = None
+        if credentials:
+            draft = ClientDraft(name=f"{api.name} API", type=ClientType.RESOURCE_SERVER, api=api.identifier)
+            client = client_of(draft, registry_after(registry, changes), now)
+            stored, secret = new_secret(server, client.id, SecretDraft(), now)
+            changes += [PutClient(client), PutSecret(stored)]
+            audit.append(
+                ("client.added", f"client:{client.id}", {"name": client.name, "type": client.type.value})
+            )
+        for key in await missing_keys(server, [api], now):
+            changes.append(PutKey(key))
+            audit.append(("key.created", f"key:{key.kid}", {"alg": key.alg}))
+        done[:] = [RegisteredApi(api, client, secret)]
+        return Decided(changes=changes, audit=audit)
+
+    await commit(server, decide, actor=actor)
+    return done[0]
+
+
+async def missing_keys(server: Server, apis: Iterable[Api], now: float) -> list[StoredKey]:
+    """Fresh keys for the algorithms of these APIs that nothing signs with yet."""
+    missing = needed_algorithms(apis) - server.snapshots.newest.signing_keys.keys()
+    return [
+        await asyncio.to_thread(new_signing_key, server.envelopes, alg, KeyState.ACTIVE, now)
+        for alg in sorted(missing)
+    ]
+
+
+async def change_api(
+    server: Server, name: str, edit: Callable[[Api], Api], *, actor: str, clean: bool = False
+) -> Api:
+    """Change an API; its identifier stays. A scope that apps still name is kept safe: Rejected names the apps,
+    unless `clean` takes the scope away from them too.
+    """
+    done: list[Api] = []
+
+    async def decide(registry: Registry, now: float) -> Decided:
+        old = _own(find_api(registry, name))
+        new = replace(edit(old), identifier=old.identifier)
+        done[:] = [new]
+        names = [one.name for one in fields(Api) if getattr(old, one.name) != getattr(new, one.name)]
+        if not names:
+            return Decided(changes=[], audit=[])
+        changes: list[RegistryChange] = [PutApi(new)]
+        audit: _Audit = [("api.changed", f"api:{new.identifier}", {"fields": ",".join(names)})]
+        cleaned = clients_without_gone_scopes(registry, changes, clean=clean)
+        for key in await missing_keys(server, [new], now):
+            changes.append(PutKey(key))
+            audit.append(("key.created", f"key:{key.kid}", {"alg": key.alg}))
+        changes += [PutClient(client) for client in cleaned]
+        audit += [("client.changed", f"client:{one.id}", {"fields": "scope"}) for one in cleaned]
+        return Decided(changes=changes, audit=audit)
+
+    await commit(server, decide, actor=actor)
+    return done[0]
+
+
+async def delete_api(server: Server, name: str, *, actor: str, clean: bool = False) -> Api:
+    """Remove an API. While apps name its scopes: Rejected, unless `clean` takes them away from the apps.
+
+    With it go the clients with which it introspects, and it is no app's default any more.
+    """
+    done: list[Api] = []
+
+    async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - the same shape for all
+        api = _own(find_api(registry, name))
+        done[:] = [api]
+        changes: list[RegistryChange] = [DropApi(api.identifier)]
+        audit: _Audit = [("api.deleted", f"api:{api.identifier}", {"name": api.name})]
+        cleaned = {one.id: one for one in clients_without_gone_scopes(registry, changes, clean=clean)}
+        for client in registry.clients.values():
+            if client.api == api.identifier:
+                changes.append(DropClient(client.id))
+                audit.append(("client.deleted", f"client:{client.id}", {"name": client.name}))
+            elif client.default_api == api.identifier:
+                cleaned[client.id] = replace(cleaned.get(client.id, client), default_api=None)
+        changes += [PutClient(client) for client in cleaned.values()]
+        audit += [("client.changed", f"client:{key}", {"fields": "scope,default_api"}) for key in cleaned]
+        return Decided(changes=changes, audit=audit)
+
+    await commit(server, decide, actor=actor)
+    return done[0]
+
+
+def clients_without_gone_scopes(
+    registry: Registry, changes: list[RegistryChange], *, clean: bool
+) -> list[Client]:
+    """The clients that name a scope these changes remove, without it. Raises Rejected unless `clean`."""
+    after = registry_after(registry, changes)
+    gone = scopes_still_named(after, registry)
+    if gone and not clean:
+        told = (f"the scope {scope} is still named by: {', '.join(apps)}" for scope, apps in gone.items())
+        raise Rejected("\n".join(told))
+    removed = Scope(tuple(gone))
+    return [
+        replace(client, scope=client.scope - removed, optional_scope=client.optional_scope - removed)
+        for client in after.clients.values()
+        if client.scope & removed
+    ]
+
+
+def _own(api: Api) -> Api:
+    if api.managed_by_file:
+        raise Rejected(f"api {api.name} is managed by the registry file: change it there")
+    return api

@@ -1,0 +1,444 @@
+"""The guard before a real application, over real sockets (threats O1, O2, O7, K8; RFC 6750 §2, §3)."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+
+from grantway.crypto.jose import SigningKey
+from grantway.sdk import Api, ApiScope, Guard, Jwks, Rule
+from tests.sdk.servers import AUDIENCE, ISSUER, KeyServer, running, token
+
+KEY, STRANGER = SigningKey.generate("ES256"), SigningKey.generate("ES256")
+API = Api(
+    identifier=AUDIENCE,
+    name="photos",
+    scopes=tuple(
+        ApiScope(name=name, description="words") for name in ("photos:read", "photos:delete", "admin", "own")
+    ),
+    rules=(
+        Rule("GET", "/photos", frozenset({"photos:read"})),
+        Rule("DELETE", "/photos/{id}", frozenset({"photos:read", "photos:delete"})),
+        Rule("*", "/admin", frozenset({"admin"})),
+    ),
+)
+CHALLENGE = "www-authenticate"
+
+
+async def application(scope, receive, send):
+    """Tells what it was asked and by whom; nothing of this may be seen without leave."""
+    if scope["path"] == "/broken":
+        raise RuntimeError("a fault of the application")
+    read = scope.get("grantway.token")
+    told = {"path": scope["path"], "method": scope["method"], "subject": read and read.subject}
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+
+
+class Reply:
+    def __init__(self, raw):
+        head, _, self.body = raw.partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        self.status = int(status.split(" ")[1])
+        self.headers = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            self.headers[name.lower()] = value
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def challenge(self):
+        return self.headers.get(CHALLENGE)
+
+
+class Caller:
+    """Writes requests byte by byte, because every client library tidies paths up."""
+
+    def __init__(self, port):
+        self.port = port
+
+    async def __call__(self, target, *headers, method=b"GET", body=b""):
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        lines = [b"%s %s HTTP/1.1" % (method, target), b"Host: api.example", b"Connection: close", *headers]
+        if body:
+            lines += [
+                b"Content-Length: %d" % len(body),
+                b"Content-Type: application/x-www-form-urlencoded",
+            ]
+        writer.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        raw = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return Reply(raw)
+
+
+def bearer(text):
+    return b"Authorization: Bearer " + text.encode()
+
+
+@asynccontextmanager
+async def guarded(keys, **options):
+    settings = {"api": API, "issuer": ISSUER, "jwks": Jwks(keys.uri), "public": ("/", "/docs", "/static/*")}
+    async with running(Guard(application, **(settings | options))) as port:
+        yield Caller(port)
+
+
+@pytest.fixture(scope="module")
+async def keys():
+    async with KeyServer(KEY) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def call(keys):
+    async with guarded(keys) as caller:
+        yield caller
+
+
+async def test_a_request_with_the_scope_of_its_rule_reaches_the_application(call):
+    reply = await call(b"/photos", bearer(token(KEY)))
+    assert (200, {"path": "/photos", "method": "GET", "subject": "gwp_ada"}) == (reply.status, reply.json)
+
+
+@pytest.mark.parametrize("scheme", [b"Bearer", b"bearer", b"BEARER", b"Bearer  "])
+async def test_the_scheme_is_read_in_any_case(call, scheme):
+    """RFC 9110 §11.1."""
+    reply = await call(b"/photos", b"authorization: " + scheme + b" " + token(KEY).encode())
+    assert 200 == reply.status
+
+
+@pytest.mark.parametrize("target", [b"/", b"/docs", b"/static/", b"/static/a/b.css", b"/docs?access_token=x"])
+async def test_a_public_path_needs_no_token(call, target):
+    reply = await call(target)
+    assert (200, None) == (reply.status, reply.json["subject"])
+
+
+@pytest.mark.parametrize(
+    "target", [b"/docs/", b"/docs/x", b"/doc", b"/DOCS", b"/static", b"/staticx", b"/static/../admin", b"/x"]
+)
+async def test_what_is_beside_a_public_path_is_not_public(call, target):
+    assert (await call(target)).status in (400, 401)
+
+
+# ------------------------------------------------------------------------------------------- refusals
+
+
+def assert_refused(reply, status, challenge, body):
+    assert (status, challenge, body) == (reply.status, reply.challenge, reply.json)
+    assert "no-store" == reply.headers["cache-control"]
+    assert "nosniff" == reply.headers["x-content-type-options"]
+    assert "application/json" == reply.headers["content-type"]
+
+
+async def test_a_request_without_token_gets_a_challenge_without_error(call):
+    """RFC 6750 §3.1."""
+    assert_refused(
+        await call(b"/photos"),
+        401,
+        'Bearer realm="photos", scope="photos:read"',
+        {
+            "error": "missing_token",
+            "error_description": "Send an access token in the Authorization header",
+            "scope": "photos:read",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "header", [b"Authorization: Basic YTpi", b"Authorization: DPoP abc", b"Authorization: x"]
+)
+async def test_another_scheme_is_no_token(call, header):
+    """RFC 6750 §3.1: no error member either."""
+    reply = await call(b"/photos", header)
+    assert (401, 'Bearer realm="photos", scope="photos:read"') == (reply.status, reply.challenge)
+
+
+async def test_a_path_without_rule_is_not_told_apart_before_there_is_a_token(call):
+    """Threat O7."""
+    reply = await call(b"/unknown")
+    assert (401, 'Bearer realm="photos"') == (reply.status, reply.challenge)
+
+
+async def test_a_token_without_the_scope_learns_all_that_is_needed(call):
+    """RFC 6750 §3.1."""
+    why = "DELETE /photos/1 needs photos:delete and photos:read; the token lacks photos:delete"
+    assert_refused(
+        await call(b"/photos/1", bearer(token(KEY)), method=b"DELETE"),
+        403,
+        f'Bearer realm="photos", error="insufficient_scope", error_description="{why}",'
+        ' scope="photos:delete photos:read"',
+        {"error": "insufficient_scope", "error_description": why, "scope": "photos:delete photos:read"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: token(KEY, exp=1), "expired"),
+        (lambda: token(KEY, iss="https://other.example"), "issued by another server"),
+        (lambda: token(KEY, aud="https://api.example/orders"), "meant for another audience"),
+        (lambda: token(KEY, typ="JWT"), "not a token of type at+jwt"),
+        (lambda: token(STRANGER), "signed with a key that is not published"),
+        (lambda: "opaque", "not a signed JWT in compact form"),
+        (lambda: "a" * 9000, "longer than 8192 characters"),
+    ],
+    ids=range(7),
+)
+async def test_a_bad_token_is_refused_with_its_reason(call, make, reason):
+    """RFC 6750 §3.1; threats G4, K8."""
+    why = f"The access token is refused: {reason}"
+    assert_refused(
+        await call(b"/photos", bearer(make())),
+        401,
+        f'Bearer realm="photos", error="invalid_token", error_description="{why}", scope="photos:read"',
+        {"error": "invalid_token", "error_description": why, "scope": "photos:read"},
+    )
+
+
+@pytest.mark.parametrize("name", [b"access_token", b"access%5Ftoken", b"a=1&access_token"])
+async def test_o1_a_token_in_the_query_is_not_accepted(call, name):
+    """Threat O1, RFC 6750 §2.3."""
+    reply = await call(b"/photos?" + name + b"=" + token(KEY).encode())
+    assert (401, 'Bearer realm="photos", scope="photos:read"') == (reply.status, reply.challenge)
+    assert "in the URL is not accepted" in reply.json["error_description"]
+
+
+async def test_o1_a_token_in_the_body_is_not_accepted(call):
+    """RFC 6750 §2.2."""
+    reply = await call(b"/photos", method=b"GET", body=b"access_token=" + token(KEY).encode())
+    assert 401 == reply.status
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        (b"/photos?access_token=x", [bearer("GOOD")]),
+        (b"/photos", [bearer("GOOD"), bearer("GOOD")]),
+        (b"/photos", [bearer("GOOD"), b"authorization: Basic YTpi"]),
+    ],
+    ids=range(3),
+)
+async def test_more_than_one_way_of_sending_a_token(call, target, headers):
+    """RFC 6750 §2: at most one; whichever we chose, something behind us might choose the other."""
+    reply = await call(target, *(header.replace(b"GOOD", token(KEY).encode()) for header in headers))
+    assert_refused(
+        reply,
+        400,
+        'Bearer realm="photos", error="invalid_request",'
+        ' error_description="Send the access token once, in one Authorization header", scope="photos:read"',
+        {
+            "error": "invalid_request",
+            "error_description": "Send the access token once, in one Authorization header",
+            "scope": "photos:read",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [b"Bearer", b"Bearer ", b"Bearer a b", b"Bearer a,b", b"Bearer \xff", b"Bearer =a"]
+)
+async def test_a_malformed_authorization_header(call, value):
+    """RFC 6750 §2.1, §3.1."""
+    reply = await call(b"/photos", b"Authorization: " + value)
+    assert 400 == reply.status
+    assert 'error="invalid_request"' in reply.challenge
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/admin",
+        b"/admin/",
+        b"/%61dmin",
+        b"/ADMIN",
+        b"/admin;x",
+        b"//admin",
+        b"/a/../admin",
+        b"/./admin",
+        b"/a%2f..%2fadmin",
+        b"/%2e%2e/admin",
+        b"/admin%00",
+        b"/admin%0a",
+        b"/admin%2561",
+        b"/photos%2f..%2fadmin",
+        b"/static/%2e%2e/admin",
+        b"/static/..%5cadmin",
+        b"/docs/..;/admin",
+        b"/photos?x=/admin",
+        b"http://api.example/admin",
+    ],
+)
+@pytest.mark.parametrize("method", [b"GET", b"DELETE"])
+async def test_o2_no_spelling_of_a_path_is_weaker_than_the_plain_one(call, target, method):
+    """Threat O2: a token for photos reaches /admin by no spelling."""
+    reply = await call(target, bearer(token(KEY, scope="photos:read photos:delete")), method=method)
+    if reply.status == 200:
+        assert (b"/photos?x=/admin", "/photos") == (target, reply.json["path"])
+    else:
+        assert reply.status in (400, 403)
+
+
+@pytest.mark.parametrize("target", [b"/admin", b"/%61dmin", b"/%61%64%6d%69%6E"])
+async def test_o2_the_application_sees_the_path_that_was_judged(call, target):
+    """Threat O2."""
+    reply = await call(target, bearer(token(KEY, scope="admin")))
+    assert (200, "/admin") == (reply.status, reply.json["path"])
+
+
+async def test_a_path_with_two_readings_says_so(call):
+    why = "Not accepted: the path holds an empty segment"
+    assert_refused(
+        await call(b"//photos", bearer(token(KEY))),
+        400,
+        f'Bearer realm="photos", error="invalid_request", error_description="{why}"',
+        {"error": "invalid_request", "error_description": why},
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "header"),
+    [
+        (b"GET", b"/unknown", b"X-A: b"),
+        (b"FOO", b"/admin", b"X-A: b"),
+        (b"PUT", b"/photos", b"X-A: b"),
+        (b"GET", b"/photos", b"X-HTTP-Method-Override: DELETE"),
+        (b"GET", b"/photos", b"x-method-override: DELETE"),
+        (b"GET", b"/photos", b"X-HTTP-Method: DELETE"),
+    ],
+)
+async def test_o7_unknown_paths_methods_and_overrides_are_refused(call, method, target, header):
+    """Threat O7."""
+    every = bearer(token(KEY, scope="photos:read photos:delete admin"))
+    assert (await call(target, every, header, method=method)).status in (400, 403)
+
+
+async def test_a_refused_head_has_no_body(call):
+    reply = await call(b"/photos", method=b"HEAD")
+    assert (401, b"") == (reply.status, reply.body)
+
+
+# ------------------------------------------------------------------------------------ failures of ours
+
+
+async def test_without_keys_nothing_passes(keys):
+    """A failure of ours is 503 with Retry-After, never a pass and never the client's fault."""
+    async with guarded(keys, jwks=Jwks("http://127.0.0.1:9/jwks")) as call:
+        reply = await call(b"/photos", bearer(token(KEY)))
+        assert_refused(
+            reply,
+            503,
+            None,
+            {
+                "error": "temporarily_unavailable",
+                "error_description": "The token cannot be checked at the moment. Please try again.",
+            },
+        )
+        assert "5" == reply.headers["retry-after"]
+        assert 200 == (await call(b"/docs")).status
+
+
+async def test_a_verifier_that_breaks_lets_nothing_pass(keys):
+    class Broken:
+        async def verify(self, text):
+            raise ZeroDivisionError(text)
+
+    async with guarded(keys, verifier=Broken()) as call:
+        assert 503 == (await call(b"/photos", bearer(token(KEY)))).status
+
+
+async def test_the_api_goes_on_while_the_server_is_away():
+    async with KeyServer(KEY) as server, guarded(server) as call:
+        assert 200 == (await call(b"/photos", bearer(token(KEY)))).status
+        await server.leave()
+        assert 200 == (await call(b"/photos", bearer(token(KEY)))).status
+        assert 403 == (await call(b"/admin", bearer(token(KEY)))).status
+
+
+async def test_a_flood_of_unknown_keys_makes_few_fetches():
+    """Threat K4: a hundred tokens under invented names."""
+    async with KeyServer(KEY) as server, guarded(server) as call:
+        forged = [SigningKey.from_private_bytes(STRANGER.private_bytes(), kid=f"k{n}") for n in range(100)]
+        replies = await asyncio.gather(*(call(b"/photos", bearer(token(key))) for key in forged))
+        assert {401} == {reply.status for reply in replies}
+        assert server.fetches <= 2
+
+
+async def test_a_fault_of_the_application_stays_its_own(keys):
+    async with guarded(keys, public=("/broken",)) as call:
+        assert 500 == (await call(b"/broken")).status
+
+
+# ---------------------------------------------------------------------------------------- below a root
+
+
+async def test_rules_start_at_the_root_path(keys):
+    """Behind a proxy that strips a prefix, or mounted: the rules are the API's own paths."""
+    guard = Guard(application, api=API, issuer=ISSUER, jwks=Jwks(keys.uri), public=("/docs",))
+    async with running(guard, root_path="/v1") as port:
+        call = Caller(port)
+        assert "/v1/photos" == (await call(b"/photos", bearer(token(KEY)))).json["path"]
+        assert 200 == (await call(b"/docs")).status
+        assert 403 == (await call(b"/v1/photos", bearer(token(KEY)))).status
+        assert 401 == (await call(b"/admin")).status
+
+
+async def ask(guard, **scope):
+    """One connection without a server, for what a server would not send."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await guard({"type": "http", "method": "GET", "headers": [], "query_string": b"", **scope}, None, send)
+    return sent
+
+
+async def test_a_path_that_was_rewritten_on_the_way_is_refused():
+    """Two readings again: what we judge is not what the application will see."""
+    guard = Guard(application, api=API, issuer=ISSUER, public=("/docs",))
+    assert 200 == (await ask(guard, path="/docs", raw_path=b"/docs"))[0]["status"]
+    assert 200 == (await ask(guard, path="/docs"))[0]["status"]
+    assert 400 == (await ask(guard, path="/admin", raw_path=b"/docs"))[0]["status"]
+    assert 400 == (await ask(guard, path="/docs;x"))[0]["status"]
+
+
+async def test_a_websocket_is_refused_unless_its_path_is_public():
+    async def accept(_scope, _receive, send):
+        await send({"type": "websocket.accept"})
+
+    guard = Guard(accept, api=API, issuer=ISSUER, public=("/live",))
+    for path in ("/photos", "/admin", "/x", "//live"):
+        sent = await ask(guard, type="websocket", path=path, raw_path=path.encode())
+        assert [{"type": "websocket.close", "code": 1008}] == sent
+    assert [{"type": "websocket.accept"}] == await ask(guard, type="websocket", path="/live")
+
+
+async def test_start_and_stop_of_the_application_pass_through():
+    seen = []
+
+    async def remember(scope, _receive, _send):
+        seen.append(scope["type"])
+
+    await Guard(remember, api=API, issuer=ISSUER)({"type": "lifespan"}, None, None)
+    assert ["lifespan"] == seen
+
+
+# ------------------------------------------------------------------------------------------ mistakes
+
+
+@pytest.mark.parametrize(
+    "public", ["/photos", "/photos/7", "/photos/*", "/*", "/admin", "//x", "/a/../b", "/a;b", "photos", ""]
+)
+def test_a_public_path_that_some_rule_judges_or_that_is_not_canonical(public):
+    with pytest.raises((ValueError, Exception), match=r"public|path"):
+        Guard(application, api=API, issuer=ISSUER, public=[public])
+
+
+def test_an_api_with_opaque_tokens_needs_another_verifier():
+    api = Api(identifier=AUDIENCE, name="photos", token_format="opaque")
+    with pytest.raises(ValueError, match="opaque"):
+        Guard(application, api=api, issuer=ISSUER)
