@@ -19,8 +19,8 @@ test: dev ## Install and start what the tests need, then run them all, or one pa
 	@$(BIN)/python -m pytest $(if $(T),$(T),--numprocesses=auto --dist=worksteal) $(ARGS)
 
 check: dev ## Format, lint, types, imports: what every change must pass
-	@$(BIN)/ruff format --check --quiet . || { echo "Next: make format"; exit 1; }
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet --output-format=concise . || { echo "Next: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet --output-format=concise .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache
 	@echo "check: all good"

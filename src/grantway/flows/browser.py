@@ -21,7 +21,7 @@ class Browser:
     device_cookie: str | None
     network: str  # /32 or /64
     sends_fetch_metadata: bool  # does it send Sec-Fetch headers?
-    framed: bool  # does the request come from inside a frame?
+    framed: bool  # does the request come from a frame or a script, rather than from a window?
 
 
 async def signed_in(server: Server, browser: Browser) -> SignedIn | None:

@@ -27,22 +27,24 @@ class Call:
 async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snapshot]:
     """The client that proved itself, and the picture it was found in.
 
-    Raises `invalid_client`, `invalid_request`, or `temporarily_unavailable` with `retry_after` for a
-    network that failed too often. An unknown client or a wrong secret is looked up once more, since
-    another node may have just registered it (`design` 22). Nothing is written, nothing is burnt.
+    Raises `invalid_client`, `invalid_request`, or `temporarily_unavailable` with `retry_after` for one more
+    failure from a network that failed too often. Who is right passes even then: a flood that shares their
+    network, or their proxy, must lock nobody out (threat H6). An unknown client or a wrong secret is looked
+    up once more, since another node may have just registered it (`design` 22). Nothing is written, nothing
+    is burnt.
     """
-    if wait := server.failures.wait(call.network):
-        raise OAuthError(
-            ErrorCode.TEMPORARILY_UNAVAILABLE,
-            "too many failed client authentications",
-            tell_operator=f"network {call.network} is throttled",
-            retry_after=math.ceil(wait),
-        )
     presented = read_credentials(call.authorization, call.params)
     snapshot = server.snapshots.current()
     try:
         return _authenticated(server, snapshot, presented), snapshot
     except OAuthError:
+        if wait := server.failures.wait(call.network):
+            raise OAuthError(
+                ErrorCode.TEMPORARILY_UNAVAILABLE,
+                "too many failed client authentications",
+                tell_operator=f"network {call.network} is throttled",
+                retry_after=math.ceil(wait),
+            ) from None
         if await server.snapshots.look_again():
             snapshot = server.snapshots.current()
             return _authenticated(server, snapshot, presented), snapshot

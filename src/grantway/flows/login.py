@@ -49,11 +49,11 @@ async def check_password(
     try:
         verified = await server.passwords.verify(stored, password)
     except Busy as busy:
-        await server.store.give_back([bucket.key for bucket in buckets])
+        await server.store.give_back(buckets)
         return LoginFailed(retry_after=busy.retry_after, busy=True)
     if person is None or not verified.ok or may_authenticate(person, since=server.now()) is not None:
         return LoginFailed()
-    await server.store.give_back([bucket.key for bucket in buckets])
+    await server.store.give_back(buckets)
     if verified.needs_rehash and stored is not None:
         await _rehash(server, person, stored, password)
     return person

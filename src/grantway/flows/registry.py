@@ -5,7 +5,7 @@ otherwise it is decided again.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from grantway.crypto.given_secrets import given_secret_hash, given_secret_problem
@@ -37,6 +37,7 @@ from grantway.storage.port import (
     RegistryChange,
 )
 
+AuditLine = tuple[str, str, Mapping[str, str | int | float | bool | None]]
 FROM_FILE = "file_"  # ids of secrets that the registry file gave start with this
 _TRIES = 5
 _MAX_LABEL = 100
@@ -93,7 +94,7 @@ class Decided:
     """What a decision wants written: changes, audit lines (action, target, details), and what to check."""
 
     changes: Sequence[RegistryChange]
-    audit: Sequence[tuple[str, str, dict[str, str | int | float | bool | None]]]
+    audit: Sequence[AuditLine]
 
 
 Decide = Callable[[Registry, float], Awaitable[Decided]]
@@ -116,7 +117,7 @@ async def commit(server: Server, decide: Decide, *, actor: str) -> None:
         if wrong := registry_problems(after, clients, apis, issuer=server.policy.issuer):
             raise Rejected("\n".join(dict.fromkeys(wrong)))
         audit = [
-            AuditEntry(at=now, actor=actor, action=action, target=target, details=details)
+            AuditEntry(at=now, actor=actor, action=action, target=target, details=dict(details))
             for action, target, details in decided.audit
         ]
         try:
@@ -227,7 +228,7 @@ async def add_client(
             changes.append(PutSecret(stored))
         done[:] = [Registered(registry_after(registry, changes).clients[client.id], text)]
         details = {"name": client.name, "type": client.type.value}
-        return Decided(changes=changes, audit=[("client.added", f"client:{client.id}", {**details})])
+        return Decided(changes=changes, audit=[("client.added", f"client:{client.id}", details)])
 
     await commit(server, decide, actor=actor)
     return done[0]
@@ -287,7 +288,7 @@ def _own(client: Client) -> Client:
 def new_secret(
     server: Server, client_id: str, draft: SecretDraft, now: float
 ) -> tuple[ClientSecret, str | None]:
-    """The secret to store, and its text if it was made here. Raises Rejected for a given one that is too weak."""
+    """The secret to store, and its text if it was made here. Raises Rejected for a weak given one."""
     expires_at = None if draft.lifetime is None else now + draft.lifetime
     if len(draft.label) > _MAX_LABEL or (draft.label and not draft.label.isprintable()):
         raise Rejected(f"label: at most {_MAX_LABEL} printable characters")

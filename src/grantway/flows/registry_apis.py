@@ -1,4 +1,4 @@
-"""APIs: registered, changed, retired, with the keys that sign their tokens and the client that introspects them."""
+"""APIs: registered, changed, retired, with the keys that sign their tokens and a client that introspects."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from grantway.flows.people import Rejected
 from grantway.flows.registry import (
+    AuditLine,
     ClientDraft,
     Decided,
     SecretDraft,
@@ -34,8 +35,6 @@ from grantway.storage.port import (
     StoredKey,
 )
 
-_Audit = list[tuple[str, str, dict[str, str | int | float | bool | None]]]
-
 
 @dataclass(frozen=True, slots=True)
 class RegisteredApi:
@@ -57,7 +56,7 @@ async def add_api(server: Server, api: Api, *, actor: str, credentials: bool = F
         if registry.find_api(api.identifier) is not None:
             raise Rejected(f"api {api.name}: the audience {api.identifier} is registered already")
         changes: list[RegistryChange] = [PutApi(api)]
-        audit: _Audit = [("api.added", f"api:{api.identifier}", {"name": api.name})]
+        audit: list[AuditLine] = [("api.added", f"api:{api.identifier}", {"name": api.name})]
         client = secret = None
         if credentials:
             draft = ClientDraft(name=f"{api.name} API", type=ClientType.RESOURCE_SERVER, api=api.identifier)
@@ -89,8 +88,9 @@ async def missing_keys(server: Server, apis: Iterable[Api], now: float) -> list[
 async def change_api(
     server: Server, name: str, edit: Callable[[Api], Api], *, actor: str, clean: bool = False
 ) -> Api:
-    """Change an API; its identifier stays. A scope that apps still name is kept safe: Rejected names the apps,
-    unless `clean` takes the scope away from them too.
+    """Change an API; its identifier stays.
+
+    Raises Rejected when apps still name a scope that would go, unless `clean` takes it away from them too.
     """
     done: list[Api] = []
 
@@ -102,7 +102,7 @@ async def change_api(
         if not names:
             return Decided(changes=[], audit=[])
         changes: list[RegistryChange] = [PutApi(new)]
-        audit: _Audit = [("api.changed", f"api:{new.identifier}", {"fields": ",".join(names)})]
+        audit: list[AuditLine] = [("api.changed", f"api:{new.identifier}", {"fields": ",".join(names)})]
         cleaned = clients_without_gone_scopes(registry, changes, clean=clean)
         for key in await missing_keys(server, [new], now):
             changes.append(PutKey(key))
@@ -126,7 +126,7 @@ async def delete_api(server: Server, name: str, *, actor: str, clean: bool = Fal
         api = _own(find_api(registry, name))
         done[:] = [api]
         changes: list[RegistryChange] = [DropApi(api.identifier)]
-        audit: _Audit = [("api.deleted", f"api:{api.identifier}", {"name": api.name})]
+        audit: list[AuditLine] = [("api.deleted", f"api:{api.identifier}", {"name": api.name})]
         cleaned = {one.id: one for one in clients_without_gone_scopes(registry, changes, clean=clean)}
         for client in registry.clients.values():
             if client.api == api.identifier:

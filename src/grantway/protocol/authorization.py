@@ -10,6 +10,7 @@ from grantway.protocol.errors import OAuthError, wire_safe
 from grantway.protocol.names import ErrorCode, GrantType, Prompt, ResponseMode
 from grantway.protocol.params import Params
 from grantway.protocol.pkce import parse_challenge
+from grantway.protocol.redirect_uris import RedirectUri
 from grantway.protocol.registry import Registry
 from grantway.protocol.return_address import MAX_STATE, ReturnAddress
 from grantway.protocol.scope import Scope
@@ -93,14 +94,16 @@ def answer_address(
             return address, OAuthError(ErrorCode.INVALID_REQUEST, f"state is longer than {MAX_STATE} bytes")
         address = address.with_state(state)
         mode = params.get("response_mode")
-        return (address if mode is None else address.by(_response_mode(mode, client))), None
+        return (address if mode is None else address.by(_response_mode(mode, client, address))), None
     except OAuthError as refusal:
         return address, refusal
 
 
-def _response_mode(text: str, client: Client) -> ResponseMode:
+def _response_mode(text: str, client: Client, address: ReturnAddress) -> ResponseMode:
     if text not in client.response_modes:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "response_mode is not supported for this client")
+    if text == ResponseMode.FORM_POST and RedirectUri.parse(address.redirect_uri).is_private_use:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "no form can be posted to a private-use scheme")
     return ResponseMode(text)
 
 

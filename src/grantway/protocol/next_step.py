@@ -56,12 +56,14 @@ def next_step(
 
     `done` are the prompts this flow has answered: without them `prompt=login` would ask for ever.
     `login_demanded`: the person wants to sign in as another.
-    `framed`: the browser says the request comes from inside a frame, where nothing is answered
-    silently unless the client's owner allows it (threat A14).
+    `framed`: the browser says the request comes from a frame or a script. No page can be shown there, and
+    nothing is answered silently unless the client's owner allows it, whatever `prompt` says (threat A14).
     (OIDC Core §3.1.2.1, §3.1.2.3)
     """
+    if framed and not request.client.silent_in_frames:
+        raise OAuthError(ErrorCode.INTERACTION_REQUIRED, "answered only in a window of its own")
     if Prompt.NONE in request.prompts:
-        return _silently(request, signed_in, question, framed=framed, now=now)
+        return _silently(request, signed_in, question, now=now)
     if signed_in is None:
         return Login(reauthenticate=False)
     if login_demanded:
@@ -80,11 +82,8 @@ def _silently(
     signed_in: SignedIn | None,
     question: ConsentQuestion | None,
     *,
-    framed: bool,
     now: float,
 ) -> Issue:
-    if framed and not request.client.silent_in_frames:
-        raise OAuthError(ErrorCode.INTERACTION_REQUIRED, "not answered inside a frame")
     if signed_in is None:
         raise OAuthError(ErrorCode.LOGIN_REQUIRED, "nobody is signed in")
     if _too_old(request, signed_in, now):

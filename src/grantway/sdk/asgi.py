@@ -155,7 +155,11 @@ class Guard:
 
 def _check_public(path: str, api: Api) -> None:
     """Raise ValueError for a public path that is not canonical, or that some rule judges."""
-    if canonical_path(path.encode()) != path:
+    try:
+        canonical = canonical_path(path.encode())
+    except BadPath as bad:
+        raise ValueError(f"public path {path!r}: {bad.reason}") from None
+    if canonical != path:
         raise ValueError(f"public path {path!r} is not in its canonical form")
     below = path.endswith("/*")
     own = tuple(path.removesuffix("/*").split("/")[1:])

@@ -390,8 +390,11 @@ class Upkeep(Protocol):
         """
         ...
 
-    async def give_back(self, keys: Sequence[str]) -> None:
-        """Forget what was taken from these buckets: the attempt was honest."""
+    async def give_back(self, buckets: Sequence[Bucket]) -> None:
+        """Put the one attempt back that was taken from each of these buckets: it was honest.
+
+        What others took stays taken, else one honest login would open the way for everyone's guesses.
+        """
         ...
 
     async def add_audit(self, entries: Sequence[AuditEntry]) -> None:

@@ -57,13 +57,18 @@ async def all_buckets_give_or_none(bench: Bench) -> None:
     same(await bench.store.take([]), 0.0)
 
 
-async def what_was_taken_is_forgotten_for_the_honest(bench: Bench) -> None:
-    """C13: of these buckets only."""
-    mine, other = Bucket(new_id(), burst=1, seconds_each=60.0), Bucket(new_id(), burst=1, seconds_each=60.0)
-    same(await bench.store.take([mine, other]), 0.0)
-    await bench.store.give_back([mine.key, new_id()])
+async def an_honest_attempt_is_put_back_and_no_other(bench: Bench) -> None:
+    """C13: one attempt, in these buckets only; what others took stays taken."""
+    mine, other = (Bucket(new_id(), burst=2, seconds_each=60.0) for _ in range(2))
+    unknown = Bucket(new_id(), burst=1, seconds_each=60.0)
+    for _ in range(2):
+        same(await bench.store.take([mine, other]), 0.0)
+    await bench.store.give_back([mine, unknown])
     same(await bench.store.take([mine]), 0.0)
+    expect(await bench.store.take([mine]) > 0, "one attempt was put back, not all")
     expect(await bench.store.take([other]) > 0, "the other stays full")
+    same(await bench.store.take([unknown]), 0.0)
+    expect(await bench.store.take([unknown]) > 0, "nothing can be put back into a bucket nobody took from")
 
 
 async def the_audit_log_is_read_newest_first(bench: Bench) -> None:
@@ -189,7 +194,7 @@ async def a_verb_that_fails_leaves_the_store_usable(bench: Bench) -> None:
 CHECKS = checks_of(
     a_bucket_gives_its_burst_and_then_waits,
     all_buckets_give_or_none,
-    what_was_taken_is_forgotten_for_the_honest,
+    an_honest_attempt_is_put_back_and_no_other,
     the_audit_log_is_read_newest_first,
     expired_rows_leave_and_live_ones_stay,
     codes_and_grants_stay_while_they_matter,

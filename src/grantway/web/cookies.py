@@ -1,6 +1,7 @@
 """Our cookies: their names, their flags, and reading them without trusting them."""
 
 import re
+from collections.abc import Iterable
 
 from grantway.crypto.secrets import is_id
 from grantway.web.replies import Header
@@ -56,14 +57,19 @@ class Cookies:
         return self._set(self.device, value, max_age=DEVICE_LIFETIME)
 
     def set_flow(
-        self, flow_id: str, binding: str, *, lifetime: float, running: dict[str, str]
+        self, flow_id: str, binding: str, *, lifetime: float, running: Iterable[str]
     ) -> list[Header]:
         """Start a flow; the oldest leave when there would be more than `MAX_FLOWS`."""
-        oldest = sorted(running)[: max(0, len(running) - MAX_FLOWS + 1)]
-        return [
-            *map(self.clear_flow, oldest),
-            self._set(self._flow + flow_id, binding, max_age=int(lifetime)),
-        ]
+        surplus = self.clear_surplus(flow_id, running)
+        return [*surplus, self._set(self._flow + flow_id, binding, max_age=int(lifetime))]
+
+    def clear_surplus(self, flow_id: str, running: Iterable[str]) -> list[Header]:
+        """End the oldest of the flows beside this one when there are more than `MAX_FLOWS`.
+
+        Starting one is not enough: a POST from another site brings no cookies to count.
+        """
+        others = sorted(set(running) - {flow_id})
+        return [self.clear_flow(other) for other in others[: max(0, len(others) - MAX_FLOWS + 1)]]
 
     def clear_flow(self, flow_id: str) -> Header:
         """End a flow."""

@@ -15,7 +15,6 @@ from grantway.web.replies import Reply, page_reply
 from grantway.web.requests import Network, Request, caller_network
 
 MAX_CLOCK_OFFSET = 2.0  # seconds between this node and the database
-_FRAMES = {"iframe", "frame", "embed", "object", "fencedframe"}
 
 Handler = Callable[["Door", Request], Awaitable[Reply]]
 
@@ -69,7 +68,7 @@ class Door:
             device_cookie=cookies.get(self.cookies.device),
             network=self.network_of(request),
             sends_fetch_metadata=request.header(b"sec-fetch-dest") is not None,
-            framed=request.header(b"sec-fetch-dest") in _FRAMES,
+            framed=request.header(b"sec-fetch-dest") not in {None, "document"},
         )
 
     def page(self, request: Request, view: object, *, status: int = 200, posts_to_us: bool = True) -> Reply:

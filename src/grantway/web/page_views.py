@@ -150,7 +150,8 @@ def parting_view(client_name: str, to: Redirection) -> ContinueView | FormPostVi
     """The page that leaves the server: by address, or by a form (Form Post §2)."""
     if to.fields is not None:
         return FormPostView(client_name=client_name, action=to.url, fields=dict(to.fields))
-    is_app = destination(to.url.partition("#")[0]).kind is not DestinationKind.WEB
+    address = to.url.partition("#")[0].partition("?")[0]  # without the answer, which may be long
+    is_app = destination(address).kind is not DestinationKind.WEB
     return ContinueView(client_name=client_name, url=to.url, is_app=is_app)
 
 

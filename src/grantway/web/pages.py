@@ -104,7 +104,7 @@ async def authorize(door: Door, request: Request) -> Reply:
         return _leave_at_once(door, request, then)
     flow = then.interaction
     cookies = door.cookies.set_flow(
-        flow.id, flow.binding, lifetime=door.policy.flow_lifetime, running=dict(browser.flow_cookies)
+        flow.id, flow.binding, lifetime=door.policy.flow_lifetime, running=browser.flow_cookies
     )
     return _go_to(door, then).plus(*cookies)
 
@@ -115,12 +115,15 @@ async def authorize(door: Door, request: Request) -> Reply:
 @_page
 async def show_step(door: Door, request: Request) -> Reply:
     """GET of a step: shows it if it is the next one, else goes to the one that is, or leaves."""
-    then = await resume(door.server, door.browser(request), request.query_params().need("x"))
+    browser = door.browser(request)
+    then = await resume(door.server, browser, request.query_params().need("x"))
     if isinstance(then, Leave):
         return _leave_at_once(door, request, then)
     if _path_of(then) != request.path:
         return _go_to(door, then)
-    return _show(door, request, then)
+    return _show(door, request, then).plus(
+        *door.cookies.clear_surplus(then.interaction.id, browser.flow_cookies)
+    )
 
 
 def _show(door: Door, request: Request, ask: Ask) -> Reply:

@@ -14,7 +14,7 @@ _LEVEL = "SELECT empty_at FROM throttles WHERE key = ?"
 _SET_LEVEL = """
 INSERT INTO throttles (key, empty_at) VALUES (?, ?)
 ON CONFLICT (key) DO UPDATE SET empty_at = excluded.empty_at"""
-_EMPTY = "DELETE FROM throttles WHERE key = ?"
+_GIVE_BACK = "UPDATE throttles SET empty_at = empty_at - ?2 WHERE key = ?1"
 _READ_AUDIT = sql("SELECT {audit} FROM audit ORDER BY number DESC LIMIT ?")
 
 # ?1 is the size of the batch, ?2 the seconds for which the rows are kept beyond their end.
@@ -31,8 +31,8 @@ class UpkeepVerbs(Verbs):
     async def take(self, buckets: Sequence[Bucket]) -> float:
         return await self._writer.run(_take, tuple(buckets))
 
-    async def give_back(self, keys: Sequence[str]) -> None:
-        await self._writer.run(_give_back, tuple(keys))
+    async def give_back(self, buckets: Sequence[Bucket]) -> None:
+        await self._writer.run(_give_back, tuple(buckets))
 
     async def add_audit(self, entries: Sequence[AuditEntry]) -> None:
         await self._writer.run(add_audit, tuple(entries))
@@ -58,8 +58,8 @@ def _take(db: sqlite3.Connection, buckets: Sequence[Bucket]) -> float:
     return wait
 
 
-def _give_back(db: sqlite3.Connection, keys: Sequence[str]) -> None:
-    db.executemany(_EMPTY, [(key,) for key in keys])
+def _give_back(db: sqlite3.Connection, buckets: Sequence[Bucket]) -> None:
+    db.executemany(_GIVE_BACK, [(bucket.key, bucket.seconds_each) for bucket in buckets])
 
 
 def _sweep(db: sqlite3.Connection, statement: str, values: tuple[int, float]) -> int:
