@@ -187,7 +187,9 @@ async def running_node(database: str, *, port: int | None = None, **settings) ->
         issuer=issuer, dev=True, database=DatabaseSettings(url=database, auto_migrate=True), **settings
     )
     app = Application(chosen)
-    config = uvicorn.Config(app, port=port, log_level="warning", http="httptools", ws="none", lifespan="on")
+    config = uvicorn.Config(
+        app, port=port, log_level="warning", http="httptools", ws="none", lifespan="on", proxy_headers=False
+    )
     uvicorn_server = uvicorn.Server(config)
     uvicorn_server.capture_signals = _no_signals  # the test runner's own
     task = asyncio.create_task(uvicorn_server.serve())

@@ -47,6 +47,7 @@ class Target(Node):
 
     def http(self, **options) -> httpx2.AsyncClient:
         options.setdefault("event_hooks", {"response": [never_our_fault]})
+        options.setdefault("limits", httpx2.Limits(max_keepalive_connections=0))  # nothing is left open
         return super().http(**options)
 
     @property
@@ -157,7 +158,7 @@ async def login_page(visitor: Visitor, client_id: str = "printer", **parameters)
 
 async def consent_page(visitor: Visitor, client_id: str = "printer", *, username="ada", **parameters):
     """The consent page of a fresh flow, after signing in where that is asked."""
-    page = await visitor.get(visitor.link(client_id, **parameters))
+    page = await visitor.get(visitor.link(client_id, **{"prompt": "consent", **parameters}))
     if 'id="login-submit"' in page.text:
         page = await visitor.sign_in(page, username)
     assert 'id="consent-allow"' in page.text, page.text[:500]

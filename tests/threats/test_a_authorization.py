@@ -59,7 +59,7 @@ async def test_no_mistake_beside_an_unregistered_address_sends_anybody_there(vis
 @pytest.mark.parametrize("client_id", ["nobody", "printer\n", "PRINTER", "printer ", "' OR 1=1--", None])
 async def test_an_unknown_client_sends_nobody_anywhere(visitor, client_id):
     """A1: an unregistered client has no address at all."""
-    page = await visitor.http.get(visitor.link("", client_id=client_id, redirect_uri=CALLBACK), headers=FETCH)
+    page = await visitor.http.get(visitor.link(client_id), headers=FETCH)
     assert is_refused_here(page)
 
 
@@ -114,7 +114,7 @@ async def test_only_a_code_travels_through_the_browser(visitor, response_type):
 
 async def test_a_running_flow_cannot_be_edited_in_the_address_bar(target, visitor):
     """A4: the sealed request alone counts; what stands beside it is not read."""
-    page = await login_page(visitor)
+    page = await login_page(visitor, prompt="consent")
     beside = {"response_type": "token", "redirect_uri": EVIL, "client_id": "other", "scope": "photos:delete"}
     step = f"/login?x={seal_of(page)}&{urlencode(beside)}"
     page = await visitor.sign_in(await visitor.get(step))
@@ -303,7 +303,7 @@ async def test_an_old_session_is_asked_again_by_max_age(fresh):
 
 async def test_a_seal_from_before_the_sign_in_proves_no_sign_in(target, visitor):
     """A10: replaying the first seal of a prompt=login flow after its end asks again, or is already done."""
-    page = await login_page(visitor, prompt="login")
+    page = await login_page(visitor, prompt="login consent")
     jar = with_cookies_of(visitor)
     page_after = await visitor.sign_in(page)
     await visitor.submit(page_after, answer="allow")

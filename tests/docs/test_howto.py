@@ -1,0 +1,53 @@
+"""The code in the how-to pages runs, as it stands, against a live server."""
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.node import CALLBACK, Visitor, leaving_url, seeded_node, sqlite_url
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def program(page: str) -> str:
+    """The Python blocks of a page, as the one program they are."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+    assert blocks, f"{page} has no Python"
+    return "\n".join(blocks)
+
+
+async def test_the_requests_of_connect_an_app_run_as_printed(tmp_path, monkeypatch):
+    """N17, N21: whoever types the page gets a token, renews it and gives it back."""
+    async with seeded_node(sqlite_url(tmp_path)) as node:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setenv("ISSUER", node.issuer)
+        monkeypatch.setenv("CLIENT_ID", "printer")
+        monkeypatch.setenv("CLIENT_SECRET", node.secrets["printer"])
+        monkeypatch.setenv("REDIRECT_URI", CALLBACK)
+
+        async def person(link: str) -> str:
+            visitor = Visitor(node)
+            page = await visitor.sign_in(await visitor.get(link.removeprefix(node.issuer)))
+            url = leaving_url(await visitor.submit(page, answer="allow"))
+            assert url is not None
+            return url
+
+        def open_in_browser(link: str) -> str:
+            return asyncio.run_coroutine_threadsafe(person(link), loop).result(timeout=30)
+
+        source = compile(program("howto/connect-an-app.md"), "connect-an-app.md", "exec")
+        await asyncio.to_thread(exec, source, {"open_in_browser": open_in_browser, "os": os})
+
+        audit = await node.store.read_audit(limit=3)
+        assert "refresh_token.revoked" in {entry.action for entry in audit}
+
+
+@pytest.mark.parametrize("page", sorted(path.relative_to(DOCS.parent) for path in DOCS.rglob("*.md")), ids=str)
+def test_every_link_between_our_pages_leads_somewhere(page):
+    """A page moved or renamed is found before a reader finds it missing."""
+    folder = (DOCS.parent / page).parent
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", (DOCS.parent / page).read_text())
+    assert [target for target in targets if not (folder / target).exists()] == []
