@@ -82,6 +82,7 @@ class Node:
     issuer: str
     secrets: dict[str, str] = field(default_factory=dict)  # client id → its secret
     people: dict[str, Person] = field(default_factory=dict)
+    opened: list[httpx2.AsyncClient] = field(default_factory=list)  # closed with the node
 
     @property
     def store(self):
@@ -197,9 +198,12 @@ async def running_node(database: str, *, port: int | None = None, **settings) ->
         await asyncio.sleep(0.01)
         if task.done():
             raise RuntimeError(f"the node did not start: {task.exception()}")
+    node = Node(server=app.server, issuer=issuer)
     try:
-        yield Node(server=app.server, issuer=issuer)
+        yield node
     finally:
+        for http in node.opened:
+            await http.aclose()
         uvicorn_server.should_exit = True
         await task
 
@@ -255,6 +259,7 @@ class Visitor:
 
     def __post_init__(self) -> None:
         self.http = self.node.http()
+        self.node.opened.append(self.http)
 
     def link(self, client_id: str = "printer", **parameters: str | None) -> str:
         """An authorization link; a parameter of None is left out."""
