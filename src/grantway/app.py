@@ -2,9 +2,10 @@
 
 import asyncio
 import ipaddress
+import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.passwords import Passwords
@@ -16,9 +17,13 @@ from grantway.flows.throttles import Throttles
 from grantway.protocol.policy import Policy
 from grantway.settings import Settings
 from grantway.storage.opening import open_store
+from grantway.storage.port import Unavailable
 from grantway.web.asgi import WebApp
 from grantway.web.door import Door
 from grantway.web.requests import Receive, Scope, Send
+
+RESTART_AFTER = 1.0  # seconds
+_log = logging.getLogger("grantway.app")
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -112,14 +117,28 @@ class Application:
 @asynccontextmanager
 async def _background(server: Server) -> AsyncIterator[None]:
     """The node's own work, for as long as it serves."""
-    tasks = [asyncio.create_task(server.snapshots.keep_fresh()), asyncio.create_task(keep_house(server))]
+    tasks = [
+        asyncio.create_task(_kept_alive("registry", server.snapshots.keep_fresh)),
+        asyncio.create_task(_kept_alive("housekeeping", lambda: keep_house(server))),
+    ]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await write_secret_uses(server)
+        with suppress(Unavailable):
+            await write_secret_uses(server)
+
+
+async def _kept_alive(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Start the work again whenever it fails: a node must not grow old in silence."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it was, it is logged whole and must not stop the node
+            _log.exception("%s failed; starting it again", name)
+            await asyncio.sleep(RESTART_AFTER)
 
 
 def create_app(settings: Settings) -> Application:

@@ -10,6 +10,7 @@ from grantway.protocol.scope import Scope
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
 _SUBJECT_SHAPE = re.compile(r"u_[0-9A-Za-z]{20}")
+_WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?([/?#][!-\[\]-~]*)?")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 MAX_SECRETS = 5
 MAX_REDIRECT_URIS = 50
@@ -140,7 +141,7 @@ def client_problems(client: Client) -> list[str]:
             ("terms", client.terms_uri),
             ("privacy", client.privacy_uri),
         )
-        if uri is not None and not re.fullmatch(r"https://[!-~]+", uri)
+        if uri is not None and not _WEB_ADDRESS.fullmatch(uri)
     ]
     if len(client.secrets) > MAX_SECRETS:
         wrong.append(f"secrets: at most {MAX_SECRETS} live at once")

@@ -29,13 +29,13 @@ def consent_question(
 ) -> ConsentQuestion | None:
     """What to ask, or None when everything requested is allowed already.
 
-    First-party clients need no consent unless `prompt=consent` demands it. A consent counts as remembered
-    only for clients that nobody else can pretend to be (RFC 8252 §8.6, `design` 9); others are asked
-    every time.
+    First-party clients need no consent unless `prompt=consent` demands it. Neither that nor a remembered
+    consent counts for clients that somebody else can pretend to be: they are asked every time
+    (RFC 8252 §8.6, `design` 9, threat D4).
     """
     client = request.client
     demanded = Prompt.CONSENT in request.prompts
-    if client.first_party and not demanded:
+    if client.first_party and not demanded and not client.can_be_impersonated:
         return None
     before = (
         Scope()

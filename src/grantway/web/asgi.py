@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from grantway.protocol import metadata
+from grantway.web import error_pages
 from grantway.web.door import Door
 from grantway.web.render import CACHE_FOR_EVER
 from grantway.web.replies import Reply, asset_reply, json_reply, plain_reply, send_reply
@@ -34,8 +35,7 @@ class WebApp:
         except ConnectionResetError:
             return
         except Exception:  # noqa: BLE001 - the last resort: logged whole, answered without detail
-            _log.exception("%s %s failed", request.method, Door.printable(path[:_MAX_SHOWN]))
-            reply = json_reply({"error": "server_error"}, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+            reply = self._failed(request, path)
         await send_reply(reply, send)
 
     async def _reply(self, request: Request, path: str) -> Reply:
@@ -49,7 +49,7 @@ class WebApp:
         methods = self._routes.get(path)
         if methods is None:
             return plain_reply(HTTPStatus.NOT_FOUND, "There is nothing at this address.\n")
-        handler = methods.get("GET" if request.method == "HEAD" else request.method)
+        handler = methods.get(request.method)
         if handler is None:
             allowed = ", ".join(sorted(methods)).encode()
             return json_reply(
@@ -58,6 +58,15 @@ class WebApp:
                 headers=[(b"allow", allowed)],
             )
         return await handler(self._door, request)
+
+    def _failed(self, request: Request, path: str) -> Reply:
+        """A fault of ours: the log has all of it, the caller a reference (threat G7)."""
+        reference = Door.reference()
+        _log.exception("%s %s %s failed", reference, request.method, Door.printable(path[:_MAX_SHOWN]))
+        if "text/html" in (request.header(b"accept") or ""):
+            return error_pages.failed_page(self._door, request, reference)
+        content = {"error": "server_error", "error_description": f"reference {reference}"}
+        return json_reply(content, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _misdirected(self, request: Request) -> Reply:
         """421, with what was seen and what is configured.

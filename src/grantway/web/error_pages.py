@@ -106,6 +106,22 @@ def unavailable_page(door: Door, request: Request, why: str) -> Reply:
     ).plus((b"retry-after", b"1"))
 
 
+def failed_page(door: Door, request: Request, reference: str) -> Reply:
+    """A fault of ours, already logged under this reference."""
+    view = ErrorView(
+        code=ErrorCode.SERVER_ERROR.value,
+        heading="Something failed on our side",
+        sentence="Your data is safe. The people who run this server can find what happened by the reference.",
+        advice="Try again in a moment.",
+        reference=reference,
+        at=door.server.now(),
+        back=None,
+        facts=(),
+        spec=None,
+    )
+    return door.page(request, view, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 def already_done_page(door: Door, request: Request, *, status: int = HTTPStatus.OK) -> Reply:
     """The flow has ended: the Back button, or a second Allow."""
     return door.page(request, AlreadyDoneView(client_name=None), status=status)

@@ -8,6 +8,12 @@ from grantway.web.door import Handler
 
 Methods = Mapping[str, Handler]
 
+
+def _readable(handler: Handler) -> Methods:
+    """Looking does nothing, so HEAD is as good as GET. Where GET may issue a code, it is not."""
+    return {"GET": handler, "HEAD": handler}
+
+
 ROUTES: Mapping[str, Methods] = {
     # the person's browser
     at.AUTHORIZE: {"GET": pages.authorize, "POST": pages.authorize},
@@ -16,17 +22,17 @@ ROUTES: Mapping[str, Methods] = {
     pages.CONSENT: {"GET": pages.show_step, "POST": pages.answer_consent},
     pages.CONTINUE: {"GET": pages.leave_page},
     pages.LOGOUT: {"GET": pages.show_logout, "POST": pages.answer_logout},
-    "/": {"GET": pages.home},
+    "/": _readable(pages.home),
     # the app, and the API
     at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight},
     at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight},
     at.INTROSPECT: {"POST": machine.introspection},
-    at.JWKS: {"GET": machine.jwks},
-    at.WELL_KNOWN: {"GET": machine.metadata},
+    at.JWKS: _readable(machine.jwks),
+    at.WELL_KNOWN: _readable(machine.metadata),
 }
 
 # Asked by machines that know no name of ours: answered whatever the Host.
 PROBES: Mapping[str, Methods] = {
-    "/readyz": {"GET": machine.readiness},
-    "/livez": {"GET": machine.liveness},
+    "/readyz": _readable(machine.readiness),
+    "/livez": _readable(machine.liveness),
 }

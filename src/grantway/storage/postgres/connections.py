@@ -1,0 +1,173 @@
+"""Connections to PostgreSQL.
+
+Settings belong to the role, where an operator sees them and a pooler cannot lose them. Start-up parameters are
+never sent, for PgBouncer refuses or mixes them up. For the role `grantway`:
+
+    ALTER ROLE grantway SET statement_timeout = '30s';
+    ALTER ROLE grantway SET lock_timeout = '2s';
+    ALTER ROLE grantway SET idle_in_transaction_session_timeout = '5s';
+
+`synchronous_commit` must be on (the default), else an acknowledged commit may be lost; `check_settings` refuses
+to start otherwise. Behind PgBouncer use 1.21 or newer in transaction mode with `max_prepared_statements` above 0:
+asyncpg prepares each statement once for every connection, and older versions lose track of that. An older one
+works in session mode, or in transaction mode with `?statement_cache_size=0` at the end of the database URL, at the
+price of parsing every statement again.
+
+A verb is one statement wherever it can be; PostgreSQL commits it by itself, and one round trip is all it costs.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from grantway.storage.port import Conflict, Unavailable
+from grantway.storage.problems import StorageProblem
+from grantway.storage.rows import Row
+from grantway.storage.rows import sql as fill_in
+
+try:
+    import asyncpg
+except ImportError:
+    raise StorageProblem(
+        "PostgreSQL needs a driver that is not installed: pip install 'grantway[postgres]'"
+    ) from None
+
+# Fixed when the statement arrives, so that an index can be searched by it.
+_NOW = "extract(epoch FROM statement_timestamp())::float8"
+_PATIENCE = 1.5  # seconds to wait for a free connection, and again for the answer to a statement
+SLOW = 60.0  # for what touches many rows
+_OLDEST = 130000
+_DURABLE = {"on", "remote_apply"}
+
+Connection = asyncpg.Connection[asyncpg.Record]
+_Pooled = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+
+def sql(text: str, **words: str) -> str:
+    """SQL for PostgreSQL with its column lists and clock filled in."""
+    return fill_in(text, now=_NOW, **words)
+
+
+async def connect(url: str) -> Connection:
+    """A connection of one's own, for migrations."""
+    with translated():
+        return await asyncpg.connect(url, timeout=10.0)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Errors of the driver become those of the port."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as taken:
+        raise Conflict(f"{taken.constraint_name}: taken") from taken
+    except asyncpg.ForeignKeyViolationError as missing:
+        raise Conflict(f"{missing.constraint_name}: there is no such row") from missing
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError) as bad:
+        raise ValueError(f"PostgreSQL does not keep this value: {bad}") from bad
+    except (asyncpg.SyntaxOrAccessError, asyncpg.FeatureNotSupportedError):
+        raise  # a fault of ours, not of the database's health
+    except asyncpg.PostgresError as error:
+        raise Unavailable(f"PostgreSQL: {error}") from error
+    except asyncpg.InterfaceError as error:
+        if isinstance(error, ValueError):
+            raise ValueError(f"PostgreSQL does not keep this value: {error}") from error
+        raise Unavailable(f"PostgreSQL: {error}") from error
+    except TimeoutError as error:
+        raise Unavailable("PostgreSQL did not answer in time") from error
+    except OSError as error:
+        raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+
+
+async def _no_reset(_connection: object) -> None:
+    """Nothing to reset, as no session state is ever set: the pool's own query would cost a round trip per verb."""
+
+
+class Database:
+    """A pool of connections, and the three ways to use one."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, url: str, *, connections: int) -> "Database":
+        """Connect. Raises Unavailable when nobody answers."""
+        with translated():
+            return cls(
+                await asyncpg.create_pool(
+                    url,
+                    min_size=1,
+                    max_size=connections,
+                    reset=_no_reset,
+                    timeout=_PATIENCE,
+                    command_timeout=_PATIENCE,
+                )
+            )
+
+    async def one(self, statement: str, *values: object) -> Row | None:
+        """The first row of a statement, or None."""
+        rows = await self.all(statement, *values)
+        return rows[0] if rows else None
+
+    async def all(self, statement: str, *values: object, patience: float = _PATIENCE) -> list[Row]:
+        """All rows of a statement, which is a transaction of its own."""
+        with translated():
+            async with self._pool.acquire(timeout=_PATIENCE) as connection:
+                return [tuple(row) for row in await connection.fetch(statement, *values, timeout=patience)]
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, **options: Any) -> AsyncIterator["Transaction"]:
+        """Several statements that commit together, each seeing what was committed before it began."""
+        with translated():
+            async with (
+                self._pool.acquire(timeout=_PATIENCE) as connection,
+                connection.transaction(**options),
+            ):
+                yield Transaction(connection)
+
+    async def close(self) -> None:
+        """Let statements under way finish, for a while, and disconnect."""
+        try:
+            await asyncio.wait_for(self._pool.close(), SLOW)
+        except TimeoutError:
+            self._pool.terminate()
+
+
+class Transaction:
+    """A connection within a transaction."""
+
+    def __init__(self, connection: _Pooled) -> None:
+        self._connection = connection
+
+    async def all(self, statement: str, *values: object) -> list[Row]:
+        """All rows."""
+        return [tuple(row) for row in await self._connection.fetch(statement, *values, timeout=SLOW)]
+
+    async def count(self, statement: str, *values: object) -> int:
+        """Carry out a statement; returns the number of rows it touched."""
+        return int((await self._connection.execute(statement, *values, timeout=SLOW)).rpartition(" ")[2])
+
+
+async def check_settings(database: Database) -> None:
+    """Raises StorageProblem where this database would break a promise."""
+    durable, isolation, encoding, version = (
+        await database.all(
+            "SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation'), "
+            "current_setting('server_encoding'), current_setting('server_version_num')::int"
+        )
+    )[0]
+    if durable not in _DURABLE:
+        raise StorageProblem(
+            f"synchronous_commit is {durable}, so an acknowledged write could be lost: "
+            "run ALTER ROLE … SET synchronous_commit = on, then start again"
+        )
+    if isolation != "read committed":
+        raise StorageProblem(
+            f"the default isolation is {isolation}: "
+            "run ALTER ROLE … SET default_transaction_isolation = 'read committed', then start again"
+        )
+    if encoding != "UTF8":
+        raise StorageProblem(f"the database is encoded in {encoding}: create one with ENCODING 'UTF8'")
+    if version < _OLDEST:
+        raise StorageProblem(f"PostgreSQL {version // 10000} is too old: 13 or newer is needed")
