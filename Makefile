@@ -29,8 +29,8 @@ format: dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
 
-bench: dev ## Measure a code exchange and its parts (ARGS=…)
-	@$(BIN)/python scripts/bench.py $(ARGS)
+bench: dev ## Measure the server under load, on both databases (ARGS=…)
+	@$(BIN)/python -m bench $(ARGS)
 
 mutate: dev ## Break the code on purpose and see that a test notices (ARGS=…)
 	@$(BIN)/python scripts/mutate.py $(ARGS)

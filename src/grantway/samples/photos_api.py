@@ -49,7 +49,7 @@ class Album:
         self._photos: OrderedDict[str, dict[int, Photo]] = OrderedDict()
 
     def of(self, owner: str) -> dict[int, Photo]:
-        """This person's photos by id; the longest unseen person makes room for a new one."""
+        """The photos of one person by id. The person unseen for longest makes room for a new one."""
         if owner not in self._photos:
             if len(self._photos) >= _MAX_PEOPLE:
                 self._photos.popitem(last=False)

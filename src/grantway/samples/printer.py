@@ -29,6 +29,7 @@ _HERE = Path(__file__).parent
 _FILES = {
     "grantway.css": _HERE.parent / "static" / "grantway.css",
     "printer.css": _HERE / "printer_pages" / "printer.css",
+    "printer.svg": _HERE / "printer_pages" / "printer.svg",
 }
 _SESSION_SECONDS = 8 * 3600
 _PHOTO = "1"  # the one that the delete button deletes
@@ -66,7 +67,7 @@ class PrinterConfig:
 
 
 def create_printer(config: PrinterConfig) -> Starlette:
-    """The app, to be served at `config.base_url`. Asks the server for its metadata when it is first needed."""
+    """The app, to be served at `config.base_url`. It reads the server's metadata at the first login."""
     printer = _Printer(config)
     return Starlette(
         routes=[
@@ -122,13 +123,14 @@ class _Printer:
 
     async def home(self, request: Request) -> Response:
         """What this app is; when connected, what it was given."""
+        request.session["return_to"] = "/"
         return self._page("home.html", request)
 
     async def photos(self, request: Request) -> Response:
         """The person's photos, from the API. Who is not connected logs in first and comes back here."""
         _, connected = self._find(request)
+        request.session["return_to"] = "/photos"
         if connected is None:
-            request.session["return_to"] = "/photos"
             return RedirectResponse("/login", 303)
         reply = await self._ask_api("GET", "/photos", connected)
         if isinstance(reply, Notice):
@@ -145,7 +147,7 @@ class _Printer:
             if metadata.get("issuer") != self._config.issuer:  # RFC 8414 §3.3
                 return self._failed(request, explain("wrong_issuer"))
             redirect: Response = await self._client.authorize_redirect(request, self._config.redirect_uri)
-        except httpx2.HTTPError:
+        except (httpx2.HTTPError, ValueError):  # no answer, or not in JSON
             return self._failed(request, explain("unreachable"), status=502)
         redirect.headers.update(_HEADERS)
         return redirect
@@ -166,7 +168,7 @@ class _Printer:
             token = await self._client.authorize_access_token(request)
         except OAuthError as refused:
             return self._failed(request, explain(refused.error, refused.description))
-        except httpx2.HTTPError:
+        except (httpx2.HTTPError, ValueError):  # no answer, or not in JSON
             return self._failed(request, explain("unreachable"), status=502)
         return_to = request.session.get("return_to", "/")
         self._connected.forget(request.session.get("id"))
@@ -213,7 +215,7 @@ class _Printer:
             )
         except OAuthError as refused:
             return self._say(session, connected, explain(refused.error, refused.description))
-        except httpx2.HTTPError:
+        except (httpx2.HTTPError, ValueError):
             return self._say(session, connected, explain("unreachable"))
         fresh = self._from_token({"scope": " ".join(connected.scope), **token}, before=connected)
         text = f"The old one ends at {connected.ends}, the new one at {fresh.ends}."
@@ -232,7 +234,7 @@ class _Printer:
                     data={"token": unwanted},
                     auth=(self._config.client_id, self._config.client_secret),
                 )
-        except httpx2.HTTPError:
+        except (httpx2.HTTPError, LookupError, ValueError):
             pass  # the tokens are forgotten here, and they end by themselves
         return RedirectResponse("/", 303, headers=_HEADERS)
 

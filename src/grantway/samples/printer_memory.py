@@ -40,7 +40,7 @@ class Memory(Generic[_Value]):
 
 
 class LoginsUnderWay:
-    """Where Authlib keeps a login's code verifier: here and not in the cookie, which its reader could read."""
+    """Where Authlib keeps a login's code verifier: here, and not in the cookie, which can be read."""
 
     def __init__(self) -> None:
         self._memory: Memory[str] = Memory()

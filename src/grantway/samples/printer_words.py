@@ -16,8 +16,7 @@ _EXPLAINED = {
     ),
     "unknown_state": (
         "This answer was not expected",
-        "It does not belong to a login that was started in this browser, or it came too late."
-        " Somebody may have sent you a link; nothing was done with it.",
+        "No login of this browser waits for it, or it came too late. Nothing was done with it.",
     ),
     "wrong_issuer": (
         "The answer came from another server",

@@ -19,7 +19,7 @@ A verb is one statement wherever it can be; PostgreSQL commits it by itself, and
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grantway.storage.port import Conflict, Unavailable
 from grantway.storage.problems import StorageProblem
@@ -33,6 +33,9 @@ except ImportError:
         "PostgreSQL needs a driver that is not installed: pip install 'grantway[postgres]'"
     ) from None
 
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
 # Fixed when the statement arrives, so that an index can be searched by it.
 _NOW = "extract(epoch FROM statement_timestamp())::float8"
 _PATIENCE = 1.5  # seconds to wait for a free connection, and again for the answer to a statement
@@ -40,8 +43,9 @@ SLOW = 60.0  # for what touches many rows
 _OLDEST = 130000
 _DURABLE = {"on", "remote_apply"}
 
-Connection = asyncpg.Connection[asyncpg.Record]
-_Pooled = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+class Cut(Unavailable):
+    """The connection broke while a statement was under way: nobody knows whether it was carried out."""
 
 
 def sql(text: str, **words: str) -> str:
@@ -49,7 +53,7 @@ def sql(text: str, **words: str) -> str:
     return fill_in(text, now=_NOW, **words)
 
 
-async def connect(url: str) -> Connection:
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection of one's own, for migrations."""
     with translated():
         return await asyncpg.connect(url, timeout=10.0)
@@ -68,6 +72,14 @@ def translated() -> Iterator[None]:
         raise ValueError(f"PostgreSQL does not keep this value: {bad}") from bad
     except (asyncpg.SyntaxOrAccessError, asyncpg.FeatureNotSupportedError):
         raise  # a fault of ours, not of the database's health
+    except (
+        asyncpg.PostgresConnectionError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        ConnectionResetError,
+        BrokenPipeError,
+    ) as error:
+        raise Cut(f"PostgreSQL: {error}") from error
     except asyncpg.PostgresError as error:
         raise Unavailable(f"PostgreSQL: {error}") from error
     except asyncpg.InterfaceError as error:
@@ -116,6 +128,12 @@ class Database:
             async with self._pool.acquire(timeout=_PATIENCE) as connection:
                 return [tuple(row) for row in await connection.fetch(statement, *values, timeout=patience)]
 
+    async def count(self, statement: str, *values: object, patience: float = _PATIENCE) -> int:
+        """Carry out a statement, which is a transaction of its own; returns the number of rows it touched."""
+        with translated():
+            async with self._pool.acquire(timeout=_PATIENCE) as connection:
+                return _count(await connection.execute(statement, *values, timeout=patience))
+
     @contextlib.asynccontextmanager
     async def transaction(self, **options: Any) -> AsyncIterator["Transaction"]:
         """Several statements that commit together, each seeing what was committed before it began."""
@@ -137,7 +155,7 @@ class Database:
 class Transaction:
     """A connection within a transaction."""
 
-    def __init__(self, connection: _Pooled) -> None:
+    def __init__(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
         self._connection = connection
 
     async def all(self, statement: str, *values: object) -> list[Row]:
@@ -146,7 +164,12 @@ class Transaction:
 
     async def count(self, statement: str, *values: object) -> int:
         """Carry out a statement; returns the number of rows it touched."""
-        return int((await self._connection.execute(statement, *values, timeout=SLOW)).rpartition(" ")[2])
+        return _count(await self._connection.execute(statement, *values, timeout=SLOW))
+
+
+def _count(status: str) -> int:
+    """The number at the end of "UPDATE 3", "INSERT 0 1"."""
+    return int(status.rpartition(" ")[2])
 
 
 async def check_settings(database: Database) -> None:

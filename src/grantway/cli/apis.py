@@ -1,0 +1,229 @@
+"""`grantway api`: protected APIs."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from grantway.cli.api_words import (
+    FORMATS,
+    api_facts,
+    api_json,
+    read_rule,
+    read_rule_name,
+    read_scope,
+    with_marks,
+)
+from grantway.cli.commands import FAILED, Failure, Noun, choices, sure
+from grantway.cli.printing import note, show_record, show_table
+from grantway.cli.running import actor, run
+from grantway.cli.values import DURATION
+
+if TYPE_CHECKING:
+    from grantway.flows.server import Server
+    from grantway.protocol.apis import Api
+
+_SCOPE = "A scope and what people read at consent, such as 'photos:read=See your photos'."
+_RULE = "A row of what may pass, such as 'GET /photos/{id} photos:read'."
+_CREDENTIALS = "Also make the credentials with which the API asks about its tokens."
+
+
+@click.group(cls=Noun)
+def api() -> None:
+    """APIs: their scopes, and which request needs which scope."""
+
+
+@api.command("create")
+@click.argument("name")
+@click.option("--audience", required=True, metavar="URI", help="Its address; becomes `aud` in its tokens.")
+@click.option("--scope", "scopes", multiple=True, metavar="NAME=SENTENCE", help=_SCOPE)
+@click.option("--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for.")
+@click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
+@click.option("--rule", "rules", multiple=True, metavar="'METHOD PATH SCOPE…'", help=_RULE)
+@click.option("--token-format", type=click.Choice(FORMATS), default="jwt", show_default=True)
+@click.option("--token-alg", type=click.Choice(("ES256", "RS256", "EdDSA")), default="ES256", show_default=True)
+@click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the server's setting.")
+@click.option("--credentials", is_flag=True, help=_CREDENTIALS)
+def create(
+    *,
+    name: str,
+    audience: str,
+    scopes: tuple[str, ...],
+    defaults: tuple[str, ...],
+    sensitive: tuple[str, ...],
+    rules: tuple[str, ...],
+    token_format: str,
+    token_alg: str,
+    token_lifetime: float | None,
+    credentials: bool,
+) -> None:
+    r"""Register an API.
+
+    \b
+    grantway api create photos --audience https://api.example/photos \
+        --scope 'photos:read=See your photos' --default photos:read \
+        --rule 'GET /photos photos:read' --rule 'GET /photos/{id} photos:read'
+    """
+    from grantway.flows.registry_apis import RegisteredApi, add_api
+    from grantway.protocol.apis import Api, ApiMistakes, TokenFormat
+
+    try:
+        wanted = Api(
+            identifier=audience,
+            name=name,
+            scopes=with_marks([read_scope(one) for one in scopes], defaults, sensitive),
+            rules=tuple(read_rule(one) for one in rules),
+            token_format=TokenFormat(token_format),
+            token_alg=token_alg,
+            token_lifetime=None if token_lifetime is None else int(token_lifetime),
+        )
+    except ApiMistakes as wrong:
+        raise Failure(str(wrong), hint="grantway api create --help") from None
+
+    async def act(server: "Server") -> RegisteredApi:
+        return await add_api(server, wanted, actor=actor(), credentials=credentials)
+
+    done = run(act)
+    facts = api_facts(done.api)
+    document = api_json(done.api)
+    if done.client is not None:
+        own = {"client_id": done.client.id, "client_secret": done.secret}
+        facts |= {"Client ID": own["client_id"], "Client secret": f"{own['client_secret']}\nshown once"}
+        document["credentials"] = own
+    show_record(f"Registered {name}", facts, json_value=document, quiet_id=done.api.identifier)
+
+
+@api.command("list")
+def list_apis() -> None:
+    """All APIs."""
+
+    async def act(server: "Server") -> list["Api"]:
+        return sorted(server.snapshots.newest.registry.apis.values(), key=lambda one: one.name.casefold())
+
+    apis = run(act)
+    show_table(
+        ("NAME", "AUDIENCE", "TOKENS", "SCOPES"),
+        [
+            (one.name, one.identifier, f"{one.token_format} {one.token_alg}", " ".join(s.name for s in one.scopes))
+            for one in apis
+        ],
+        json_rows=[api_json(one) for one in apis],
+        ids=[one.identifier for one in apis],
+        empty="No APIs yet: grantway api create NAME --audience URI",
+    )
+
+
+@api.command("show")
+@click.argument("name", metavar="API")
+def show(name: str) -> None:
+    """One API: its scopes, and the table of requests."""
+    found = run(_finding(name))
+    show_record(found.name, api_facts(found), json_value=api_json(found), quiet_id=found.identifier)
+
+
+@api.command("edit")
+@click.argument("name", metavar="API")
+@click.option("--add-scope", multiple=True, metavar="NAME=SENTENCE", help="A new scope, or a new sentence for it.")
+@click.option("--remove-scope", multiple=True, metavar="SCOPE", help="No longer this scope.")
+@click.option("--add-rule", multiple=True, metavar="'METHOD PATH SCOPE…'", help="One more row, or a changed one.")
+@click.option("--remove-rule", multiple=True, metavar="'METHOD PATH'", help="No longer this row.")
+@click.option("--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for.")
+@click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
+@click.option("--clean", is_flag=True, help="Take removed scopes away from the apps that name them.")
+def edit(
+    *,
+    name: str,
+    add_scope: tuple[str, ...],
+    remove_scope: tuple[str, ...],
+    add_rule: tuple[str, ...],
+    remove_rule: tuple[str, ...],
+    defaults: tuple[str, ...],
+    sensitive: tuple[str, ...],
+    clean: bool,
+) -> None:
+    """Change the scopes and rows of an API. What is not named stays."""
+    from grantway.flows.registry_apis import change_api
+    from grantway.protocol.apis import ApiMistakes
+
+    more_scopes = [read_scope(one) for one in add_scope]
+    more_rules = [read_rule(one) for one in add_rule]
+    gone_rules = {read_rule_name(one) for one in remove_rule} | {(one.method, one.path) for one in more_rules}
+    gone_scopes = {*remove_scope, *(one.name for one in more_scopes)}
+
+    def edited(old: "Api") -> "Api":
+        kept = [one for one in old.scopes if one.name not in gone_scopes]
+        rows = [one for one in old.rules if (one.method, one.path) not in gone_rules]
+        scopes = with_marks([*kept, *more_scopes], defaults, sensitive)
+        return replace(old, scopes=scopes, rules=(*rows, *more_rules))
+
+    async def act(server: "Server") -> "Api":
+        return await change_api(server, name, edited, actor=actor(), clean=clean)
+
+    try:
+        changed = run(act)
+    except ApiMistakes as wrong:
+        raise Failure(str(wrong), hint=f"grantway api show {name}") from None
+    show_record(f"Changed {changed.name}", api_facts(changed), json_value=api_json(changed), quiet_id=changed.identifier)
+
+
+@api.command("delete")
+@click.argument("name", metavar="API")
+@click.option("--clean", is_flag=True, help="Take its scopes away from the apps that name them.")
+def delete(*, name: str, clean: bool) -> None:
+    """Remove an API, and the credentials with which it asks about its tokens."""
+    from grantway.flows.registry_apis import delete_api
+
+    sure(f"Delete the API {name}?")
+
+    async def act(server: "Server") -> "Api":
+        return await delete_api(server, name, actor=actor(), clean=clean)
+
+    gone = run(act)
+    if choices().json:
+        show_record("", {}, json_value={"deleted": gone.identifier}, quiet_id=gone.identifier)
+    note(f"Deleted {gone.name} ({gone.identifier}).")
+
+
+@api.command("check")
+@click.argument("name", metavar="API")
+@click.argument("method")
+@click.argument("path")
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope of the token; repeat for several.")
+def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None:
+    """Would a token with these scopes pass, and why? Exit code 0 if it would, 1 if not."""
+    from grantway.protocol.scope import Scope
+    from grantway.sdk.guard import Allowed, BadPath, canonical_path, judge
+    from grantway.sdk.verify import AccessToken
+
+    found = run(_finding(name))
+    try:
+        scope = Scope.of(token for text in scopes for token in text.replace(",", " ").split())
+        canonical = canonical_path(path.partition("?")[0].encode())
+    except (ValueError, BadPath) as bad:
+        raise Failure(str(bad), hint="grantway api check photos GET /photos/1 --scope photos:read") from None
+    token = AccessToken.for_trial(found.identifier, scope)
+    decision = judge(found, token, method.upper(), canonical)
+    passes = isinstance(decision, Allowed)
+    if isinstance(decision, Allowed):
+        rule = decision.rule
+        why = f"the row {rule.method} {rule.path} needs {' '.join(sorted(rule.need))}"
+        need: list[str] = sorted(rule.need)
+    else:
+        why, need = decision.why, list(decision.need)
+    show_record(
+        f"{'ALLOWED' if passes else 'REFUSED'}  {method.upper()} {canonical}",
+        {"Because": why},
+        json_value={"allowed": passes, "method": method.upper(), "path": canonical, "why": why, "needs": need},
+        quiet_id="allowed" if passes else "refused",
+    )
+    if not passes:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _finding(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def act(server: "Server") -> "Api":
+        from grantway.flows.registry import find_api
+
+        return find_api(server.snapshots.newest.registry, name)
+
+    return act

@@ -1,0 +1,105 @@
+"""The options that describe an app, for `app create` and `app edit`."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from grantway.cli.values import DURATION
+
+if TYPE_CHECKING:
+    from grantway.protocol.registry import Registry
+
+KINDS = ("web", "spa", "native", "machine", "resource_server")
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--redirect-uri", multiple=True, metavar="URI", help="Where people return to; repeat for several."
+    ),
+    click.option(
+        "--scope", multiple=True, metavar="SCOPE", help="A scope it may ask for; repeat for several."
+    ),
+    click.option("--optional-scope", multiple=True, metavar="SCOPE", help="A scope people may untick."),
+    click.option("--api", metavar="API", help="The API its tokens are for when a request names none."),
+    click.option(
+        "--grant-type",
+        multiple=True,
+        type=click.Choice(("authorization_code", "refresh_token", "client_credentials")),
+        help="What it may use at the token endpoint; follows from the type.",
+    ),
+    click.option(
+        "--auth-method",
+        type=click.Choice(("client_secret_basic", "client_secret_post", "none")),
+        help="How it proves itself; follows from the type.",
+    ),
+    click.option(
+        "--refresh",
+        type=click.Choice(("automatic", "always", "offline_access", "never")),
+        help="When it gets refresh tokens.",
+    ),
+    click.option(
+        "--pkce",
+        type=click.Choice(("required", "optional")),
+        help="Whether PKCE is demanded. Only a confidential app may do without.",
+    ),
+    click.option(
+        "--first-party/--no-first-party", default=None, help="Ours: people are not asked for consent."
+    ),
+    click.option(
+        "--consent-lifetime", type=DURATION, help="People are asked again after so long; 0 for never."
+    ),
+    click.option(
+        "--origin", multiple=True, metavar="ORIGIN", help="Origin of a browser app that fetches tokens."
+    ),
+    click.option("--homepage", metavar="URL", help="Linked at consent."),
+    click.option("--terms", metavar="URL", help="Linked at consent."),
+    click.option("--privacy", metavar="URL", help="Linked at consent."),
+)
+
+
+def client_options(command: _F) -> _F:
+    """Give a command all of them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
+    """The fields of a client that were named on the command line. Raises NotFound for an unknown API."""
+    from grantway.flows.registry import find_api
+    from grantway.protocol.clients import RefreshPolicy
+    from grantway.protocol.names import AuthMethod, GrantType
+    from grantway.protocol.scope import Scope
+
+    readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
+        "redirect_uri": ("redirect_uris", tuple),
+        "scope": ("scope", _scope),
+        "optional_scope": ("optional_scope", _scope),
+        "api": ("default_api", lambda name: find_api(registry, name).identifier),
+        "grant_type": ("grant_types", lambda names: frozenset(map(GrantType, names))),
+        "auth_method": ("auth_method", AuthMethod),
+        "refresh": ("refresh", RefreshPolicy),
+        "pkce": ("require_pkce", lambda word: word == "required"),
+        "first_party": ("first_party", bool),
+        "consent_lifetime": ("consent_lifetime", lambda seconds: int(seconds) or None),
+        "origin": ("origins", tuple),
+        "homepage": ("homepage", str),
+        "terms": ("terms_uri", str),
+        "privacy": ("privacy_uri", str),
+    }
+    named = {name: value for name, value in given.items() if value is not None and value != ()}
+    fields = {readers[name][0]: readers[name][1](value) for name, value in named.items()}
+    if "optional_scope" in fields:
+        fields["scope"] = fields.get("scope", Scope()) | fields["optional_scope"]
+    return fields
+
+
+def _scope(given: tuple[str, ...]) -> Any:
+    from grantway.flows.people import Rejected
+    from grantway.protocol.scope import Scope
+
+    try:
+        return Scope.of(token for text in given for token in text.replace(",", " ").split())
+    except ValueError as bad:
+        raise Rejected(str(bad)) from None

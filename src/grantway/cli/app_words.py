@@ -1,0 +1,86 @@
+"""How an app is shown: as lines for people, as JSON for scripts, as variables for its own configuration."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grantway.cli.printing import Cell, iso
+from grantway.protocol.durations import show_duration
+
+if TYPE_CHECKING:
+    from grantway.protocol.clients import Client, ClientSecret
+
+
+def client_facts(client: "Client") -> dict[str, Cell]:
+    """What there is to say about an app; what is as usual is left out."""
+    required = client.scope - client.optional_scope
+    optional = f"   optional: {client.optional_scope}" if client.optional_scope else ""
+    lifetime = client.consent_lifetime
+    return {
+        "Client ID": client.id,
+        "Type": f"{client.type}, {client.auth_method}",
+        "Redirect URIs": "\n".join(client.redirect_uris),
+        "Scopes": f"{required}{optional}" if client.scope else None,
+        "Grant types": " ".join(sorted(client.grant_types)),
+        "Default API": client.default_api,
+        "API": client.api,
+        "Origins": "\n".join(client.origins),
+        "PKCE": None if client.require_pkce else "WARNING: not demanded of this app",
+        "Consent": _consent(client) or (f"expires after {show_duration(lifetime)}" if lifetime else None),
+    }
+
+
+def _consent(client: "Client") -> str | None:
+    return "none needed: first party" if client.first_party else None
+
+
+def client_json(client: "Client") -> dict[str, Any]:
+    """Stable keys for scripts. No secret and no hash is among them."""
+    return {
+        "client_id": client.id,
+        "name": client.name,
+        "type": client.type.value,
+        "auth_method": client.auth_method.value,
+        "grant_types": sorted(client.grant_types),
+        "redirect_uris": list(client.redirect_uris),
+        "scopes": list(client.scope),
+        "optional_scopes": list(client.optional_scope),
+        "default_api": client.default_api,
+        "api": client.api,
+        "origins": list(client.origins),
+        "refresh": client.refresh.value,
+        "pkce": "required" if client.require_pkce else "optional",
+        "first_party": client.first_party,
+        "consent_lifetime": client.consent_lifetime,
+        "homepage": client.homepage,
+        "terms": client.terms_uri,
+        "privacy": client.privacy_uri,
+        "enabled": client.enabled,
+        "managed_by_file": client.managed_by_file,
+        "created_at": iso(client.created_at),
+        "secrets": [secret_json(one) for one in client.secrets],
+    }
+
+
+def secret_json(secret: "ClientSecret") -> dict[str, Any]:
+    """What may be told about a secret."""
+    return {
+        "id": secret.id,
+        "label": secret.label,
+        "made_here": secret.scheme.value == "made",
+        "created_at": iso(secret.created_at),
+        "expires_at": iso(secret.expires_at),
+        "last_used_at": iso(secret.last_used_at),
+    }
+
+
+def save_env(path: Path, client_id: str, secret: str | None) -> None:
+    """Write CLIENT_ID and CLIENT_SECRET into a file of variables, mode 0600; its other lines stay."""
+    own = {"CLIENT_ID": client_id} | ({"CLIENT_SECRET": secret} if secret else {})
+    old = path.read_text("utf-8").splitlines() if path.exists() else []
+    kept = [line for line in old if line.partition("=")[0].strip() not in own]
+    text = "\n".join([*kept, *(f"{name}={value}" for name, value in own.items())]) + "\n"
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,89 @@
+"""Local accounts and sessions in PostgreSQL."""
+
+from collections.abc import Sequence
+
+from grantway.protocol.people import Person, Session, SignedIn
+from grantway.storage.port import AuditEntry, Conflict
+from grantway.storage.postgres.connections import sql
+from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
+from grantway.storage.rows import (
+    SESSION,
+    read_person,
+    read_session,
+    write_person,
+    write_session,
+)
+
+_ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:$1})")
+_FIND_PERSON = sql("SELECT {person} FROM people WHERE username = $1")
+_LIST_PEOPLE = sql("SELECT {person} FROM people WHERE username > $1 ORDER BY username LIMIT $2")
+_CHANGE_PERSON = """
+UPDATE people SET username = $2, name = $3, email = $4, email_verified = $5, password_hash = $6,
+    disabled_at = $7, tokens_valid_from = $8, created_at = $9
+WHERE subject = $1"""
+_REHASH = "UPDATE people SET password_hash = $3 WHERE subject = $1 AND password_hash = $2"
+_REVOKE_GRANTS = sql("""
+WITH held AS (SELECT id FROM grants WHERE subject = $1 AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE)
+UPDATE grants g SET revoked_at = {now} FROM held WHERE g.id = held.id""")
+
+_OPEN_SESSION = sql("INSERT INTO sessions ({session}) VALUES ({session:$1})")
+_FIND_SESSION = sql("""
+SELECT {session:s}, {person:p} FROM sessions s JOIN people p ON p.subject = s.subject
+WHERE s.id = $1 AND s.expires_at > {now}""")
+_TOUCH_SESSION = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2"
+_DROP_SESSION = "DELETE FROM sessions WHERE id = $1"
+_END_SESSION = sql(
+    "WITH ended AS (DELETE FROM sessions WHERE id = $1 RETURNING id) {note}",
+    note=audit_sql(2, only_if="ended"),
+)
+_END_SESSIONS = "DELETE FROM sessions WHERE subject = $1"
+
+
+class PeopleVerbs(Verbs):
+    """`port.People`."""
+
+    async def add_person(self, person: Person, audit: Sequence[AuditEntry]) -> None:
+        async with self._database.transaction() as transaction:
+            await transaction.count(_ADD_PERSON, *write_person(person))
+            await add_audit(transaction, audit)
+
+    async def find_person(self, username: str) -> Person | None:
+        row = await self._database.one(_FIND_PERSON, username)
+        return None if row is None else read_person(row)
+
+    async def list_people(self, *, after: str = "", limit: int = 100) -> Sequence[Person]:
+        return [read_person(row) for row in await self._database.all(_LIST_PEOPLE, after, limit)]
+
+    async def change_person(
+        self, person: Person, audit: Sequence[AuditEntry], *, end_sessions: bool, revoke_grants: bool
+    ) -> None:
+        async with self._database.transaction() as transaction:
+            if await transaction.count(_CHANGE_PERSON, *write_person(person)) == 0:
+                raise Conflict(f"there is no person {person.subject}")
+            if end_sessions:
+                await transaction.count(_END_SESSIONS, person.subject)
+            if revoke_grants:
+                await transaction.count(_REVOKE_GRANTS, person.subject)
+            await add_audit(transaction, audit)
+
+    async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
+        await self._database.count(_REHASH, subject, old, new)
+
+    async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
+        async with self._database.transaction() as transaction:
+            if ends is not None:
+                await transaction.count(_DROP_SESSION, ends)
+            await transaction.count(_OPEN_SESSION, *write_session(session))
+            await add_audit(transaction, audit)
+
+    async def find_session(self, session_id: str) -> SignedIn | None:
+        row = await self._database.one(_FIND_SESSION, session_id)
+        if row is None:
+            return None
+        return SignedIn(read_session(row[: len(SESSION)]), read_person(row[len(SESSION) :]))
+
+    async def touch_session(self, session_id: str, *, seen_at: float) -> None:
+        await self._database.count(_TOUCH_SESSION, session_id, seen_at)
+
+    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
+        await self._database.count(_END_SESSION, session_id, *audit_values(audit))

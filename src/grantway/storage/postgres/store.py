@@ -1,0 +1,31 @@
+"""The whole store in PostgreSQL."""
+
+from grantway.storage.postgres.connections import Database, check_settings
+from grantway.storage.postgres.grants import GrantVerbs
+from grantway.storage.postgres.people import PeopleVerbs
+from grantway.storage.postgres.registry import RegistryVerbs
+from grantway.storage.postgres.tokens import TokenVerbs
+from grantway.storage.postgres.upkeep import UpkeepVerbs
+
+_CONNECTIONS = 16  # for each worker process; fewer halve the rate at 32 requests at once
+
+
+class PostgresStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, UpkeepVerbs):
+    """`port.Store` in PostgreSQL. It belongs to the event loop on which it was opened."""
+
+    async def ping(self) -> None:
+        await self._database.all("SELECT version FROM registry_version")
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def open_postgres(url: str, *, connections: int = _CONNECTIONS) -> PostgresStore:
+    """The store in this database, whose schema must be current. Raises StorageProblem where it is unsafe."""
+    database = await Database.open(url, connections=connections)
+    try:
+        await check_settings(database)
+    except BaseException:
+        await database.close()
+        raise
+    return PostgresStore(database)

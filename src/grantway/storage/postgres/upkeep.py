@@ -1,0 +1,78 @@
+"""Throttles, the audit log, and what leaves by itself, in PostgreSQL."""
+
+from collections.abc import Sequence
+
+from grantway.storage.port import AuditEntry, Bucket
+from grantway.storage.postgres.connections import SLOW, sql
+from grantway.storage.postgres.verbs import Verbs, add_audit
+from grantway.storage.rows import PERISHABLES, read_audit
+from grantway.storage.verdicts import fill_buckets
+
+# Makes the missing buckets and locks all of them, in the order of their keys. The clock is read under the locks.
+_HOLD = """
+INSERT INTO throttles (key, empty_at) SELECT key, 0 FROM unnest($1::text[]) AS asked (key) ORDER BY key COLLATE "C"
+ON CONFLICT (key) DO UPDATE SET empty_at = throttles.empty_at
+RETURNING key, empty_at, extract(epoch FROM clock_timestamp())::float8"""
+_SET_LEVELS = """
+UPDATE throttles t SET empty_at = filled.empty_at
+FROM unnest($1::text[], $2::float8[]) AS filled (key, empty_at) WHERE t.key = filled.key"""
+_GIVE_BACK = """
+WITH taken AS (
+    SELECT key, sum(seconds) AS seconds FROM unnest($1::text[], $2::float8[]) AS u (key, seconds) GROUP BY key
+), held AS (
+    SELECT t.key, taken.seconds FROM throttles t JOIN taken USING (key) ORDER BY t.key FOR NO KEY UPDATE OF t
+)
+UPDATE throttles t SET empty_at = t.empty_at - held.seconds FROM held WHERE t.key = held.key"""
+_READ_AUDIT = sql("SELECT {audit} FROM audit ORDER BY number DESC LIMIT $1")
+
+# $1 is the size of the batch, $2 the seconds for which the rows are kept beyond their end.
+_DROP = """
+WITH gone AS MATERIALIZED (
+    SELECT {key} FROM {table} WHERE {end} < {now} - $2::float8 LIMIT $1 FOR UPDATE SKIP LOCKED)
+DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM gone)"""
+_DROPS = tuple((sql(_DROP, table=each.table, key=each.key, end=each.end), each.kept) for each in PERISHABLES)
+_WIPE = sql("""
+WITH stale AS MATERIALIZED (
+    SELECT id FROM refresh_tokens WHERE locked_successor IS NOT NULL AND spent_at < {now} - $2::float8
+    LIMIT $1 FOR UPDATE SKIP LOCKED)
+UPDATE refresh_tokens SET locked_successor = NULL WHERE id IN (SELECT id FROM stale)""")
+
+
+class _Full(Exception):
+    """Undoes a transaction that took nothing."""
+
+
+class UpkeepVerbs(Verbs):
+    """`port.Upkeep`."""
+
+    async def take(self, buckets: Sequence[Bucket]) -> float:
+        keys = sorted({bucket.key for bucket in buckets})
+        wait = 0.0
+        try:
+            async with self._database.transaction() as transaction:
+                held = await transaction.all(_HOLD, keys)
+                levels = {key: level for key, level, _ in held}
+                now = max((now for _, _, now in held), default=0.0)
+                wait, filled = fill_buckets(levels, buckets, now=now)
+                if wait > 0.0:
+                    raise _Full
+                await transaction.count(_SET_LEVELS, list(filled), list(filled.values()))
+        except _Full:
+            pass
+        return wait
+
+    async def give_back(self, buckets: Sequence[Bucket]) -> None:
+        keys, seconds = [bucket.key for bucket in buckets], [bucket.seconds_each for bucket in buckets]
+        await self._database.count(_GIVE_BACK, keys, seconds)
+
+    async def add_audit(self, entries: Sequence[AuditEntry]) -> None:
+        await add_audit(self._database, entries)
+
+    async def read_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
+        return [read_audit(row) for row in await self._database.all(_READ_AUDIT, limit)]
+
+    async def drop_expired(self, *, batch: int = 500, grace: float = 10.0) -> int:
+        gone = await self._database.count(_WIPE, batch, grace, patience=SLOW)
+        for statement, kept in _DROPS:
+            gone += await self._database.count(statement, batch, kept, patience=SLOW)
+        return gone

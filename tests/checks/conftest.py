@@ -1,0 +1,102 @@
+"""One running node for each module of checks, on each database."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from grantway.protocol.clients import ClientType
+from grantway.protocol.names import AuthMethod, GrantType
+from grantway.protocol.scope import Scope
+from tests.checks.answers import CheckedNode, signed_in_visitor
+from tests.node import Visitor, native_client, seeded_node, sqlite_url, web_client
+
+DATABASES = ["sqlite"]
+
+OTHER_CALLBACK = "https://other.example/callback"
+TENANT_CALLBACK = "https://tenant.example/cb?tenant=7"
+EVERYTHING = Scope.of(["photos:read", "photos:write", "photos:delete", "calendar:read", "offline_access"])
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+async def database(request, tmp_path_factory) -> AsyncIterator[str]:
+    """An empty database of the module's own."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path_factory.mktemp("checks"))
+        return
+    postgres = request.getfixturevalue("postgres")
+    dsn = await postgres.fresh_database()
+    yield dsn
+    await postgres.drop_database(dsn)
+
+
+@pytest.fixture(scope="module")
+async def node(database: str) -> AsyncIterator[CheckedNode]:
+    """A node with every kind of client, ada and eve. Tests that change it use what is theirs alone."""
+    async with seeded_node(database) as started:
+        node = CheckedNode(**vars(started), database=database)
+        await node.add_person("eve", "Eve")
+        for client in CLIENTS:
+            await node.put_client(client)
+        yield node
+
+
+@pytest.fixture
+def visitor(node: CheckedNode) -> Visitor:
+    """A browser that has never been here."""
+    return Visitor(node)
+
+
+@pytest.fixture(scope="module")
+async def member(node: CheckedNode) -> Visitor:
+    """A browser signed in as ada, who has allowed `printer` to read photos. Must stay so."""
+    return await signed_in_visitor(node)
+
+
+CLIENTS = (
+    web_client(
+        "other",
+        name="Other",
+        redirect_uris=(OTHER_CALLBACK, "https://other.example/second"),
+        auth_method=AuthMethod.CLIENT_SECRET_POST,
+        scope=EVERYTHING,
+    ),
+    web_client("single", name="Single", redirect_uris=("https://single.example/cb",)),
+    web_client(
+        "filled_in", name="Filled in", redirect_uris=("https://filled.example/cb",), redirect_uri_optional=True
+    ),
+    web_client("tenant", name="Tenant", redirect_uris=(TENANT_CALLBACK,)),
+    web_client("relaxed", name="Relaxed", redirect_uris=("https://relaxed.example/cb",), require_pkce=False),
+    web_client(
+        "spa",
+        name="Photo Viewer",
+        type=ClientType.SPA,
+        auth_method=AuthMethod.NONE,
+        redirect_uris=("https://spa.example/cb",),
+        origins=("https://spa.example",),
+    ),
+    native_client(
+        "on_device",
+        redirect_uris=("http://127.0.0.1/cb", "http://[::1]/cb", "http://127.0.0.1:7000/q?a=b"),
+    ),
+    native_client("by_name", redirect_uris=("http://localhost/cb",)),
+    web_client(
+        "machine",
+        type=ClientType.MACHINE,
+        redirect_uris=(),
+        grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
+        scope=Scope.of(["calendar:read"]),
+        optional_scope=Scope(),
+    ),
+    *(
+        web_client(
+            name,
+            type=ClientType.RESOURCE_SERVER,
+            api=f"https://api.example/{api}",
+            redirect_uris=(),
+            grant_types=frozenset(),
+            scope=Scope(),
+            optional_scope=Scope(),
+        )
+        for name, api in (("photos_api", "photos"), ("calendar_api", "calendar"))
+    ),
+)
