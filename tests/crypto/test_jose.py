@@ -325,6 +325,7 @@ def test_k8_a_letter_that_only_lowers_to_ours_is_another_letter():
         b'{"alg":"none","alg":"ES256","kid":"%s","typ":"at+jwt"}' % KEY.kid.encode(),
         b'{"alg":"ES256","\\u0061lg":"ES256","kid":"%s","typ":"at+jwt"}' % KEY.kid.encode(),
     ],
+    ids=range(3),  # the key's name is another one in every process
 )
 def test_a_header_with_a_member_twice(head):
     """RFC 7515 §4, §5.2."""

@@ -40,16 +40,7 @@ API = Api(
 
 
 def token(*scopes, audience=API.identifier):
-    return AccessToken(
-        subject="gwp_ada",
-        client_id="printer",
-        scope=Scope.of(scopes),
-        audience=frozenset({audience}),
-        expires_at=0,
-        token_id="gwj_1",
-        grant_id=None,
-        claims={},
-    )
+    return AccessToken.for_trial(audience, Scope.of(scopes))
 
 
 @pytest.mark.parametrize(

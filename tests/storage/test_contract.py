@@ -68,5 +68,3 @@ def test_every_check_named_above_exists():
     named = set(re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+){3,}\b", __doc__ or ""))
     assert named <= {check.__name__ for check in CHECKS}
     assert len({check.__name__ for check in CHECKS}) == len(CHECKS)
-
-

@@ -34,7 +34,9 @@ def with_marks(
     from grantway.protocol.apis import Sensitivity
 
     if unknown := {*defaults, *sensitive} - {one.name for one in scopes}:
-        raise _unreadable(f"no scope is named {', '.join(sorted(unknown))}", "add it with --scope NAME=SENTENCE")
+        raise _unreadable(
+            f"no scope is named {', '.join(sorted(unknown))}", "add it with --scope NAME=SENTENCE"
+        )
     return tuple(
         replace(
             one,
@@ -50,7 +52,7 @@ def read_rule(text: str) -> "Rule":
     from grantway.protocol.apis import Rule
 
     words = text.replace(",", " ").split()
-    if len(words) < 3:  # noqa: PLR2004 - said in the message
+    if len(words) < 3:
         raise _unreadable(f"rule {text!r} is not METHOD PATH SCOPE", "--rule 'GET /photos/{id} photos:read'")
     try:
         return Rule(words[0].upper(), words[1], frozenset(words[2:]))
@@ -61,7 +63,7 @@ def read_rule(text: str) -> "Rule":
 def read_rule_name(text: str) -> tuple[str, str]:
     """Method and path of a row, written as `GET /photos/{id}`."""
     words = text.split()
-    if len(words) != 2:  # noqa: PLR2004 - said in the message
+    if len(words) != 2:
         raise _unreadable(f"{text!r} is not METHOD PATH", "--remove-rule 'GET /photos/{id}'")
     return words[0].upper(), words[1]
 
@@ -77,9 +79,7 @@ def api_facts(api: "Api") -> dict[str, Cell]:
     return {
         "Audience": api.identifier,
         "Tokens": f"{api.token_format} {api.token_alg}{lifetime}",
-        "Scopes": "\n".join(
-            f"{one.name.ljust(width)}  {one.description}{_marks(one)}" for one in api.scopes
-        ),
+        "Scopes": "\n".join(f"{one.name.ljust(width)}  {one.description}{_marks(one)}" for one in api.scopes),
         "Rules": "\n".join(
             f"{rule.method.ljust(7)} {rule.path}  {' '.join(sorted(rule.need))}" for rule in api.rules
         ),

@@ -1,5 +1,6 @@
 """`grantway api`: protected APIs."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,11 +38,15 @@ def api() -> None:
 @click.argument("name")
 @click.option("--audience", required=True, metavar="URI", help="Its address; becomes `aud` in its tokens.")
 @click.option("--scope", "scopes", multiple=True, metavar="NAME=SENTENCE", help=_SCOPE)
-@click.option("--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for.")
+@click.option(
+    "--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for."
+)
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
 @click.option("--rule", "rules", multiple=True, metavar="'METHOD PATH SCOPE…'", help=_RULE)
 @click.option("--token-format", type=click.Choice(FORMATS), default="jwt", show_default=True)
-@click.option("--token-alg", type=click.Choice(("ES256", "RS256", "EdDSA")), default="ES256", show_default=True)
+@click.option(
+    "--token-alg", type=click.Choice(("ES256", "RS256", "EdDSA")), default="ES256", show_default=True
+)
 @click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the server's setting.")
 @click.option("--credentials", is_flag=True, help=_CREDENTIALS)
 def create(
@@ -104,7 +109,12 @@ def list_apis() -> None:
     show_table(
         ("NAME", "AUDIENCE", "TOKENS", "SCOPES"),
         [
-            (one.name, one.identifier, f"{one.token_format} {one.token_alg}", " ".join(s.name for s in one.scopes))
+            (
+                one.name,
+                one.identifier,
+                f"{one.token_format} {one.token_alg}",
+                " ".join(s.name for s in one.scopes),
+            )
             for one in apis
         ],
         json_rows=[api_json(one) for one in apis],
@@ -123,11 +133,17 @@ def show(name: str) -> None:
 
 @api.command("edit")
 @click.argument("name", metavar="API")
-@click.option("--add-scope", multiple=True, metavar="NAME=SENTENCE", help="A new scope, or a new sentence for it.")
+@click.option(
+    "--add-scope", multiple=True, metavar="NAME=SENTENCE", help="A new scope, or a new sentence for it."
+)
 @click.option("--remove-scope", multiple=True, metavar="SCOPE", help="No longer this scope.")
-@click.option("--add-rule", multiple=True, metavar="'METHOD PATH SCOPE…'", help="One more row, or a changed one.")
+@click.option(
+    "--add-rule", multiple=True, metavar="'METHOD PATH SCOPE…'", help="One more row, or a changed one."
+)
 @click.option("--remove-rule", multiple=True, metavar="'METHOD PATH'", help="No longer this row.")
-@click.option("--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for.")
+@click.option(
+    "--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for."
+)
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
 @click.option("--clean", is_flag=True, help="Take removed scopes away from the apps that name them.")
 def edit(
@@ -163,7 +179,12 @@ def edit(
         changed = run(act)
     except ApiMistakes as wrong:
         raise Failure(str(wrong), hint=f"grantway api show {name}") from None
-    show_record(f"Changed {changed.name}", api_facts(changed), json_value=api_json(changed), quiet_id=changed.identifier)
+    show_record(
+        f"Changed {changed.name}",
+        api_facts(changed),
+        json_value=api_json(changed),
+        quiet_id=changed.identifier,
+    )
 
 
 @api.command("delete")
@@ -188,7 +209,9 @@ def delete(*, name: str, clean: bool) -> None:
 @click.argument("name", metavar="API")
 @click.argument("method")
 @click.argument("path")
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope of the token; repeat for several.")
+@click.option(
+    "--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope of the token; repeat for several."
+)
 def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None:
     """Would a token with these scopes pass, and why? Exit code 0 if it would, 1 if not."""
     from grantway.protocol.scope import Scope
@@ -201,7 +224,16 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
         canonical = canonical_path(path.partition("?")[0].encode())
     except (ValueError, BadPath) as bad:
         raise Failure(str(bad), hint="grantway api check photos GET /photos/1 --scope photos:read") from None
-    token = AccessToken.for_trial(found.identifier, scope)
+    token = AccessToken(
+        subject="",
+        client_id="",
+        scope=scope,
+        audience=frozenset({found.identifier}),
+        expires_at=0.0,
+        token_id="",
+        grant_id=None,
+        claims={},
+    )
     decision = judge(found, token, method.upper(), canonical)
     passes = isinstance(decision, Allowed)
     if isinstance(decision, Allowed):
@@ -213,14 +245,20 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
     show_record(
         f"{'ALLOWED' if passes else 'REFUSED'}  {method.upper()} {canonical}",
         {"Because": why},
-        json_value={"allowed": passes, "method": method.upper(), "path": canonical, "why": why, "needs": need},
+        json_value={
+            "allowed": passes,
+            "method": method.upper(),
+            "path": canonical,
+            "why": why,
+            "needs": need,
+        },
         quiet_id="allowed" if passes else "refused",
     )
     if not passes:
         raise click.exceptions.Exit(FAILED)
 
 
-def _finding(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _finding(name: str) -> "Callable[[Server], Awaitable[Api]]":
     async def act(server: "Server") -> "Api":
         from grantway.flows.registry import find_api
 

@@ -11,6 +11,7 @@ that rows are inserted side by side. The checksum answers truncated, extended or
 without a look-up. A store keeps the selector and the hash, never the text.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -58,6 +59,7 @@ SECRET_LENGTH: Final = 5 + SELECTOR_LENGTH + 43 + 6
 SCANNER_PATTERN: Final = rf"\b(?:{'|'.join(SecretKind)})_[0-9A-Za-z]{{65}}\b"
 """A regular expression for secret scanners: log filters, repositories, support tickets."""
 
+_TELLTALE: Final = re.compile(rf"({SCANNER_PATTERN})|\bey[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*")
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in ASCII order
 _PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
 _TRANSLATION: Final = bytes(ord(_DIGITS[byte % 62]) for byte in range(256))
@@ -103,6 +105,14 @@ def kind_of(text: str) -> SecretKind | None:
     Whether the rest is intact, `read_secret` says.
     """
     return _KINDS.get(text[:5])
+
+
+def redacted(text: str) -> str:
+    """The text with every secret of ours and every JWT in it cut down to its kind, for logs (threat T1).
+
+    People put secrets into the wrong parameter, and what was received is what operators need to read.
+    """
+    return _TELLTALE.sub(lambda found: f"{found[0][:5]}[redacted]" if found[1] else "[JWT]", text)
 
 
 def new_id(now: float) -> str:

@@ -133,7 +133,7 @@ async def _client(server: Server, params: Params) -> Client:
 
 def _address(server: Server, client: Client, params: Params) -> ReturnAddress:
     try:
-        openid = OPENID in " ".join(params.every("scope")).split()
+        openid = OPENID in " ".join(params.values.get("scope", ())).split()  # judged with the rest, later
         return return_address(client, params.get("redirect_uri"), openid=openid, issuer=server.policy.issuer)
     except OAuthError as refusal:
         raise Refused(refusal, client) from None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from grantway.crypto.jose import BadToken, UnknownKey, check_claims, verify
 from grantway.protocol.errors import OAuthError
@@ -27,6 +28,20 @@ class AccessToken:
     token_id: str
     grant_id: str | None  # None: no person gave this
     claims: Mapping[str, object] = field(repr=False)
+
+    @classmethod
+    def for_trial(cls, audience: str, scope: Scope) -> Self:
+        """A token nobody issued, to try the rules of an API with `judge`. It ended at time 0."""
+        return cls(
+            subject="trial",
+            client_id="trial",
+            scope=scope,
+            audience=frozenset({audience}),
+            expires_at=0.0,
+            token_id="trial",
+            grant_id=None,
+            claims={},
+        )
 
 
 class TokenVerifier:

@@ -103,7 +103,10 @@ class PutClient:
 
 @dataclass(frozen=True, slots=True)
 class DropClient:
-    """Remove a client with its secrets and consents, and revoke all its grants and opaque tokens."""
+    """Remove a client with its secrets and consents, and revoke its grants and its own opaque tokens.
+
+    The tokens of a grant die with it.
+    """
 
     client_id: str
 
@@ -225,12 +228,12 @@ class People(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Won:
-    """This call spent the credential, and everything named with it was stored."""
+    """The credential was spent by this attempt, and everything named with it was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """An honest retry: the refresh token was spent at most `grace` ago, its successor is unspent. Nothing written."""
+    """An honest retry: spent at most `grace` ago, and the successor is unspent. Nothing was written."""
 
     locked_successor: bytes
 
@@ -242,7 +245,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Unknown, expired, revoked, or its successor is spent already. Nothing was written, nobody is punished."""
+    """Unknown, expired, revoked, or its successor is spent. Nothing was written, nobody is punished."""
 
     why: str  # for the operator
 
@@ -295,6 +298,8 @@ class Grants(Protocol):
 
         When a consent of this person and client is in force, its id stays and the grant is stored with that
         id; its scope becomes the given one. ALREADY_DONE, and nothing written, when the flow has a code.
+        Raises Conflict when no consent is given and the one that `grant.consent_id` names is no longer in
+        force: it was withdrawn after the caller looked.
         """
         ...
 
@@ -318,8 +323,9 @@ class Grants(Protocol):
         One conditional update decides. A spent refresh token is `Repeated` only when it was spent at most
         `grace` ago by the database's clock, its grant is live and its successor unspent; `Dead` when the
         successor is spent inside the grace; else `Replayed`. A spent code is always `Replayed`. An unspent
-        one that is expired, or whose grant is revoked, is `Dead`. A call whose own `attempt` is found as
-        `spent_by` has `Won`.
+        one that is expired, or whose grant is revoked or ended, is `Dead`, and so is a repetition within the
+        grace when the grant is no longer live. A call whose own `attempt` is found as `spent_by` has `Won`:
+        it must name the same tokens as before. A refresh token is spent only for a successor (else ValueError).
         """
         ...
 
@@ -328,7 +334,10 @@ class Grants(Protocol):
         ...
 
     async def revoke_consent(self, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
-        """Withdraw a consent: delete it and revoke every live grant of the pair. Returns how many grants."""
+        """Withdraw a consent: delete it and revoke every live grant of the pair. Returns how many grants.
+
+        Audited only if there was something to withdraw.
+        """
         ...
 
 
@@ -340,7 +349,7 @@ class TokenFacts:
     """What the database knows against an access token, read in one statement."""
 
     token_revoked: bool
-    grant_live: bool  # True when the token has no grant
+    grant_live: bool  # it exists and is not revoked; True when the token has no grant
     person: Person | None  # None when it has no person, or they no longer exist
 
 
@@ -406,11 +415,12 @@ class Upkeep(Protocol):
         ...
 
     async def drop_expired(self, *, batch: int = 500, grace: float = 10.0) -> int:
-        """Delete one small batch per table of what can no longer matter, and wipe locked successors older than
-        the grace. Returns the rows deleted; 0 means there is nothing left to do.
+        """Delete one small batch per table of what can no longer matter, and wipe old locked successors.
 
-        Codes stay until their grant could no longer be revoked for a replay (10 minutes after expiry), refresh tokens
-        until they expire, grants until their last token has, revoked jtis until the token has expired.
+        Returns the rows deleted and wiped; 0 means there is nothing left to do. A locked successor stays for
+        the grace; a code for 30 minutes after its expiry, so that its replay is still punished and its flow,
+        which lives as long, gets no second one; a grant for a day after its end, for its last access tokens;
+        everything else until it expires. The audit log stays.
         """
         ...
 

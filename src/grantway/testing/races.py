@@ -102,7 +102,7 @@ async def a_grant_is_revoked_by_one_of_many(bench: Bench) -> None:
 
 
 async def a_revocation_leaves_no_refresh_alive(bench: Bench) -> None:
-    """J1, D13, N6: refreshed again and again while it is revoked; nothing begun after the revocation is won."""
+    """J1, D13, N6: refreshed again and again while it is revoked; nothing begun afterwards is won."""
 
     async def revoke(given: Approval, node: int) -> None:
         expect(await bench.node(node).revoke_grant(given.grant.id, []), "it was alive")

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
+from grantway.crypto.secrets import redacted
 from grantway.flows.browser import Browser
 from grantway.flows.server import Server
 from grantway.flows.snapshot import TOO_OLD
@@ -107,8 +108,8 @@ class Door:
 
     @staticmethod
     def printable(text: str) -> str:
-        """The text on one line, control characters escaped: no log line can be forged (threat T2)."""
-        return text.encode("unicode_escape").decode("ascii")
+        """The text for a log: on one line, which nobody can forge, and without secrets (threats T1, T2)."""
+        return redacted(text).encode("unicode_escape").decode("ascii")
 
     @staticmethod
     def reference() -> str:

@@ -1,17 +1,17 @@
 """Connections to PostgreSQL.
 
-Settings belong to the role, where an operator sees them and a pooler cannot lose them. Start-up parameters are
-never sent, for PgBouncer refuses or mixes them up. For the role `grantway`:
+Settings belong to the role, where an operator sees them and a pooler cannot lose them. Start-up parameters
+are never sent, for PgBouncer refuses them or mixes them up. For the role `grantway`:
 
-    ALTER ROLE grantway SET statement_timeout = '30s';
+    ALTER ROLE grantway SET statement_timeout = '60s';
     ALTER ROLE grantway SET lock_timeout = '2s';
     ALTER ROLE grantway SET idle_in_transaction_session_timeout = '5s';
 
-`synchronous_commit` must be on (the default), else an acknowledged commit may be lost; `check_settings` refuses
-to start otherwise. Behind PgBouncer use 1.21 or newer in transaction mode with `max_prepared_statements` above 0:
-asyncpg prepares each statement once for every connection, and older versions lose track of that. An older one
-works in session mode, or in transaction mode with `?statement_cache_size=0` at the end of the database URL, at the
-price of parsing every statement again.
+`synchronous_commit` must be on (the default), else an acknowledged commit may be lost; `check_settings`
+refuses to start otherwise. Behind PgBouncer use 1.21 or newer in transaction mode, with
+`max_prepared_statements` above 0: asyncpg prepares each statement once for every connection, and older
+versions lose track of that. An older one works in session mode, or in transaction mode with
+`?statement_cache_size=0` at the end of the database URL, at the price of parsing every statement again.
 
 A verb is one statement wherever it can be; PostgreSQL commits it by itself, and one round trip is all it costs.
 """
@@ -83,8 +83,6 @@ def translated() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         raise Unavailable(f"PostgreSQL: {error}") from error
     except asyncpg.InterfaceError as error:
-        if isinstance(error, ValueError):
-            raise ValueError(f"PostgreSQL does not keep this value: {error}") from error
         raise Unavailable(f"PostgreSQL: {error}") from error
     except TimeoutError as error:
         raise Unavailable("PostgreSQL did not answer in time") from error
@@ -93,7 +91,7 @@ def translated() -> Iterator[None]:
 
 
 async def _no_reset(_connection: object) -> None:
-    """Nothing to reset, as no session state is ever set: the pool's own query would cost a round trip per verb."""
+    """Nothing to reset, as no session state is ever set: the pool's own query costs a round trip per verb."""
 
 
 class Database:

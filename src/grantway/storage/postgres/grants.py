@@ -1,8 +1,8 @@
 """Consents, grants, and the single-use credentials of a grant, in PostgreSQL.
 
-Whoever spends locks first the grant, in share mode, then the credential; whoever revokes locks only grants, in the
-order of their ids. So a spend and a revocation wait for each other and never in a circle: either the spend finds
-the grant revoked, or the revocation comes after it and ends what it bought.
+Whoever spends locks first the grant, in share mode, then the credential; whoever revokes locks only grants,
+in the order of their ids. So a spend and a revocation wait for each other and never in a circle: either the
+spend finds the grant revoked, or the revocation comes after it and ends what it bought.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,8 @@ _ISSUE_WITH_CONSENT = sql(
 WITH done AS (
     INSERT INTO codes ({code}) VALUES ({code:$1}) ON CONFLICT (flow_id) DO NOTHING RETURNING id
 ), kept AS (
-    INSERT INTO consents ({consent}) SELECT {consent:$24} FROM done ON CONFLICT (subject, client_id) DO UPDATE SET
+    INSERT INTO consents ({consent}) SELECT {consent:$24} FROM done
+    ON CONFLICT (subject, client_id) DO UPDATE SET
         id = CASE WHEN coalesce(consents.expires_at > {now}, TRUE) THEN consents.id ELSE excluded.id END,
         created_at = CASE WHEN coalesce(consents.expires_at > {now}, TRUE)
             THEN consents.created_at ELSE excluded.created_at END,
@@ -110,9 +111,11 @@ WITH live AS MATERIALIZED (
     FOR SHARE OF g
 )"""
 _BOUGHT = """refreshed AS (
-    INSERT INTO refresh_tokens ({refresh}) SELECT {refresh_values} FROM spent WHERE {refresh_id}::text IS NOT NULL
+    INSERT INTO refresh_tokens ({refresh}) SELECT {refresh_values} FROM spent
+    WHERE {refresh_id}::text IS NOT NULL
 ), opened AS (
-    INSERT INTO opaque_tokens ({opaque}) SELECT {opaque_values} FROM spent WHERE {opaque_id}::text IS NOT NULL
+    INSERT INTO opaque_tokens ({opaque}) SELECT {opaque_values} FROM spent
+    WHERE {opaque_id}::text IS NOT NULL
 )"""
 
 
@@ -253,7 +256,7 @@ class GrantVerbs(Verbs):
         try:
             return await self._spend(statement, values, spend)
         except Cut as unknown:
-            # Ask once more: a win of this attempt is recognised. Anything else may be the echo of what was cut off.
+            # Ask once more: a win of this attempt is recognised. Any other answer may be an echo of the cut.
             outcome = await self._spend(statement, values, spend)
             if isinstance(outcome, Won | Repeated):
                 return outcome

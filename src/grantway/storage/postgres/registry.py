@@ -35,9 +35,11 @@ _KEYS = sql("SELECT {key} FROM stored_keys ORDER BY kid")
 
 # The first statement of every change: its row lock puts all changes in one line.
 _NEXT_VERSION = """
-UPDATE registry_version SET version = version + 1 WHERE $1::bigint IS NULL OR version = $1 RETURNING version"""
+UPDATE registry_version SET version = version + 1
+WHERE $1::bigint IS NULL OR version = $1 RETURNING version"""
 _PUT_CLIENT = """
-INSERT INTO clients (id, document) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET document = excluded.document"""
+INSERT INTO clients (id, document) VALUES ($1, $2)
+ON CONFLICT (id) DO UPDATE SET document = excluded.document"""
 _DROP_CLIENT = (
     "DELETE FROM clients WHERE id = $1",  # its secrets go with it
     "DELETE FROM consents WHERE client_id = $1",
@@ -58,7 +60,8 @@ INSERT INTO client_secrets ({secret}) VALUES ({secret:$1}) ON CONFLICT (client_i
 _DROP_SECRET = "DELETE FROM client_secrets WHERE client_id = $1 AND id = $2"
 _TOUCH_SECRETS = """
 WITH used AS (
-    SELECT client_id, id, max(at) AS at FROM unnest($1::text[], $2::text[], $3::float8[]) AS u (client_id, id, at)
+    SELECT client_id, id, max(at) AS at
+    FROM unnest($1::text[], $2::text[], $3::float8[]) AS u (client_id, id, at)
     GROUP BY client_id, id
 ), held AS (
     SELECT s.client_id, s.id, used.at FROM client_secrets s JOIN used USING (client_id, id)

@@ -8,9 +8,10 @@ from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.rows import PERISHABLES, read_audit
 from grantway.storage.verdicts import fill_buckets
 
-# Makes the missing buckets and locks all of them, in the order of their keys. The clock is read under the locks.
+# Makes the missing buckets and locks all, in the order of their keys. The clock is read under the locks.
 _HOLD = """
-INSERT INTO throttles (key, empty_at) SELECT key, 0 FROM unnest($1::text[]) AS asked (key) ORDER BY key COLLATE "C"
+INSERT INTO throttles (key, empty_at)
+SELECT key, 0 FROM unnest($1::text[]) AS asked (key) ORDER BY key COLLATE "C"
 ON CONFLICT (key) DO UPDATE SET empty_at = throttles.empty_at
 RETURNING key, empty_at, extract(epoch FROM clock_timestamp())::float8"""
 _SET_LEVELS = """
@@ -39,7 +40,18 @@ UPDATE refresh_tokens SET locked_successor = NULL WHERE id IN (SELECT id FROM st
 
 
 class _Full(Exception):
-    """Undoes a transaction that took nothing."""
+    """Undoes a transaction that may take nothing."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+
+def _filled(levels: dict[str, float], buckets: Sequence[Bucket], *, now: float) -> dict[str, float]:
+    wait, filled = fill_buckets(levels, buckets, now=now)
+    if wait > 0.0:
+        raise _Full(wait)
+    return filled
 
 
 class UpkeepVerbs(Verbs):
@@ -47,19 +59,15 @@ class UpkeepVerbs(Verbs):
 
     async def take(self, buckets: Sequence[Bucket]) -> float:
         keys = sorted({bucket.key for bucket in buckets})
-        wait = 0.0
         try:
             async with self._database.transaction() as transaction:
                 held = await transaction.all(_HOLD, keys)
-                levels = {key: level for key, level, _ in held}
                 now = max((now for _, _, now in held), default=0.0)
-                wait, filled = fill_buckets(levels, buckets, now=now)
-                if wait > 0.0:
-                    raise _Full
+                filled = _filled({key: level for key, level, _ in held}, buckets, now=now)
                 await transaction.count(_SET_LEVELS, list(filled), list(filled.values()))
-        except _Full:
-            pass
-        return wait
+        except _Full as full:
+            return full.wait
+        return 0.0
 
     async def give_back(self, buckets: Sequence[Bucket]) -> None:
         keys, seconds = [bucket.key for bucket in buckets], [bucket.seconds_each for bucket in buckets]
