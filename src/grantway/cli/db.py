@@ -83,6 +83,10 @@ def backup(*, file: Path) -> None:
         ):
             old.backup(new)
     size = file.stat().st_size
-    facts = {"Copy": str(file), "Bytes": size}
-    show_record("", facts, json_value={"file": str(file), "bytes": size}, quiet_id=str(file))
+    show_record(
+        "",
+        {"Copy": str(file), "Bytes": size},
+        json_value={"file": str(file), "bytes": size},
+        quiet_id=str(file),
+    )
     note("Keep the master key too, in another place: without it the copy cannot be used.")

@@ -1,7 +1,6 @@
 """`grantway settings` and `grantway config`: what can be chosen, and what is."""
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -87,7 +86,7 @@ def _plain(option: "Option", value: object) -> str:
         return show_duration(value)
     if isinstance(value, tuple):
         return ", ".join(value)
-    return str(value) if not isinstance(value, Path) else str(value)
+    return str(value)
 
 
 def masked(url: str) -> str:

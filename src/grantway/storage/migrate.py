@@ -179,8 +179,11 @@ async def check(url: str, *, known: Sequence[Migration] | None = None) -> Schema
     path = database_file(url)
     if not path.exists():
         return judge((), known)
-    with contextlib.closing(_open_file(path)) as db:
-        return _check_sqlite(db, known)
+    try:
+        with contextlib.closing(_open_file(path)) as db:
+            return _check_sqlite(db, known)
+    except sqlite3.Error as error:
+        raise SchemaProblem(f"{path} cannot be read as a database: {error}") from error
 
 
 async def migrate(url: str, *, known: Sequence[Migration] | None = None) -> tuple[Migration, ...]:

@@ -325,7 +325,7 @@ class Grants(Protocol):
         successor is spent inside the grace; else `Replayed`. A spent code is always `Replayed`. An unspent
         one that is expired, or whose grant is revoked or ended, is `Dead`, and so is a repetition within the
         grace when the grant is no longer live. A call whose own `attempt` is found as `spent_by` has `Won`:
-        it must name the same tokens as before. A refresh token is spent only for a successor (else ValueError).
+        it must name the same tokens as before. A refresh token needs a successor, else ValueError.
         """
         ...
 

@@ -13,7 +13,7 @@ refuses to start otherwise. Behind PgBouncer use 1.21 or newer in transaction mo
 versions lose track of that. An older one works in session mode, or in transaction mode with
 `?statement_cache_size=0` at the end of the database URL, at the price of parsing every statement again.
 
-A verb is one statement wherever it can be; PostgreSQL commits it by itself, and one round trip is all it costs.
+A verb is one statement wherever it can be: PostgreSQL commits it by itself, and it costs one round trip.
 """
 
 import asyncio
@@ -54,9 +54,16 @@ def sql(text: str, **words: str) -> str:
 
 
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """A connection of one's own, for migrations."""
+    """A connection of one's own, for migrations. Raises StorageProblem when the URL is wrong."""
     with translated():
-        return await asyncpg.connect(url, timeout=10.0)
+        try:
+            return await asyncpg.connect(url, timeout=_PATIENCE)
+        except (
+            asyncpg.ClientConfigurationError,
+            asyncpg.InvalidAuthorizationSpecificationError,
+            asyncpg.InvalidCatalogNameError,
+        ) as wrong:
+            raise StorageProblem(f"PostgreSQL cannot be used: {wrong}: correct the database URL") from wrong
 
 
 @contextlib.contextmanager

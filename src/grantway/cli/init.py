@@ -1,0 +1,122 @@
+"""`grantway init`: the files of a new server."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from grantway.cli.commands import CONFLICT, USAGE, Failure, Leaf, choices
+from grantway.cli.printing import note, show_json
+from grantway.protocol.durations import show_duration
+
+if TYPE_CHECKING:
+    from grantway.settings import Option
+
+CONFIG_NAME = "grantway.toml"
+KEY_NAME = "grantway.key"
+
+
+@click.command(cls=Leaf)
+@click.option("--issuer", metavar="URL", help="Public https:// address of the server.")
+@click.option("--db", "database", metavar="URL", default="sqlite:///grantway.db", show_default=True)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="Where to write them.",
+)
+@click.option("--force", is_flag=True, help="Replace a configuration file. A master key is never replaced.")
+def init(*, issuer: str | None, database: str, folder: Path, force: bool) -> None:
+    """Write a commented grantway.toml and a master key for a new server."""
+    from grantway.settings import issuer_problem
+    from grantway.settings_keys import write_new_key
+
+    if issuer is None:
+        if not (choices().asking and sys.stdin.isatty()):
+            raise Failure(
+                "no issuer: nobody can be asked here", hint="add --issuer https://id.example", code=USAGE
+            )
+        issuer = click.prompt("Public address of this server (https://…)", err=True)
+    if problem := issuer_problem(issuer, dev=False):
+        raise Failure(f"issuer: {problem}", hint="for this machine alone: grantway serve --dev", code=USAGE)
+    config, key = folder / CONFIG_NAME, folder / KEY_NAME
+    if config.exists() and not force:
+        raise Failure(f"{config} exists", hint="--force replaces it, and keeps the master key", code=CONFLICT)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = key.exists()
+        if not kept:
+            write_new_key(key)
+        config.write_text(configuration(issuer, database), "utf-8")
+    except OSError as failed:
+        raise Failure(f"{failed.filename}: {failed.strerror}", hint="choose another --dir") from None
+    if choices().json:
+        show_json({"config": str(config), "key_file": str(key), "issuer": issuer})
+        return
+    at = "" if folder == Path() else f" --config {config}"
+    click.echo(f"  Wrote {config}" + (f"; kept {key}" if kept else f" and {key} (0600)"))
+    click.echo("  Keep the key apart from the database: without it, a backup cannot be used.")
+    click.echo("  Next")
+    click.echo(f"    grantway{at} user add YOU")
+    click.echo(
+        f"    grantway{at} api create photos --audience {issuer}/photos --scope 'photos:read=See your photos'"
+    )
+    click.echo(f"    grantway{at} serve")
+    note("`grantway serve` listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
+
+
+def configuration(issuer: str, database: str) -> str:
+    """A configuration file with every option: those in use, and the others as comments with their defaults."""
+    from grantway.settings import SECTIONS, options
+
+    chosen = {"issuer": issuer, "database.url": database, "secrets.key_file": KEY_NAME}
+    lines = [
+        "# The settings of a Grantway server. `grantway settings` explains them; every one can also be given as",
+        "# an environment variable: GRANTWAY_ISSUER, GRANTWAY_SERVER__PORT, … Paths are relative to this file.",
+        "",
+    ]
+    section = ""
+    for option in options():
+        head, _, name = option.key.rpartition(".")
+        if head != section:
+            section = head
+            lines += ["", f"[{section}]", f"# {_first_line(SECTIONS[section].__doc__)}"]
+        lines.append(f"# {option.help}")
+        if option.key in chosen:
+            lines.append(f"{name} = {_toml(chosen[option.key])}")
+        else:
+            lines.append(f"#{name} = {_default(option)}")
+    lines += [
+        "",
+        "# Apps, APIs and people can stand here too, or in the file of `registry`:",
+        "#[[apis]]",
+        '#name = "photos"',
+        f"#audience = {_toml(issuer + '/photos')}",
+        '#scopes = [{ name = "photos:read", description = "See your photos", default = true }]',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").partition("\n")[0]
+
+
+def _default(option: "Option") -> str:
+    value = option.default
+    if option.kind in {"duration", "seconds"} and isinstance(value, int | float):
+        return _toml(show_duration(value))
+    return _toml("" if value is None else value)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, tuple):
+        return "[]" if not value else f"[{', '.join(map(_toml, value))}]"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -1,0 +1,189 @@
+"""`grantway serve`: the server itself."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from grantway.cli.commands import CONFLICT, Failure, Leaf, choices
+from grantway.cli.printing import note
+from grantway.cli.running import actor, load_settings, told
+from grantway.cli.settings import masked
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from grantway.settings import Settings
+    from grantway.settings_sources import Loaded
+
+PATIENCE = 20  # seconds that requests under way get when the server stops
+
+
+@click.command(cls=Leaf)
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Processes; more than one needs PostgreSQL.")
+@click.option("--issuer", metavar="URL", help="Public https:// address of this server.")
+@click.option("--dev", is_flag=True, default=None, help="Plain http and a made-up key, on this machine only.")
+@click.option("--auto-migrate/--no-auto-migrate", default=None, help="Apply pending migrations first.")
+def serve(
+    *,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    issuer: str | None,
+    dev: bool | None,
+    auto_migrate: bool | None,
+) -> None:
+    """Run the server. Refuses to start on settings that are not safe."""
+    flags = {
+        "server.host": host,
+        "server.port": port,
+        "server.workers": workers,
+        "issuer": issuer,
+        "dev": dev,
+        "database.auto_migrate": auto_migrate,
+    }
+    loaded = load_settings(flags)
+    settings = loaded.settings
+    _log_to_stderr()
+    _warn(settings)
+    with told():
+        asyncio.run(prepare(settings))
+    _announce(loaded)
+    if settings.server.workers > 1:
+        _hand_down(flags, loaded)
+    _run(settings)
+
+
+async def prepare(settings: "Settings") -> None:
+    """What must be right before the first request: database, keys, and the registry's file."""
+    from grantway.app import open_server
+
+    async with open_server(settings, actor=actor()) as server:
+        if settings.registry is not None:
+            from grantway.flows.registry_file import read_registry_file
+            from grantway.flows.registry_plan import apply, plan_for
+
+            wanted = read_registry_file(settings.registry, env=os.environ, dev=settings.dev)
+            plan = await plan_for(server, wanted)
+            await apply(server, wanted, actor=f"file:{settings.registry.name}")
+            for line in plan.lines:
+                note(f"  {line}")
+
+
+def _warn(settings: "Settings") -> None:
+    from grantway.settings_keys import others_may_read
+
+    for path in (settings.secrets.key_file, settings.secrets.previous_key_file):
+        if path is not None and others_may_read(path):
+            note(f"warning: anybody on this machine may read {path}: chmod 600 {path}")
+
+
+def _announce(loaded: "Loaded") -> None:
+    settings = loaded.settings
+    host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
+    facts = [
+        ("Grantway", "development server: plain http, this machine only" if settings.dev else ""),
+        ("Issuer", settings.issuer),
+        ("Listening on", f"http://{host}:{settings.server.port}"),
+        ("Database", masked(settings.database.url)),
+        ("Metadata", f"{settings.issuer}/.well-known/oauth-authorization-server"),
+        ("Configuration", str(loaded.config or "none")),
+    ]
+    for name, value in facts:
+        note(f"  {name.ljust(14)} {value}".rstrip())
+
+
+def _run(settings: "Settings") -> None:
+    """Serve until SIGTERM or Ctrl-C; requests under way are finished."""
+    import uvicorn
+
+    settings_of_server = settings.server
+    with _listening(settings_of_server.host, settings_of_server.port) as listener:
+        # uvicorn raises the signal again when it has finished: by then stopping is all it has to say.
+        signal.signal(signal.SIGTERM, _stopped)
+        if settings_of_server.workers == 1:
+            from grantway.app import create_app
+
+            server = uvicorn.Server(server_config(create_app(settings)))
+            server.run(sockets=[listener])
+            if not server.started:
+                raise Failure("the server did not start", hint="its log above says why; grantway db check")
+        else:
+            from uvicorn.supervisors import Multiprocess
+
+            config = server_config(
+                "grantway.cli.serve:worker", factory=True, workers=settings_of_server.workers
+            )
+            Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+
+
+def server_config(app: Any, **more: Any) -> "uvicorn.Config":
+    """How we run uvicorn, here and in the demo. Addresses of proxies are our own business, not its."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=65,
+        timeout_graceful_shutdown=PATIENCE,
+        **more,
+    )
+
+
+def worker() -> Any:
+    """The application in a process of its own; its settings come through the environment."""
+    from grantway.app import create_app
+    from grantway.settings_sources import load
+
+    _log_to_stderr()
+    return create_app(load().settings)
+
+
+def _hand_down(flags: dict[str, object], loaded: "Loaded") -> None:
+    """Let worker processes read the very settings of this one."""
+    from grantway.settings import options
+
+    variables = {option.key: option.env for option in options()}
+    os.environ |= {variables[key]: str(value) for key, value in flags.items() if value is not None}
+    if loaded.config is not None:
+        os.environ["GRANTWAY_CONFIG"] = str(loaded.config.absolute())
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host.strip("[]"), port))
+    except OSError as taken:
+        listener.close()
+        words = f"cannot listen on {host}:{port}: {taken.strerror}"
+        raise Failure(words, hint="another port: --port 8610", code=CONFLICT) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _stopped(_: int, __: FrameType | None) -> None:
+    """Asked to stop, and stopping: exit code 0."""
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    if choices().quiet:
+        logging.getLogger().setLevel(logging.WARNING)

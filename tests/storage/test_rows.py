@@ -1,0 +1,59 @@
+"""Documents written by other releases, and the one spelling of each row."""
+
+from dataclasses import fields
+
+import msgspec
+import pytest
+
+from grantway.protocol.clients import Client
+from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.people import Person, Session
+from grantway.storage import rows
+from grantway.storage.port import StoredKey
+from grantway.testing.registry import some_client
+
+
+def test_a_client_of_an_older_release_gets_the_defaults_of_what_it_lacks():
+    client = some_client()
+    key = client.id
+    old = {"id": key, "name": "Old", "type": "web", "auth_method": "client_secret_basic"}
+    old |= {"grant_types": [], "created_at": 1.0}
+    (read,) = rows.read_clients([(key, msgspec.json.encode(old).decode())], [])
+    assert (
+        Client(**{**old, "type": client.type, "auth_method": client.auth_method, "grant_types": frozenset()})
+        == read
+    )
+
+
+def test_a_member_of_a_newer_release_is_passed_over():
+    key, document = rows.write_client(some_client())
+    newer = document[:-1] + ',"invented_later":{"x":1}}'
+    assert rows.read_clients([(key, document)], []) == rows.read_clients([(key, newer)], [])
+
+
+def test_a_document_that_cannot_be_read_names_its_client():
+    with pytest.raises(ValueError, match="client 'web'"):
+        rows.read_clients([("web", "{}")], [])
+
+
+@pytest.mark.parametrize(
+    ("record", "columns"),
+    [
+        (Person, rows.PERSON),
+        (Session, rows.SESSION),
+        (Consent, rows.CONSENT),
+        (Grant, rows.GRANT),
+        (Code, rows.CODE),
+        (RefreshToken, rows.REFRESH),
+        (OpaqueToken, rows.OPAQUE),
+        (StoredKey, rows.KEY),
+    ],
+)
+def test_every_member_of_a_record_has_its_column(record, columns):
+    assert {field.name for field in fields(record)} == set(columns.names)
+
+
+def test_placeholders_are_counted_for_both_databases():
+    columns = rows.Columns("a b c")
+    assert ("a, b, c", "t.a, t.b, t.c") == (f"{columns}", f"{columns:t}")
+    assert ("?, ?, ?", "$4, $5, $6") == (f"{columns:?}", f"{columns:$4}")
