@@ -176,8 +176,6 @@ async def test_two_authorization_headers_are_refused(node):
 MALFORMED = [
     "",
     "Basic",
-    "Basic ",
-    "Basic  ",
     "Basic !!!!",
     "Basic =",
     "Basic printer:secret",

@@ -32,7 +32,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from grantway.storage import open_store
-from grantway.testing import CHECKS, Bench, Check, passing_in_postgres, passing_in_sqlite
+from grantway.testing import CHECKS, Bench, Check, passing_in_postgres, passing_in_sqlite, races
 from tests.services.postgres import Postgres
 
 
@@ -42,6 +42,16 @@ async def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[B
     store = await open_store(f"sqlite:///{path}", auto_migrate=True)
     yield Bench((store,), passing_in_sqlite(path))
     await store.close()
+
+
+@pytest.fixture(scope="module")
+async def on_shared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    """Two stores on one file, as a server and the commands beside it."""
+    path = tmp_path_factory.mktemp("contract") / "grantway.db"
+    nodes = (await open_store(f"sqlite:///{path}", auto_migrate=True), await open_store(f"sqlite:///{path}"))
+    yield Bench(nodes, passing_in_sqlite(path))
+    for node in nodes:
+        await node.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +67,11 @@ async def on_postgres(postgres: Postgres) -> AsyncIterator[Bench]:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_sqlite_keeps_the_promise_that(check: Check, on_sqlite: Bench):
     await check(on_sqlite)
+
+
+@pytest.mark.parametrize("check", races.CHECKS, ids=lambda check: check.__name__)
+async def test_sqlite_shared_by_two_keeps_the_promise_that(check: Check, on_shared_sqlite: Bench):
+    await check(on_shared_sqlite)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -239,6 +239,18 @@ async def test_a_lock_that_is_held_too_long_is_unavailable(bench, store, other):
     assert Won() == await redeem(store, spend_code(given.code))
 
 
+async def test_the_sweep_passes_over_rows_that_are_in_use(bench, store, other):
+    """U5, design 20: it waits for nobody, and takes them the next time."""
+    given = await issued(bench)
+    await bench.pass_time(10_000)
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("SELECT FROM codes WHERE id = $1 FOR UPDATE", given.code.id)
+    assert 0 == await asyncio.wait_for(store.drop_expired(), 1.0)
+    await transaction.rollback()
+    assert 1 == await store.drop_expired()
+
+
 async def test_the_hot_verbs_are_one_statement_each(bench, store):
     """Design 28: two round trips for a token request, one to read and one to spend."""
     given, token = await family(bench)

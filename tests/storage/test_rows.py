@@ -8,7 +8,7 @@ import pytest
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
-from grantway.storage import rows
+from grantway.storage import columns, rows
 from grantway.storage.port import StoredKey
 from grantway.testing.registry import some_client
 
@@ -37,23 +37,23 @@ def test_a_document_that_cannot_be_read_names_its_client():
 
 
 @pytest.mark.parametrize(
-    ("record", "columns"),
+    ("record", "its"),
     [
-        (Person, rows.PERSON),
-        (Session, rows.SESSION),
-        (Consent, rows.CONSENT),
-        (Grant, rows.GRANT),
-        (Code, rows.CODE),
-        (RefreshToken, rows.REFRESH),
-        (OpaqueToken, rows.OPAQUE),
-        (StoredKey, rows.KEY),
+        (Person, columns.PERSON),
+        (Session, columns.SESSION),
+        (Consent, columns.CONSENT),
+        (Grant, columns.GRANT),
+        (Code, columns.CODE),
+        (RefreshToken, columns.REFRESH),
+        (OpaqueToken, columns.OPAQUE),
+        (StoredKey, columns.KEY),
     ],
 )
-def test_every_member_of_a_record_has_its_column(record, columns):
-    assert {field.name for field in fields(record)} == set(columns.names)
+def test_every_member_of_a_record_has_its_column(record, its):
+    assert {field.name for field in fields(record)} == set(its.names)
 
 
 def test_placeholders_are_counted_for_both_databases():
-    columns = rows.Columns("a b c")
-    assert ("a, b, c", "t.a, t.b, t.c") == (f"{columns}", f"{columns:t}")
-    assert ("?, ?, ?", "$4, $5, $6") == (f"{columns:?}", f"{columns:$4}")
+    three = columns.Columns("a b c")
+    assert ("a, b, c", "t.a, t.b, t.c") == (f"{three}", f"{three:t}")
+    assert ("?, ?, ?", "$4, $5, $6") == (f"{three:?}", f"{three:$4}")

@@ -70,7 +70,7 @@ def usernames(path: Path) -> set[str]:
 
 
 async def test_every_commit_is_flushed_before_it_is_answered(store):
-    """N5, RX1: WAL with synchronous=FULL (2) survives a power cut with all it acknowledged, NORMAL (1) not."""
+    """N5, RX1: WAL with synchronous=FULL (2) keeps through a power cut what it acknowledged; 1 does not."""
 
     def pragmas(db):
         return [

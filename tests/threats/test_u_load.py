@@ -1,6 +1,7 @@
 """Storms, floods and bad text (threats U)."""
 
 import asyncio
+import base64
 import contextlib
 import sqlite3
 
@@ -118,7 +119,7 @@ async def test_long_headers_are_only_long(target, name):
         "x" * 30_000,
         ",".join(["en;q=0.1"] * 3_000),
         "bytes=" + "0-1," * 8_000,
-        "a=b; " * 6_000,
+        "a=b;" * 7_000,
         "((((" * 8_000,
     ]
     async with target.http() as http:
@@ -141,7 +142,7 @@ async def test_long_parameters_are_refused_or_carried(visitor):
         "max_age",
         "x",
     ):
-        for value in ("a" * 60_000, "a " * 30_000, "https://a" + "/.." * 15_000, "%" * 20_000):
+        for value in ("a" * 60_000, "a " * 30_000, "https://a" + "/.." * 7_000, "%" * 20_000):
             reply = await visitor.http.get(visitor.link(**{name: value}), headers=FETCH)
             assert reply.status_code in {303, 400, 414, 431}
             if reply.status_code == 303 and name != "x":
@@ -247,9 +248,8 @@ async def test_a_backup_taken_under_load_is_a_whole_server(tmp_path):
         stop.set()
         await running
         known = target.secrets
-    (tmp_path / "grantway.dev-key").copy(copy / "grantway.dev-key") if hasattr(copy, "copy") else (
-        copy / "grantway.dev-key"
-    ).write_bytes((tmp_path / "grantway.dev-key").read_bytes())
+    key = "grantway.dev-key"
+    (copy / key).write_bytes((tmp_path / key).read_bytes())
     async with target_on(sqlite_url(copy), seed=False) as restored:
         restored.secrets = known
         assert (await restored.refresh(before["refresh_token"])).status_code == 200
@@ -335,8 +335,6 @@ async def test_bad_text_in_any_field_is_refused_or_harmless(target, visitor, pat
 )
 async def test_bad_text_in_credentials_is_a_failed_authentication(target, text):
     """U6: inside the Basic header, before and after its base64."""
-    import base64
-
     for octets in (
         f"printer{text}:x",
         f"printer:x{text}",

@@ -1,12 +1,7 @@
-"""Rows ↔ records, written once for both databases.
-
-A `Columns` names the columns of one table in the order in which `read_…` takes and `write_…` gives their
-values. In the SQL beside the verbs (see `sql`), `{code}` stands for the columns of codes, `{code:c}` for the
-same with the alias `c`, and `{code:?}` or `{code:$4}` for as many placeholders.
-"""
+"""Rows ↔ records, written once for both databases. The order of the values is that of `columns`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,87 +16,6 @@ from grantway.storage.port import AuditEntry, KeyPurpose, KeyState, StoredKey
 Row = Sequence[Any]
 Values = tuple[Any, ...]
 _T = TypeVar("_T")
-
-
-class Columns:
-    """The columns of a table, for use in SQL text."""
-
-    def __init__(self, names: str) -> None:
-        self.names = tuple(names.split())
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __format__(self, spec: str) -> str:
-        if spec == "?":
-            return ", ".join("?" for _ in self.names)
-        if spec.startswith("$"):
-            first = int(spec[1:])
-            return ", ".join(f"${first + offset}" for offset in range(len(self.names)))
-        return ", ".join(f"{spec}.{name}" if spec else name for name in self.names)
-
-
-SECRET = Columns("client_id id hash scheme label created_at expires_at last_used_at")
-KEY = Columns("kid purpose alg state envelope public_jwk created_at state_since")
-PERSON = Columns(
-    "subject username name email email_verified password_hash disabled_at tokens_valid_from created_at"
-)
-SESSION = Columns("id hash subject auth_time amr created_at seen_at expires_at")
-CONSENT = Columns("subject client_id id scope created_at updated_at expires_at")
-GRANT = Columns(
-    "id client_id subject consent_id session_id scope resources auth_time created_at expires_at revoked_at"
-)
-CODE = Columns(
-    "id hash grant_id flow_id client_id redirect_uri redirect_uri_sent code_challenge nonce issued_at "
-    "expires_at spent_at"
-)
-REFRESH = Columns("id hash grant_id client_id issued_at expires_at spent_at")
-OPAQUE = Columns(
-    "id hash grant_id client_id subject scope audience issued_at expires_at auth_time revoked_at"
-)
-AUDIT = Columns("at actor action target details")
-
-_COLUMNS = {
-    "secret": SECRET,
-    "key": KEY,
-    "person": PERSON,
-    "session": SESSION,
-    "consent": CONSENT,
-    "grant": GRANT,
-    "code": CODE,
-    "refresh": REFRESH,
-    "opaque": OPAQUE,
-    "audit": AUDIT,
-}
-
-
-def sql(text: str, **words: str) -> str:
-    """SQL with its column lists and these words filled in. `{now}` is the database's clock, Unix seconds."""
-    return text.format_map({**_COLUMNS, **words})
-
-
-@dataclass(frozen=True, slots=True)
-class Perishable:
-    """A table whose rows leave by themselves, `kept` seconds after the time in their column `end`."""
-
-    table: str
-    key: str
-    end: str
-    kept: float = 0.0
-
-
-_CODE_KEPT = 1800.0  # a flow lives for 30 minutes and must find that it has its code already
-_GRANT_KEPT = 86400.0  # no access token lives longer than that beyond the end of its grant
-PERISHABLES = (
-    Perishable("codes", "id", "expires_at", _CODE_KEPT),
-    Perishable("refresh_tokens", "id", "expires_at"),
-    Perishable("opaque_tokens", "id", "expires_at"),
-    Perishable("revoked_jwts", "id", "expires_at"),
-    Perishable("grants", "id", "expires_at", _GRANT_KEPT),
-    Perishable("consents", "subject, client_id", "expires_at"),
-    Perishable("sessions", "id", "expires_at"),
-    Perishable("throttles", "key", "empty_at"),
-)
 
 
 # --- single values ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from grantway.storage.rows import sql
+from grantway.storage.columns import sql
 
 PassTime = Callable[[float], Awaitable[None]]
 

@@ -21,10 +21,10 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from grantway.storage.columns import sql as fill_in
 from grantway.storage.port import Conflict, Unavailable
 from grantway.storage.problems import StorageProblem
 from grantway.storage.rows import Row
-from grantway.storage.rows import sql as fill_in
 
 try:
     import asyncpg

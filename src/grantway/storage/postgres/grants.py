@@ -16,6 +16,7 @@ from grantway.protocol.grants import (
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.storage.columns import CODE, GRANT, OPAQUE, REFRESH
 from grantway.storage.port import (
     AuditEntry,
     Conflict,
@@ -30,10 +31,6 @@ from grantway.storage.port import (
 from grantway.storage.postgres.connections import Cut, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
 from grantway.storage.rows import (
-    CODE,
-    GRANT,
-    OPAQUE,
-    REFRESH,
     Values,
     read_code,
     read_consent,

@@ -3,16 +3,11 @@
 from collections.abc import Sequence
 
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.storage.columns import SESSION
 from grantway.storage.port import AuditEntry, Conflict
 from grantway.storage.postgres.connections import sql
 from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
-from grantway.storage.rows import (
-    SESSION,
-    read_person,
-    read_session,
-    write_person,
-    write_session,
-)
+from grantway.storage.rows import read_person, read_session, write_person, write_session
 
 _ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:$1})")
 _FIND_PERSON = sql("SELECT {person} FROM people WHERE username = $1")

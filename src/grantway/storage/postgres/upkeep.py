@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from grantway.storage.columns import PERISHABLES
 from grantway.storage.port import AuditEntry, Bucket
 from grantway.storage.postgres.connections import SLOW, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
-from grantway.storage.rows import PERISHABLES, read_audit
+from grantway.storage.rows import read_audit
 from grantway.storage.verdicts import fill_buckets
 
 # Makes the missing buckets and locks all, in the order of their keys. The clock is read under the locks.

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from grantway.storage.columns import AUDIT
 from grantway.storage.port import AuditEntry
 from grantway.storage.postgres.connections import Database, Transaction, sql
-from grantway.storage.rows import AUDIT, write_audit
+from grantway.storage.rows import write_audit
 
 
 class Verbs:

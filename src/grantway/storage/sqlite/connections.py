@@ -1,7 +1,7 @@
 """Connections to the file: one that writes, in a thread of its own, and one that reads, on the event loop.
 
-Reading a row from cached pages takes 10 µs, less than handing it to a thread. Writing waits for the disk, so
-it happens in the thread, one job after the other, each in a transaction of its own.
+Reading a row from cached pages takes 10 µs, less than handing it to a thread. Writing waits for the disk,
+so it happens in the thread, and what waits meanwhile is written together.
 """
 
 import asyncio
@@ -12,18 +12,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from grantway.storage.columns import sql as fill_in
 from grantway.storage.port import Conflict, Unavailable
 from grantway.storage.problems import StorageProblem
 from grantway.storage.rows import Row
-from grantway.storage.rows import sql as fill_in
 
 _NOW = "((julianday('now') - 2440587.5) * 86400.0)"  # Unix seconds, to the millisecond
 _OLDEST = (3, 37, 0)  # STRICT tables
 _WRITE_PATIENCE = 5.0  # seconds a write waits for another process that is writing
+_MOST_TOGETHER = 64  # writes in one transaction: bounds how long the last of them waits
 _READ_PATIENCE = 0.25  # a read waits only while another process opens or closes the file
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -156,10 +158,21 @@ class _Job:
     answer: asyncio.Future[Any]
 
 
-class Writer:
-    """Writes in one thread, in the order of asking, one transaction each.
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A job carried out, or not."""
 
-    A caller who is cancelled stops waiting; the transaction is carried out whole or not at all.
+    job: _Job
+    result: Any
+    error: Exception | None
+
+
+class Writer:
+    """Writes in one thread, in the order of asking.
+
+    What was asked for while the disk was busy is written together: one transaction, one flush, a
+    savepoint for each member, so that one that fails takes nothing with it. A caller who is cancelled
+    stops waiting; the write is carried out whole or not at all.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -188,13 +201,50 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            result, error = self._attempt(job)
-            with contextlib.suppress(RuntimeError):  # its event loop is gone: nobody waits any more
-                job.loop.call_soon_threadsafe(_settle, job.answer, result, error)
+        more = True
+        while more:
+            batch, more = self._gathered()
+            if batch:
+                _answer(self._together(batch) if len(batch) > 1 else [self._alone(batch[0])])
         self._db.close()
 
-    def _attempt(self, job: _Job) -> tuple[Any, Exception | None]:
+    def _gathered(self) -> tuple[list[_Job], bool]:
+        """Waits for a job; takes along those that wait already. False with the last batch."""
+        batch: list[_Job] = []
+        with contextlib.suppress(Empty):
+            while len(batch) < _MOST_TOGETHER:
+                job = self._jobs.get(block=not batch)
+                if job is None:
+                    return batch, False
+                batch.append(job)
+        return batch, True
+
+    def _together(self, batch: list[_Job]) -> list[_Done]:
+        """All of the batch in one transaction; each alone when that fails as a whole."""
+        self._roll_back()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            done = [self._member(job) for job in batch]
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            return [self._alone(job) for job in batch]
+        return done
+
+    def _member(self, job: _Job) -> _Done:
+        self._db.execute("SAVEPOINT member")
+        try:
+            result = job.work(self._db)
+        except Exception as error:
+            if not self._db.in_transaction:  # SQLite gave up the whole transaction: so must the batch
+                raise
+            self._db.execute("ROLLBACK TO member")
+            self._db.execute("RELEASE member")
+            return _Done(job, None, translated(error))
+        self._db.execute("RELEASE member")
+        return _Done(job, result, None)
+
+    def _alone(self, job: _Job) -> _Done:
+        """One job in a transaction of its own."""
         self._roll_back()  # what a failing disk may have left open
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -202,8 +252,8 @@ class Writer:
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller, and the thread goes on
             self._roll_back()
-            return None, translated(error)
-        return result, None
+            return _Done(job, None, translated(error))
+        return _Done(job, result, None)
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:
@@ -215,10 +265,19 @@ def _call(work: Callable[..., _R], args: Any, kwargs: Any, db: sqlite3.Connectio
     return work(db, *args, **kwargs)
 
 
-def _settle(answer: asyncio.Future[Any], result: object, error: Exception | None) -> None:
-    if answer.done():
-        return  # the caller was cancelled
-    if error is None:
-        answer.set_result(result)
-    else:
-        answer.set_exception(error)
+def _answer(done: list[_Done]) -> None:
+    """Wake the callers, all of one event loop at once."""
+    for loop, members in groupby(done, key=lambda member: member.job.loop):
+        with contextlib.suppress(RuntimeError):  # its event loop is gone: nobody waits any more
+            loop.call_soon_threadsafe(_settle, list(members))
+
+
+def _settle(done: list[_Done]) -> None:
+    for member in done:
+        answer = member.job.answer
+        if answer.done():
+            continue  # the caller was cancelled
+        if member.error is None:
+            answer.set_result(member.result)
+        else:
+            answer.set_exception(member.error)

@@ -13,6 +13,7 @@ from grantway.protocol.grants import (
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.storage.columns import CODE, GRANT, REFRESH
 from grantway.storage.port import (
     AuditEntry,
     Conflict,
@@ -23,9 +24,6 @@ from grantway.storage.port import (
     Won,
 )
 from grantway.storage.rows import (
-    CODE,
-    GRANT,
-    REFRESH,
     read_code,
     read_consent,
     read_grant,
