@@ -3,7 +3,7 @@
 import json
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import httpx2
 
@@ -58,7 +58,9 @@ class CheckedNode(Node):
         """A request as it stands: nobody is authenticated, nothing is added but the form's content type."""
         body = urlencode(form) if raw is None else raw
         async with self.http() as http:
-            return await http.request(method, path, content=body, headers=FORM if headers is None else headers)
+            return await http.request(
+                method, path, content=body, headers=FORM if headers is None else headers
+            )
 
 
 async def _below_500(response: httpx2.Response) -> None:
@@ -148,6 +150,21 @@ async def signed_in_visitor(node: Node, username: str = "ada") -> Visitor:
     return visitor
 
 
+async def fresh_code(
+    visitor: Visitor, client_id: str = "printer", to: str = CALLBACK, **parameters: str | None
+) -> tuple[str, str]:
+    """A code and its verifier, for somebody who is signed in and allows what is asked."""
+    page = await page_of(visitor, client_id, **{"redirect_uri": to, **parameters})
+    page = await visitor.submit(page, answer="allow") if is_consent(page) else page
+    return is_code(returned(page, to), visitor.node), visitor.verifier
+
+
+async def bought(visitor: Visitor, client_id: str = "printer", to: str = CALLBACK, **parameters) -> dict:
+    """The tokens of a fresh approval by somebody who is signed in."""
+    code, verifier = await fresh_code(visitor, client_id, to, **parameters)
+    return tokens_of(await visitor.node.redeem(code, verifier, client_id, redirect_uri=to))
+
+
 # --- the endpoints of machines ----------------------------------------------------------------------
 
 
@@ -184,7 +201,3 @@ def claims_of(jwt: str) -> dict:
     """What a JWT says, unverified."""
     payload = jwt.split(".")[1]
     return json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-
-
-def host_of(url: str) -> str:
-    return urlsplit(url).netloc

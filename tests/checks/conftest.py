@@ -62,7 +62,10 @@ CLIENTS = (
     ),
     web_client("single", name="Single", redirect_uris=("https://single.example/cb",)),
     web_client(
-        "filled_in", name="Filled in", redirect_uris=("https://filled.example/cb",), redirect_uri_optional=True
+        "filled_in",
+        name="Filled in",
+        redirect_uris=("https://filled.example/cb",),
+        redirect_uri_optional=True,
     ),
     web_client("tenant", name="Tenant", redirect_uris=(TENANT_CALLBACK,)),
     web_client("relaxed", name="Relaxed", redirect_uris=("https://relaxed.example/cb",), require_pkce=False),

@@ -11,8 +11,8 @@ from tests.checks.answers import (
     page_of,
     returned,
     signed_in_visitor,
-    told_on_a_page,
     tokens_of,
+    told_on_a_page,
 )
 from tests.node import PASSWORD, SAME_ORIGIN, forms, leaving_url
 
@@ -119,8 +119,8 @@ async def test_two_tabs_finished_in_reverse_order_each_get_their_own_answer(node
     first, verifier_of_first = await page_of(visitor, state="first"), visitor.verifier
     second, verifier_of_second = await page_of(visitor, state="second"), visitor.verifier
     codes = {}
-    for state, page in (("second", second), ("first", first)):
-        page = await visitor.sign_in(page)
+    for state, login in (("second", second), ("first", first)):
+        page = await visitor.sign_in(login)
         page = await visitor.submit(page, answer="allow") if is_consent(page) else page
         codes[state] = is_code(returned(page), node, state)
     tokens_of(await node.redeem(codes["first"], verifier_of_first))
@@ -131,9 +131,7 @@ async def test_two_consents_open_at_once_are_answered_apart(node, visitor):
     """AZ37: denying one says nothing about the other."""
     first = await consent_page(visitor, state="first")
     second = await consent_page(visitor, state="second")
-    is_refusal(
-        returned(await visitor.submit(second, answer="deny")), node, "access_denied", state="second"
-    )
+    is_refusal(returned(await visitor.submit(second, answer="deny")), node, "access_denied", state="second")
     is_code(returned(await visitor.submit(first, answer="allow")), node, "first")
 
 

@@ -14,8 +14,8 @@ from tests.checks.answers import (
     page_of,
     posted,
     returned,
-    told_on_a_page,
     tokens_of,
+    told_on_a_page,
 )
 from tests.node import CALLBACK, FETCH, Visitor, leaving_url, query_of
 
@@ -180,7 +180,9 @@ async def test_the_order_of_parameters_does_not_matter(node, member):
 async def test_the_order_of_scopes_does_not_matter(node):
     """AZ06: not to consent, and not to what is granted; one named twice counts once."""
     visitor = Visitor(node)
-    first = await visitor.tokens("single", redirect_uri="https://single.example/cb", scope="photos:read photos:write")
+    first = await visitor.tokens(
+        "single", redirect_uri="https://single.example/cb", scope="photos:read photos:write"
+    )
     again = await page_of(
         visitor,
         "single",

@@ -11,7 +11,7 @@ RELAXED = {"redirect_uri": "https://relaxed.example/cb"}
 @pytest.mark.parametrize("client_id", [None, "", "nobody", "Printer", "printer ", "x" * 5000, "a\x00b", "ü"])
 async def test_without_a_known_client_only_the_person_is_told(node, member, client_id):
     """AZ07"""
-    page = await member.get(member.link(**{"client_id": client_id}) if client_id is None else member.link(client_id))
+    page = await member.get(member.link(client_id=client_id) if client_id is None else member.link(client_id))
     told_on_a_page(page)
 
 
@@ -72,7 +72,17 @@ async def test_a_request_needs_a_response_type(node, member, response_type):
 
 @pytest.mark.parametrize(
     "response_type",
-    ["token", "id_token", "id_token token", "code token", "code id_token", "none", "foo", "CODE", "code code"],
+    [
+        "token",
+        "id_token",
+        "id_token token",
+        "code token",
+        "code id_token",
+        "none",
+        "foo",
+        "CODE",
+        "code code",
+    ],
 )
 async def test_no_other_response_type_than_code_is_known(node, member, response_type):
     """AZ12: no token ever travels through the browser."""
@@ -208,7 +218,9 @@ async def test_a_method_without_a_challenge_is_refused_even_where_pkce_is_relaxe
     is_refusal(returned(page, RELAXED["redirect_uri"]), node, "invalid_request")
 
 
-@pytest.mark.parametrize("prompt", ["none login", "login none", "none consent", "bogus", "login bogus", "LOGIN"])
+@pytest.mark.parametrize(
+    "prompt", ["none login", "login none", "none consent", "bogus", "login bogus", "LOGIN"]
+)
 async def test_prompts_that_contradict_or_are_unknown_are_refused(node, member, visitor, prompt):
     """AZ26: whether somebody is signed in or not."""
     for browser in (member, visitor):

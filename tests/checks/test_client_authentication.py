@@ -5,8 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
-from grantway.protocol.clients import SecretScheme
-from tests.checks.answers import FORM, is_code, is_error, is_unauthenticated, page_of, returned, tokens_of
+from grantway.crypto.given_secrets import given_secret_hash
+from grantway.protocol.clients import ClientSecret, SecretScheme
+from grantway.storage.port import PutSecret
+from tests.checks.answers import FORM, fresh_code, is_error, is_unauthenticated, tokens_of
 from tests.node import CALLBACK, pkce
 
 OTHER = "https://other.example/callback"
@@ -19,13 +21,11 @@ def basic(text: str | bytes, scheme: str = "Basic") -> dict[str, str]:
 
 async def code_request(visitor, client_id: str = "printer", to: str = CALLBACK) -> dict[str, str]:
     """A code request in order, but for the client's proof."""
-    page = await page_of(visitor, client_id, redirect_uri=to)
-    page = await visitor.submit(page, answer="allow") if page.status_code == 200 else page
-    code = is_code(returned(page, to), visitor.node)
+    code, verifier = await fresh_code(visitor, client_id, to)
     return {
         "grant_type": "authorization_code",
         "code": code,
-        "code_verifier": visitor.verifier,
+        "code_verifier": verifier,
         "redirect_uri": to,
     }
 
@@ -54,8 +54,6 @@ async def test_a_secret_may_travel_in_the_body_where_that_is_registered(node, me
 
 async def test_the_parts_of_basic_are_form_encoded(node):
     """CA01: RFC 6749 §2.3.1; a secret brought from elsewhere may hold any character."""
-    from grantway.crypto.given_secrets import given_secret_hash  # noqa: PLC0415
-
     secret = "p:a%s s+w/ö?rd" * 3
     hashed = given_secret_hash(node.server.master_keys[0], "machine", secret)
     await put_secret(node, "machine", hashed)
@@ -65,9 +63,6 @@ async def test_the_parts_of_basic_are_form_encoded(node):
 
 
 async def put_secret(node, client_id: str, hashed: bytes) -> None:
-    from grantway.protocol.clients import ClientSecret  # noqa: PLC0415
-    from grantway.storage.port import PutSecret  # noqa: PLC0415
-
     row = ClientSecret(
         id="moved", client_id=client_id, hash=hashed, scheme=SecretScheme.GIVEN, created_at=node.server.now()
     )

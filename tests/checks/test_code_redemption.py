@@ -4,27 +4,18 @@ import string
 
 import pytest
 
+from grantway.protocol.pkce import s256
 from tests.checks.answers import (
     FORM,
     claims_of,
-    is_code,
-    is_consent,
+    fresh_code,
     is_error,
-    page_of,
-    returned,
     tokens_of,
 )
 from tests.node import CALLBACK, pkce
 
 RELAXED = {"redirect_uri": "https://relaxed.example/cb"}
-
-
-async def fresh_code(visitor, client_id: str = "printer", **parameters) -> tuple[str, str]:
-    """A code and its verifier."""
-    to = parameters.setdefault("redirect_uri", CALLBACK) or "https://filled.example/cb"
-    page = await page_of(visitor, client_id, **parameters)
-    page = await visitor.submit(page, answer="allow") if is_consent(page) else page
-    return is_code(returned(page, to), visitor.node), visitor.verifier
+TO_RELAXED, FILLED = RELAXED["redirect_uri"], "https://filled.example/cb"
 
 
 async def test_a_code_buys_an_access_token(node, member):
@@ -43,7 +34,7 @@ async def test_a_code_buys_an_access_token(node, member):
 async def test_a_public_client_redeems_its_code_with_the_verifier_alone(node, member):
     """CR01"""
     to = "https://spa.example/cb"
-    code, verifier = await fresh_code(member, "spa", redirect_uri=to)
+    code, verifier = await fresh_code(member, "spa", to)
     tokens_of(await node.redeem(code, verifier, "spa", redirect_uri=to))
 
 
@@ -103,20 +94,14 @@ async def test_a_code_is_bound_to_its_client(node, member, thief):
 async def test_a_code_of_a_public_client_is_bound_to_it_as_well(node, member, thief):
     """CR06"""
     to = "https://spa.example/cb"
-    code, verifier = await fresh_code(member, "spa", redirect_uri=to)
+    code, verifier = await fresh_code(member, "spa", to)
     is_error(await node.redeem(code, verifier, thief, redirect_uri=to), "invalid_grant")
     tokens_of(await node.redeem(code, verifier, "spa", redirect_uri=to))
 
 
-def challenge_of(verifier: str) -> str:
-    from grantway.protocol.pkce import s256  # noqa: PLC0415
-
-    return s256(verifier)
-
-
 WRONG_VERIFIERS = {
     "another": lambda verifier: pkce()[0],
-    "the challenge": challenge_of,
+    "the challenge": s256,
     "in the other case": str.swapcase,
     "padded": lambda verifier: verifier + "=",
     "one character more": lambda verifier: verifier + "A",
@@ -152,15 +137,15 @@ async def test_a_verifier_that_is_owed_cannot_be_left_out(node, member, absent):
 
 async def test_where_pkce_is_relaxed_a_challenge_once_sent_binds_all_the_same(node, member):
     """CR08"""
-    code, verifier = await fresh_code(member, "relaxed", **RELAXED)
+    code, verifier = await fresh_code(member, "relaxed", TO_RELAXED)
     is_error(await node.redeem(code, None, "relaxed", **RELAXED), "invalid_grant")
     tokens_of(await node.redeem(code, verifier, "relaxed", **RELAXED))
 
 
 async def test_a_verifier_nobody_asked_for_is_refused(node, member):
     """CR08: somebody took the challenge out of the request."""
-    without = {"code_challenge": None, "code_challenge_method": None, **RELAXED}
-    code, verifier = await fresh_code(member, "relaxed", **without)
+    without = {"code_challenge": None, "code_challenge_method": None}
+    code, verifier = await fresh_code(member, "relaxed", TO_RELAXED, **without)
     is_error(await node.redeem(code, verifier, "relaxed", **RELAXED), "invalid_grant")
     tokens_of(await node.redeem(code, None, "relaxed", **RELAXED))
 
@@ -176,7 +161,7 @@ async def test_a_verifier_of_any_allowed_character_and_length_is_accepted(node, 
     """CR09: 43 to 128 of the unreserved ones (RFC 7636 §4.1)."""
     unreserved = string.ascii_letters + string.digits + "-._~"
     for verifier in (unreserved[:43], unreserved, (unreserved * 2)[:128]):
-        code, _ = await fresh_code(member, code_challenge=challenge_of(verifier))
+        code, _ = await fresh_code(member, code_challenge=s256(verifier))
         tokens_of(await node.redeem(code, verifier))
 
 
@@ -194,7 +179,7 @@ async def test_a_verifier_of_any_allowed_character_and_length_is_accepted(node, 
 async def test_the_redirect_uri_is_the_one_of_the_request(node, member, redirect_uri):
     """CR11: another registered one will not do."""
     to = "https://other.example/callback"
-    code, verifier = await fresh_code(member, "other", redirect_uri=to)
+    code, verifier = await fresh_code(member, "other", to)
     is_error(await node.redeem(code, verifier, "other", redirect_uri=redirect_uri), "invalid_grant")
     tokens_of(await node.redeem(code, verifier, "other", redirect_uri=to))
 
@@ -202,7 +187,7 @@ async def test_the_redirect_uri_is_the_one_of_the_request(node, member, redirect
 async def test_an_address_that_was_filled_in_is_not_another_one(node, member):
     """CR11: sent now though not then, it must still be where the code went."""
     for redirect_uri, status in (("https://evil.example/", 400), ("https://filled.example/cb", 200)):
-        code, verifier = await fresh_code(member, "filled_in", redirect_uri=None)
+        code, verifier = await fresh_code(member, "filled_in", FILLED, redirect_uri=None)
         reply = await node.redeem(code, verifier, "filled_in", redirect_uri=redirect_uri)
         assert reply.status_code == status
 
@@ -216,8 +201,8 @@ async def test_the_redirect_uri_may_be_left_out_where_a_verifier_proves_the_same
 
 async def test_without_a_challenge_the_redirect_uri_must_be_repeated(node, member):
     """CR12"""
-    without = {"code_challenge": None, "code_challenge_method": None, **RELAXED}
-    code, _ = await fresh_code(member, "relaxed", **without)
+    without = {"code_challenge": None, "code_challenge_method": None}
+    code, _ = await fresh_code(member, "relaxed", TO_RELAXED, **without)
     is_error(await node.redeem(code, None, "relaxed", redirect_uri=None), "invalid_grant", "invalid_request")
     tokens_of(await node.redeem(code, None, "relaxed", **RELAXED))
 
@@ -264,9 +249,7 @@ async def test_a_parameter_that_comes_twice_is_refused(node, member, doubled):
 async def test_a_grant_type_the_client_is_not_registered_for_is_refused(node, member):
     """CR14"""
     is_error(await node.token("printer", grant_type="client_credentials"), "unauthorized_client")
-    is_error(
-        await node.token("machine", grant_type="authorization_code", code="x"), "unauthorized_client"
-    )
+    is_error(await node.token("machine", grant_type="authorization_code", code="x"), "unauthorized_client")
     is_error(await node.token("cli", grant_type="client_credentials"), "unauthorized_client")
 
 
@@ -285,7 +268,14 @@ async def test_the_token_endpoint_answers_posts_only(node, member, method):
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json", "text/plain", "multipart/form-data; boundary=x", "application/x-www-form", "", "junk;"],
+    [
+        "application/json",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form",
+        "",
+        "junk;",
+    ],
 )
 async def test_the_token_endpoint_reads_forms_only(node, member, content_type):
     """CR16"""
@@ -303,7 +293,9 @@ async def test_the_token_endpoint_reads_nothing_from_its_address(node, member):
     is_error(await node.send("POST", f"/token?{query}", raw="", headers=headers), "invalid_request")
 
 
-@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded; charset=UTF-8", FORM["content-type"].upper()])
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded; charset=UTF-8", FORM["content-type"].upper()]
+)
 async def test_the_content_type_may_be_written_in_any_case_and_with_a_charset(node, member, content_type):
     """CR16"""
     code, verifier = await fresh_code(member)
@@ -346,7 +338,9 @@ async def test_a_body_beyond_the_limit_is_not_read(node):
     is_error(await node.redeem("x" * 70_000, pkce()[0]), "invalid_request", status=413)
 
 
-@pytest.mark.parametrize("body", ["code=%", "code=%zz", "code=%ff", b"code=\xff", "a&" * 200, "code=%E2%28%A1"])
+@pytest.mark.parametrize(
+    "body", ["code=%", "code=%zz", "code=%ff", b"code=\xff", "a&" * 200, "code=%E2%28%A1"]
+)
 async def test_a_body_that_cannot_be_read_is_refused(node, body):
     """CR18"""
     headers = {**FORM, **node.basic("printer")}

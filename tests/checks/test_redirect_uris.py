@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.checks.answers import is_code, is_consent, is_refusal, page_of, returned, told_on_a_page, tokens_of
+from tests.checks.answers import is_code, is_consent, is_refusal, page_of, returned, tokens_of, told_on_a_page
 from tests.node import CALLBACK
 
 TENANT = "https://tenant.example/cb?tenant=7"
@@ -50,7 +50,7 @@ VARIANTS = [
     ("RU08", CALLBACK + "\n"),
     ("RU08", CALLBACK + "\0"),
     ("RU08", CALLBACK + "%00"),
-    ("RU08", "https://printer.example/cаllback"),
+    ("RU08", "https://printer.example/c\u0430llback"),
     ("RU09", "http://printer.example/callback"),
     ("RU09", "https://printer.example:443/callback"),
     ("RU09", "https://printer.example:8443/callback"),
@@ -102,7 +102,9 @@ async def test_a_query_that_was_registered_is_kept(node, member):
     code = is_code(returned(page, TENANT), node)
     tokens_of(await node.redeem(code, member.verifier, "tenant", redirect_uri=TENANT))
     is_refusal(
-        returned(await page_of(member, "tenant", redirect_uri=TENANT, scope="x"), TENANT), node, "invalid_scope"
+        returned(await page_of(member, "tenant", redirect_uri=TENANT, scope="x"), TENANT),
+        node,
+        "invalid_scope",
     )
 
 

@@ -5,9 +5,9 @@ import pytest
 from grantway.protocol.clients import RefreshPolicy
 from tests.checks.answers import (
     FORM,
+    bought,
     claims_of,
     is_code,
-    is_consent,
     is_error,
     is_unauthenticated,
     page_of,
@@ -17,14 +17,6 @@ from tests.checks.answers import (
 from tests.node import CALLBACK
 
 SPA = "https://spa.example/cb"
-
-
-async def bought(visitor, client_id: str = "printer", to: str = CALLBACK, **parameters) -> dict:
-    """The tokens of a fresh approval."""
-    page = await page_of(visitor, client_id, redirect_uri=to, **parameters)
-    page = await visitor.submit(page, answer="allow") if is_consent(page) else page
-    code = is_code(returned(page, to), visitor.node)
-    return tokens_of(await visitor.node.redeem(code, visitor.verifier, client_id, redirect_uri=to))
 
 
 @pytest.mark.parametrize(("client_id", "to"), [("printer", CALLBACK), ("spa", SPA)])
@@ -39,7 +31,9 @@ async def test_a_refresh_token_buys_a_new_access_token(node, member, client_id, 
     assert before["jti"] != after["jti"]
 
 
-@pytest.mark.parametrize(("client_id", "to"), [("spa", SPA), ("cli", "http://127.0.0.1:5123/cb"), ("printer", CALLBACK)])
+@pytest.mark.parametrize(
+    ("client_id", "to"), [("spa", SPA), ("cli", "http://127.0.0.1:5123/cb"), ("printer", CALLBACK)]
+)
 async def test_a_refresh_token_is_good_once_and_leaves_another(node, member, client_id, to):
     """RT02: for public clients it must be so, for the others it is."""
     token = (await bought(member, client_id, to))["refresh_token"]
@@ -134,7 +128,9 @@ async def test_a_refresh_token_is_no_code(node, member):
         (RefreshPolicy.NEVER, "photos:read offline_access", False),
     ],
 )
-async def test_the_owner_of_a_client_decides_when_it_gets_a_refresh_token(node, member, policy, scope, expected):
+async def test_the_owner_of_a_client_decides_when_it_gets_a_refresh_token(
+    node, member, policy, scope, expected
+):
     """RT11: that of openid is told by tests/protocol, until the server offers openid."""
     await node.change_client("single", refresh=policy)
     tokens = await bought(member, "single", "https://single.example/cb", scope=scope)
@@ -150,29 +146,3 @@ async def test_a_confidential_client_that_proves_nothing_burns_nothing(node, mem
     wrong = {**FORM, **node.basic("printer", "x")}
     is_unauthenticated(await node.send("POST", "/token", headers=wrong, **form))
     tokens_of(await node.refresh(token))
-
-
-async def test_a_refresh_token_unused_for_its_lifetime_is_dead(node, member):
-    """RT01: the idle end, 30 days; using it starts them anew."""
-    day = 86400
-    token = (await bought(member))["refresh_token"]
-    await node.pass_time(29 * day)
-    renewed = tokens_of(await node.refresh(token))["refresh_token"]
-    await node.pass_time(29 * day)
-    renewed = tokens_of(await node.refresh(renewed))["refresh_token"]
-    await node.pass_time(31 * day)
-    is_error(await node.refresh(renewed), "invalid_grant")
-
-
-async def test_rotation_never_moves_the_end_of_the_approval(node, visitor):
-    """RT02: 180 days after it, refreshing is over."""
-    day = 86400
-    page = await visitor.sign_in(await page_of(visitor))
-    page = await visitor.submit(page, answer="allow") if is_consent(page) else page
-    code = is_code(returned(page), node)
-    token = tokens_of(await node.redeem(code, visitor.verifier))["refresh_token"]
-    for _ in range(8):
-        await node.pass_time(22 * day)
-        token = tokens_of(await node.refresh(token))["refresh_token"]
-    await node.pass_time(5 * day)
-    is_error(await node.refresh(token), "invalid_grant")

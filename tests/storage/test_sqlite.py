@@ -8,16 +8,18 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from grantway.protocol.people import Person
 from grantway.storage import open_store
-from grantway.storage.port import Bucket, Unavailable, Won
+from grantway.storage.port import Bucket, Conflict, PutClient, PutSecret, RegistryRows, Unavailable, Won
 from grantway.storage.sqlite import SqliteStore
 from grantway.testing import Bench, passing_in_sqlite
 from grantway.testing.bench import issued, redeem, refresh_token, spend_code
+from grantway.testing.registry import some_client, some_secret
 
 WRITER = """
 import asyncio, sys
@@ -171,6 +173,31 @@ async def test_a_locked_database_is_unavailable_and_then_works_again(store, path
         other.execute("ROLLBACK")
     assert await store.find_person("grace") is None
     await store.add_person(person("grace"), [])
+
+
+async def test_a_crowd_before_a_locked_database_waits_once_not_one_after_the_other(store, path):
+    """RX22: thirty requests are answered within the patience of one."""
+    await store._writer.run(lambda db: db.execute("PRAGMA busy_timeout = 300"))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writes = [store.add_person(person(f"p{number}"), []) for number in range(30)]
+        outcomes = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), 2.0)
+        other.execute("ROLLBACK")
+    assert {Unavailable} == {type(outcome) for outcome in outcomes}
+
+
+async def test_one_write_that_fails_takes_nothing_with_it(store):
+    """Design 20: each member of a batch gets its own answer."""
+    odd = replace(person("odd"), name="lone \ud800 surrogate")
+    people = [person("ada"), person("ada"), person("grace"), odd, person("hedy")]
+    half = [PutClient(some_client()), PutSecret(some_secret(some_client()))]
+    writes = [store.add_person(each, []) for each in people]
+    writes.insert(3, store.change_registry(half, []))
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    expected = [None, Conflict, None, Conflict, UnicodeEncodeError, None]
+    assert expected == [each and type(each) for each in outcomes]
+    assert RegistryRows(0, (), (), ()) == await store.load_registry()
+    assert ["ada", "grace", "hedy"] == [each.username for each in await store.list_people()]
 
 
 async def test_a_full_disk_is_unavailable_and_leaves_no_half_effects(bench, store):

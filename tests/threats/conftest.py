@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.node import Visitor, sqlite_url
+from grantway.crypto.envelope import MasterKey
+from grantway.settings import SecretsSettings, ServerSettings
+from tests.node import Visitor, free_port, sqlite_url
 from tests.threats.attacks import Target, target_on
 
 
@@ -26,3 +28,23 @@ async def fresh(tmp_path) -> AsyncIterator[Target]:
 def visitor(target: Target) -> Visitor:
     """A browser nobody has used yet."""
     return Visitor(target)
+
+
+@pytest.fixture
+async def nodes(postgres_dsn: str) -> AsyncIterator[tuple[Target, Target]]:
+    """Two nodes of one server on one PostgreSQL database, behind no balancer: each is asked by name."""
+    key = MasterKey.generate().to_text()
+    ports = free_port(), free_port()
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    shared = {
+        "issuer": f"http://{addresses[0]}",
+        "secrets": SecretsSettings(key=key),
+        "server": ServerSettings(hosts=tuple(addresses)),
+    }
+    async with (
+        target_on(postgres_dsn, port=ports[0], **shared) as first,
+        target_on(postgres_dsn, port=ports[1], seed=False, **shared) as second,
+    ):
+        second.issuer = f"http://{addresses[1]}"
+        second.secrets, second.people = first.secrets, first.people
+        yield first, second

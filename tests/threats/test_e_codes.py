@@ -7,7 +7,15 @@ import pytest
 
 from grantway.crypto.secrets import SecretKind, _checksum, issue_secret
 from tests.node import CALLBACK, FETCH, Visitor, answer_of
-from tests.threats.attacks import OTHER_CALLBACK, Target
+from tests.threats.attacks import (
+    OTHER_CALLBACK,
+    Target,
+    consent_page,
+    is_refused_here,
+    post_form,
+    seal_of,
+    with_cookies_of,
+)
 
 RACERS = 8
 
@@ -124,6 +132,18 @@ async def test_no_secret_passes_for_one_of_another_kind(target, visitor):
                 await _refused_as(target, wanted, disguised, verifier)
     assert (await target.redeem(code, verifier)).status_code == 200
     assert (await target.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_no_seal_of_one_purpose_opens_anything_of_another(visitor):
+    """E4: a pending request is no finished one, in the same flow of the same browser."""
+    page = await consent_page(visitor)
+    jar = with_cookies_of(visitor)
+    reply = await post_form(visitor, "/consent", {"x": seal_of(page), "answer": "allow"})
+    parting = reply.headers["location"].partition("=")[2]
+    assert (await jar.get(f"/continue?x={seal_of(page)}")).status_code == 403
+    for path in ("/login", "/consent", "/select-account"):
+        assert is_refused_here(await jar.get(f"{path}?x={parting}"), 403)
+        assert is_refused_here(await post_form(jar, path, {"x": parting, "answer": "allow"}), 403)
 
 
 def _as(kind: SecretKind, text: str) -> str:

@@ -30,8 +30,8 @@ KEY_NAME = "grantway.key"
 @click.option("--force", is_flag=True, help="Replace a configuration file. A master key is never replaced.")
 def init(*, issuer: str | None, database: str, folder: Path, force: bool) -> None:
     """Write a commented grantway.toml and a master key for a new server."""
-    from grantway.settings import issuer_problem
     from grantway.settings_keys import write_new_key
+    from grantway.settings_rules import issuer_problem
 
     if issuer is None:
         if not (choices().asking and sys.stdin.isatty()):
@@ -43,7 +43,7 @@ def init(*, issuer: str | None, database: str, folder: Path, force: bool) -> Non
         raise Failure(f"issuer: {problem}", hint="for this machine alone: grantway serve --dev", code=USAGE)
     config, key = folder / CONFIG_NAME, folder / KEY_NAME
     if config.exists() and not force:
-        raise Failure(f"{config} exists", hint="--force replaces it, and keeps the master key", code=CONFLICT)
+        raise Failure(f"{config} exists", hint="--force replaces it, but not the master key", code=CONFLICT)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         kept = key.exists()
@@ -64,17 +64,17 @@ def init(*, issuer: str | None, database: str, folder: Path, force: bool) -> Non
         f"    grantway{at} api create photos --audience {issuer}/photos --scope 'photos:read=See your photos'"
     )
     click.echo(f"    grantway{at} serve")
-    note("`grantway serve` listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
+    note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
 
 
 def configuration(issuer: str, database: str) -> str:
-    """A configuration file with every option: those in use, and the others as comments with their defaults."""
+    """A configuration file with every option, those that are not used as comments."""
     from grantway.settings import SECTIONS, options
 
     chosen = {"issuer": issuer, "database.url": database, "secrets.key_file": KEY_NAME}
     lines = [
-        "# The settings of a Grantway server. `grantway settings` explains them; every one can also be given as",
-        "# an environment variable: GRANTWAY_ISSUER, GRANTWAY_SERVER__PORT, … Paths are relative to this file.",
+        "# Settings of a Grantway server; paths are relative to this file. Every one can also be given as",
+        "# an environment variable: GRANTWAY_ISSUER, GRANTWAY_SERVER__PORT, … (`grantway settings`).",
         "",
     ]
     section = ""

@@ -42,7 +42,7 @@ def serve(
     auto_migrate: bool | None,
 ) -> None:
     """Run the server. Refuses to start on settings that are not safe."""
-    flags = {
+    flags: dict[str, object] = {
         "server.host": host,
         "server.port": port,
         "server.workers": workers,
@@ -52,7 +52,7 @@ def serve(
     }
     loaded = load_settings(flags)
     settings = loaded.settings
-    _log_to_stderr()
+    log_to_stderr(logging.WARNING if choices().quiet else logging.INFO)
     _warn(settings)
     with told():
         asyncio.run(prepare(settings))
@@ -69,11 +69,10 @@ async def prepare(settings: "Settings") -> None:
     async with open_server(settings, actor=actor()) as server:
         if settings.registry is not None:
             from grantway.flows.registry_file import read_registry_file
-            from grantway.flows.registry_plan import apply, plan_for
+            from grantway.flows.registry_plan import apply
 
             wanted = read_registry_file(settings.registry, env=os.environ, dev=settings.dev)
-            plan = await plan_for(server, wanted)
-            await apply(server, wanted, actor=f"file:{settings.registry.name}")
+            plan = await apply(server, wanted, actor=f"file:{settings.registry.name}")
             for line in plan.lines:
                 note(f"  {line}")
 
@@ -105,11 +104,11 @@ def _run(settings: "Settings") -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are finished."""
     import uvicorn
 
-    settings_of_server = settings.server
-    with _listening(settings_of_server.host, settings_of_server.port) as listener:
+    own = settings.server
+    with listening(own.host, own.port) as listener:
         # uvicorn raises the signal again when it has finished: by then stopping is all it has to say.
         signal.signal(signal.SIGTERM, _stopped)
-        if settings_of_server.workers == 1:
+        if own.workers == 1:
             from grantway.app import create_app
 
             server = uvicorn.Server(server_config(create_app(settings)))
@@ -119,29 +118,26 @@ def _run(settings: "Settings") -> None:
         else:
             from uvicorn.supervisors import Multiprocess
 
-            config = server_config(
-                "grantway.cli.serve:worker", factory=True, workers=settings_of_server.workers
-            )
-            Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+            config = server_config("grantway.cli.serve:worker", factory=True, workers=own.workers)
+            Multiprocess(config, sockets=[listener]).run()
 
 
 def server_config(app: Any, **more: Any) -> "uvicorn.Config":
     """How we run uvicorn, here and in the demo. Addresses of proxies are our own business, not its."""
     import uvicorn
 
+    usual: dict[str, Any] = {"lifespan": "on", "timeout_graceful_shutdown": PATIENCE}
     return uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
         ws="none",
-        lifespan="on",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=65,
-        timeout_graceful_shutdown=PATIENCE,
-        **more,
+        **(usual | more),
     )
 
 
@@ -150,7 +146,7 @@ def worker() -> Any:
     from grantway.app import create_app
     from grantway.settings_sources import load
 
-    _log_to_stderr()
+    log_to_stderr(logging.INFO)
     return create_app(load().settings)
 
 
@@ -164,7 +160,8 @@ def _hand_down(flags: dict[str, object], loaded: "Loaded") -> None:
         os.environ["GRANTWAY_CONFIG"] = str(loaded.config.absolute())
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket bound to this address. Raises Failure when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -182,8 +179,7 @@ def _stopped(_: int, __: FrameType | None) -> None:
     """Asked to stop, and stopping: exit code 0."""
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+def log_to_stderr(level: int) -> None:
+    """One line per event, on stderr."""
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    if choices().quiet:
-        logging.getLogger().setLevel(logging.WARNING)

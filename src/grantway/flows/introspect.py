@@ -24,7 +24,7 @@ async def introspect(server: Server, call: Call) -> Claims:
     client, snapshot = await authenticated_client(server, call)
     if client.is_public:
         raise failed(f"{client.id} has no secret: introspection is for clients that authenticate")
-    text = call.params.need("token")
+    text = call.params.need_any_text("token")
     recognised = await recognise(server, snapshot, text)
     if recognised is None:
         return await _refresh_token(server, client, text)

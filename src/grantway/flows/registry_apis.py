@@ -125,21 +125,28 @@ async def delete_api(server: Server, name: str, *, actor: str, clean: bool = Fal
     async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - the same shape for all
         api = _own(find_api(registry, name))
         done[:] = [api]
-        changes: list[RegistryChange] = [DropApi(api.identifier)]
-        audit: list[AuditLine] = [("api.deleted", f"api:{api.identifier}", {"name": api.name})]
-        cleaned = {one.id: one for one in clients_without_gone_scopes(registry, changes, clean=clean)}
-        for client in registry.clients.values():
-            if client.api == api.identifier:
-                changes.append(DropClient(client.id))
-                audit.append(("client.deleted", f"client:{client.id}", {"name": client.name}))
-            elif client.default_api == api.identifier:
-                cleaned[client.id] = replace(cleaned.get(client.id, client), default_api=None)
-        changes += [PutClient(client) for client in cleaned.values()]
-        audit += [("client.changed", f"client:{key}", {"fields": "scope,default_api"}) for key in cleaned]
+        changes, audit = retired_api(registry, api)
+        cleaned = clients_without_gone_scopes(registry, changes, clean=clean)
+        changes += [PutClient(client) for client in cleaned]
+        audit += [("client.changed", f"client:{client.id}", {"fields": "scope"}) for client in cleaned]
         return Decided(changes=changes, audit=audit)
 
     await commit(server, decide, actor=actor)
     return done[0]
+
+
+def retired_api(registry: Registry, api: Api) -> tuple[list[RegistryChange], list[AuditLine]]:
+    """Without this API: its introspecting clients go, and it is no client's default any more."""
+    changes: list[RegistryChange] = [DropApi(api.identifier)]
+    audit: list[AuditLine] = [("api.deleted", f"api:{api.identifier}", {"name": api.name})]
+    for client in registry.clients.values():
+        if client.api == api.identifier:
+            changes.append(DropClient(client.id))
+            audit.append(("client.deleted", f"client:{client.id}", {"name": client.name}))
+        elif client.default_api == api.identifier:
+            changes.append(PutClient(replace(client, default_api=None)))
+            audit.append(("client.changed", f"client:{client.id}", {"fields": "default_api"}))
+    return changes, audit
 
 
 def clients_without_gone_scopes(

@@ -17,7 +17,7 @@ async def revoke(server: Server, call: Call) -> None:
     is durable; raises `invalid_client`, `invalid_request`, or Unavailable.
     """
     client, snapshot = await authenticated_client(server, call)
-    text = call.params.need("token")
+    text = call.params.need_any_text("token")
     if await _revoke_refresh_token(server, client, text):
         return
     recognised = await recognise(server, snapshot, text)

@@ -52,19 +52,30 @@ class Params:
 
         Raises `invalid_request` when repeated or unclean (RFC 6749 §3.1).
         """
+        value = self._one(name)
+        return None if value is None else _clean(name, value)
+
+    def need(self, name: str) -> str:
+        """The value. Raises `invalid_request` when it was left out."""
+        return _clean(name, self.need_any_text(name))
+
+    def need_any_text(self, name: str) -> str:
+        """The value, unclean as it may be.
+
+        For `token`: a text that cannot be one is an unknown token, no mistake (RFC 7662 §2.2, RFC 7009 §2.2).
+        """
+        value = self._one(name)
+        if value is None:
+            raise _malformed(f"{wire_safe(name)} is missing")
+        return value
+
+    def _one(self, name: str) -> str | None:
         found = self.values.get(name)
         if found is None:
             return None
         if len(found) > 1:
             raise _malformed(f"{wire_safe(name)} must not be sent more than once")
-        return _clean(name, found[0])
-
-    def need(self, name: str) -> str:
-        """The value. Raises `invalid_request` when it was left out."""
-        value = self.get(name)
-        if value is None:
-            raise _malformed(f"{wire_safe(name)} is missing")
-        return value
+        return found[0]
 
     def every(self, name: str) -> tuple[str, ...]:
         """All values of a parameter that may be repeated, such as `resource` (RFC 8707 §2)."""

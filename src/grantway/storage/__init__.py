@@ -1,6 +1,6 @@
 """What must not be forgotten, kept in SQLite or PostgreSQL.
 
-`port.py` says what can be asked; `sqlite.py` and `postgres.py` answer. A verb is a whole
+`port.py` says what can be asked; `sqlite` and `postgres` answer. A verb is a whole
 business transaction: it commits everything it names, or nothing, before it returns.
 """
 

@@ -1,8 +1,8 @@
 """The columns of every table, each list written once, and how SQL text is filled in with them.
 
-A `Columns` names the columns of one table in the order in which `rows.read_…` takes and `rows.write_…` gives
-their values. In the SQL beside the verbs (see `sql`), `{code}` stands for the columns of codes, `{code:c}` for
-the same with the alias `c`, and `{code:?}` or `{code:$4}` for as many placeholders.
+A `Columns` names the columns of one table in the order in which `rows.read_…` takes and `rows.write_…`
+gives their values. In the SQL beside the verbs (see `sql`), `{code}` stands for the columns of codes,
+`{code:c}` for the same with the alias `c`, and `{code:?}` or `{code:$4}` for as many placeholders.
 """
 
 from dataclasses import dataclass

@@ -103,10 +103,7 @@ class PutClient:
 
 @dataclass(frozen=True, slots=True)
 class DropClient:
-    """Remove a client with its secrets and consents, and revoke its grants and its own opaque tokens.
-
-    The tokens of a grant die with it.
-    """
+    """Remove a client with its secrets and consents; revoke its grants and its own opaque tokens."""
 
     client_id: str
 
@@ -155,11 +152,9 @@ class Registry(Protocol):
 
     async def registry_version(self) -> tuple[int, float]:
         """The number of the newest registry change, and the database's clock."""
-        ...
 
     async def load_registry(self) -> RegistryRows:
         """All of it, from one snapshot."""
-        ...
 
     async def change_registry(
         self, changes: Sequence[RegistryChange], audit: Sequence[AuditEntry], *, if_version: int | None = None
@@ -168,11 +163,9 @@ class Registry(Protocol):
 
         Raises Conflict when `if_version` is given and is no longer the newest.
         """
-        ...
 
     async def touch_secrets(self, used: Sequence[tuple[str, str, float]]) -> None:
         """Note (client id, secret id, when) of secrets used. Does not change the registry's version."""
-        ...
 
 
 # --- people and sessions ---------------------------------------------------
@@ -183,15 +176,12 @@ class People(Protocol):
 
     async def add_person(self, person: Person, audit: Sequence[AuditEntry]) -> None:
         """Raises Conflict when the username or the subject is taken."""
-        ...
 
     async def find_person(self, username: str) -> Person | None:
         """By canonical username."""
-        ...
 
     async def list_people(self, *, after: str = "", limit: int = 100) -> Sequence[Person]:
         """By username, those after `after`."""
-        ...
 
     async def change_person(
         self, person: Person, audit: Sequence[AuditEntry], *, end_sessions: bool, revoke_grants: bool
@@ -200,27 +190,21 @@ class People(Protocol):
 
         Raises Conflict when there is no such person or the username is taken.
         """
-        ...
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
         """Replace a password hash by a better one of the same password, unless it has changed meanwhile."""
-        ...
 
     async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
         """Store a new session and end the one it takes the place of (by id), if any."""
-        ...
 
     async def find_session(self, session_id: str) -> SignedIn | None:
         """A session that has not ended, with its person. The caller compares the hash."""
-        ...
 
     async def touch_session(self, session_id: str, *, seen_at: float) -> None:
         """Note that a session was used."""
-        ...
 
     async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
         """End it; nothing happens when it has ended already."""
-        ...
 
 
 # --- grants ----------------------------------------------------------------
@@ -285,11 +269,9 @@ class Grants(Protocol):
 
     async def find_consent(self, subject: str, client_id: str) -> Consent | None:
         """The consent in force, expired ones left out."""
-        ...
 
     async def list_consents(self, subject: str) -> Sequence[Consent]:
         """All consents of a person in force, newest first."""
-        ...
 
     async def issue_code(
         self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
@@ -301,15 +283,12 @@ class Grants(Protocol):
         Raises Conflict when no consent is given and the one that `grant.consent_id` names is no longer in
         force: it was withdrawn after the caller looked.
         """
-        ...
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
         """By selector; the caller compares the hash."""
-        ...
 
     async def find_refresh_token(self, token_id: str) -> RefreshEvidence | None:
         """By selector; the caller compares the hash."""
-        ...
 
     async def spend_and_issue(
         self,
@@ -327,18 +306,12 @@ class Grants(Protocol):
         grace when the grant is no longer live. A call whose own `attempt` is found as `spent_by` has `Won`:
         it must name the same tokens as before. A refresh token needs a successor, else ValueError.
         """
-        ...
 
     async def revoke_grant(self, grant_id: str, audit: Sequence[AuditEntry]) -> bool:
         """Revoke it with everything it gave; False when it was revoked already (then no audit either)."""
-        ...
 
     async def revoke_consent(self, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
-        """Withdraw a consent: delete it and revoke every live grant of the pair. Returns how many grants.
-
-        Audited only if there was something to withdraw.
-        """
-        ...
+        """Delete a consent, revoke all grants of the pair; how many? Audited if there was anything."""
 
 
 # --- access tokens ---------------------------------------------------------
@@ -358,23 +331,18 @@ class Tokens(Protocol):
 
     async def add_opaque_token(self, token: OpaqueToken) -> None:
         """Store an opaque token that no credential was spent for (client credentials, a repeated refresh)."""
-        ...
 
     async def find_opaque_token(self, token_id: str) -> OpaqueToken | None:
         """By selector; the caller compares the hash. Revoked and expired ones are still found."""
-        ...
 
     async def revoke_opaque_token(self, token_id: str, audit: Sequence[AuditEntry]) -> None:
         """Revoke it; nothing happens when it was revoked already."""
-        ...
 
     async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
         """Remember a `jti` as revoked until its token has expired."""
-        ...
 
     async def token_facts(self, *, token_id: str, grant_id: str | None, subject: str | None) -> TokenFacts:
         """Is this jti or selector revoked, is its grant live, who is its person?"""
-        ...
 
 
 # --- throttles, audit, housekeeping ----------------------------------------
@@ -397,22 +365,18 @@ class Upkeep(Protocol):
 
         Atomic across nodes, decided before the attempt is judged (threat C13).
         """
-        ...
 
     async def give_back(self, buckets: Sequence[Bucket]) -> None:
         """Put the one attempt back that was taken from each of these buckets: it was honest.
 
         What others took stays taken, else one honest login would open the way for everyone's guesses.
         """
-        ...
 
     async def add_audit(self, entries: Sequence[AuditEntry]) -> None:
         """Write entries that go with no other change."""
-        ...
 
     async def read_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
         """The newest entries, newest first."""
-        ...
 
     async def drop_expired(self, *, batch: int = 500, grace: float = 10.0) -> int:
         """Delete one small batch per table of what can no longer matter, and wipe old locked successors.
@@ -422,7 +386,6 @@ class Upkeep(Protocol):
         which lives as long, gets no second one; a grant for a day after its end, for its last access tokens;
         everything else until it expires. The audit log stays.
         """
-        ...
 
 
 class Store(Registry, People, Grants, Tokens, Upkeep, Protocol):
@@ -430,8 +393,6 @@ class Store(Registry, People, Grants, Tokens, Upkeep, Protocol):
 
     async def ping(self) -> None:
         """Raises Unavailable when the database does not answer."""
-        ...
 
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
-        ...

@@ -224,9 +224,12 @@ class Writer:
         self._roll_back()
         try:
             self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:  # locked: each alone would wait as long again, one after the other
+            return [_Done(job, None, translated(error)) for job in batch]
+        try:
             done = [self._member(job) for job in batch]
             self._db.execute("COMMIT")
-        except sqlite3.Error:
+        except Exception:  # noqa: BLE001 - a member that fails alone gets its own answer then
             return [self._alone(job) for job in batch]
         return done
 

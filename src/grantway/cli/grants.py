@@ -1,0 +1,78 @@
+"""`grantway grants`: what people have allowed apps to do."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from grantway.cli.commands import NOT_FOUND, Failure, Noun, choices, sure
+from grantway.cli.printing import iso, note, show_json, show_table, when
+from grantway.cli.running import actor, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grantway.flows.server import Server
+    from grantway.protocol.grants import Consent
+    from grantway.protocol.people import Person
+
+
+@click.group(cls=Noun)
+def grants() -> None:
+    """Grants: who allowed what to which app."""
+
+
+async def _person(server: "Server", username: str) -> "Person":
+    from grantway.flows.people import find_person
+
+    person = await find_person(server, username)
+    if person is None:
+        raise Failure(f"there is nobody named {username!r}", hint="grantway user list", code=NOT_FOUND)
+    return person
+
+
+@grants.command("list")
+@click.argument("username")
+def list_grants(*, username: str) -> None:
+    """What a person has allowed."""
+
+    async def act(server: "Server") -> "Sequence[Consent]":
+        return await server.store.list_consents((await _person(server, username)).subject)
+
+    found = run(act)
+    show_table(
+        ("APP", "SCOPES", "SINCE", "EXPIRES"),
+        [
+            (one.client_id, str(one.scope), when(one.created_at), when(one.expires_at) or "never")
+            for one in found
+        ],
+        json_rows=[
+            {
+                "client_id": one.client_id,
+                "scopes": list(one.scope),
+                "created_at": iso(one.created_at),
+                "updated_at": iso(one.updated_at),
+                "expires_at": iso(one.expires_at),
+            }
+            for one in found
+        ],
+        ids=[one.client_id for one in found],
+        empty=f"{username} has allowed nothing.",
+    )
+
+
+@grants.command("revoke")
+@click.argument("username")
+@click.argument("client_id", metavar="APP")
+def revoke(*, username: str, client_id: str) -> None:
+    """Take back everything a person allowed an app; its refresh tokens are dead at once."""
+    from grantway.flows.consents import withdraw
+
+    sure(f"Take back everything {username} allowed {client_id}?")
+
+    async def act(server: "Server") -> int:
+        return await withdraw(server, await _person(server, username), client_id, actor=actor())
+
+    count = run(act)
+    if choices().json:
+        show_json({"revoked": count})
+    note(f"Revoked {count} grant{'' if count == 1 else 's'}. JWTs already issued live until they expire.")

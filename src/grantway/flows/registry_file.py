@@ -1,0 +1,207 @@
+"""The registry as a file: `[[apis]]`, `[[apps]]`, `[[people]]`, in grantway.toml or in a file of their own.
+
+[[apis]]                                  # see protocol.api_tables
+name = "photos"
+audience = "https://api.example/photos"
+
+[[apps]]
+id = "photo_printer"
+name = "Photo Printer"
+type = "web"                              # spa, native, machine, resource_server
+redirect_uris = ["https://printer.example/cb"]
+scopes = ["photos:read"]
+optional_scopes = ["photos:delete"]
+secret_file = "printer.secret"            # or secret, secret_env, or several tables [[apps.secrets]]
+
+[[people]]                                # made when they are missing; passwords are never changed again
+username = "ada"
+name = "Ada Lovelace"
+password_file = "ada.password"            # or password_env, password_hash; plain password with dev only
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grantway.crypto.given_secrets import given_secret_problem
+from grantway.crypto.imported_hashes import check_of
+from grantway.crypto.passwords import password_problem
+from grantway.flows.people import PersonDraft, Rejected
+from grantway.flows.registry import ClientDraft
+from grantway.flows.registry_tables import Table
+from grantway.protocol.api_tables import read_apis
+from grantway.protocol.apis import Api, ApiMistakes
+from grantway.protocol.clients import ClientType, RefreshPolicy
+from grantway.protocol.names import AuthMethod, GrantType
+from grantway.protocol.registration import default_auth_method
+from grantway.protocol.scope import Scope
+
+TABLES = ("apis", "apps", "people")
+_MAX_LABEL = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedSecret:
+    """A client secret that the file gives."""
+
+    text: str = field(repr=False)
+    label: str = ""
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedClient:
+    """A client as the file describes it."""
+
+    id: str
+    draft: ClientDraft
+    enabled: bool
+    secrets: tuple[WantedSecret, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Everything the file asks for."""
+
+    apis: tuple[Api, ...] = ()
+    clients: tuple[WantedClient, ...] = ()
+    people: tuple[PersonDraft, ...] = ()
+
+
+def read_registry_file(path: Path, *, env: Mapping[str, str], dev: bool) -> Wanted:
+    """What the file asks for. Raises Rejected with every mistake, each with its place.
+
+    Secrets and passwords in other files are found relative to this one. Tables of other names are not ours.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:
+        raise Rejected(f"{path}: cannot be read: {bad}") from None
+    return read_registry(document, folder=path.parent, env=env, dev=dev)
+
+
+def read_registry(
+    document: Mapping[str, object], *, folder: Path, env: Mapping[str, str], dev: bool
+) -> Wanted:
+    """As `read_registry_file`, from a document that is read already."""
+    mistakes: list[str] = []
+    apis: tuple[Api, ...] = ()
+    try:
+        apis = read_apis(document.get("apis", []))
+    except ApiMistakes as wrong:
+        mistakes += wrong.mistakes
+    apps = [_read_client(one, folder, env) for one in _tables(document, "apps", mistakes)]
+    people = [_read_person(one, folder, env, dev=dev) for one in _tables(document, "people", mistakes)]
+    mistakes += _twice("apps: id", [one.id for one in apps if one.id])
+    mistakes += _twice("people: username", [one.username for one in people if one.username])
+    if mistakes:
+        raise Rejected("\n".join(mistakes))
+    return Wanted(apis=apis, clients=tuple(apps), people=tuple(people))
+
+
+def _tables(document: Mapping[str, object], name: str, mistakes: list[str]) -> list[Table]:
+    found = document.get(name, [])
+    if not isinstance(found, list):
+        mistakes.append(f"{name}: must be a list of tables ([[{name}]])")
+        return []
+    return [Table(one, f"{name}[{at}]", mistakes) for at, one in enumerate(found)]
+
+
+def _twice(what: str, given: list[str]) -> list[str]:
+    return [f"{what} {one!r} is used twice" for one in dict.fromkeys(given) if given.count(one) > 1]
+
+
+def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedClient:
+    client_id = table.needed("id")
+    if client_id:
+        table.place = f"{table.place} ({client_id})"
+    kind = table.choice("type", ClientType.WEB)
+    methods = {name: AuthMethod(name) for name in AuthMethod}
+    pkce = table.text("pkce") or "required"
+    if pkce not in {"required", "optional"}:
+        table.note(f"must be required or optional, not {pkce!r}", "pkce")
+    draft = ClientDraft(
+        id=client_id,
+        name=table.text("name") or client_id,
+        type=kind,
+        auth_method=table.choice("auth_method", default_auth_method(kind), methods.values()),
+        grant_types=table.choices("grant_types", GrantType),
+        redirect_uris=table.texts("redirect_uris"),
+        scope=_scope(table, "scopes"),
+        optional_scope=_scope(table, "optional_scopes"),
+        default_api=table.text("default_api"),
+        origins=table.texts("origins"),
+        refresh=table.choice("refresh", RefreshPolicy.AUTOMATIC),
+        require_pkce=pkce != "optional",
+        redirect_uri_optional=table.flag("redirect_uri_optional", default=False),
+        first_party=table.flag("first_party", default=False),
+        consent_lifetime=table.seconds("consent_lifetime"),
+        homepage=table.text("homepage"),
+        terms_uri=table.text("terms"),
+        privacy_uri=table.text("privacy"),
+        api=table.text("api"),
+    )
+    enabled = table.flag("enabled", default=True)
+    secrets = _read_secrets(table, folder, env)
+    table.refuse_the_rest()
+    return WantedClient(id=client_id, draft=draft, enabled=enabled, secrets=secrets)
+
+
+def _scope(table: Table, key: str) -> Scope:
+    try:
+        return Scope.of(table.texts(key))
+    except ValueError as bad:
+        table.note(str(bad), key)
+        return Scope()
+
+
+def _read_secrets(table: Table, folder: Path, env: Mapping[str, str]) -> tuple[WantedSecret, ...]:
+    """From `secret`, `secret_file`, `secret_env`, or tables with `value`, `secret_file`, `secret_env`."""
+    found = [_secret(table, table.secret("secret", folder=folder, env=env, plain="secret"), "")]
+    for one in table.tables("secrets"):
+        label = one.text("label") or ""
+        if len(label) > _MAX_LABEL or not (label or "-").isprintable():
+            one.note(f"at most {_MAX_LABEL} printable characters", "label")
+        text = one.secret("secret", folder=folder, env=env, plain="value")
+        if not any(one.has(name) for name in ("value", "secret_file", "secret_env")):
+            one.note("needs value, secret_file or secret_env")
+        found.append(_secret(one, text, label))
+        one.refuse_the_rest()
+    secrets = tuple(secret for secret in found if secret is not None)
+    if len({secret.text for secret in secrets}) < len(secrets):
+        table.note("the same secret is given twice", "secrets")
+    return secrets
+
+
+def _secret(table: Table, text: str | None, label: str) -> WantedSecret | None:
+    expires_at = table.moment("expires") if label or table.has("expires") else None
+    if text is None:
+        return None
+    if problem := given_secret_problem(text):
+        table.note(problem, "secret")
+        return None
+    return WantedSecret(text=text, label=label, expires_at=expires_at)
+
+
+def _read_person(table: Table, folder: Path, env: Mapping[str, str], *, dev: bool) -> PersonDraft:
+    username = table.needed("username")
+    if username:
+        table.place = f"{table.place} ({username})"
+    if table.has("password") and not dev:
+        table.note(
+            "a plain password is for dev only: use password_file, password_env or password_hash", "password"
+        )
+    password = table.secret("password", folder=folder, env=env, plain="password")
+    hashed = table.text("password_hash")
+    if password is not None and hashed is not None:
+        table.note("give a password or a hash, not both", "password_hash")
+    if not any(table.has(name) for name in ("password", "password_file", "password_env", "password_hash")):
+        table.note("needs password_file, password_env or password_hash")
+    if password is not None and (problem := password_problem(password)):
+        table.note(problem, "password")
+    if hashed is not None and check_of(hashed) is None:
+        table.note("is no hash that can be checked: argon2, bcrypt or PBKDF2", "password_hash")
+    name, email = table.text("name") or username, table.text("email")
+    table.refuse_the_rest()
+    return PersonDraft(username=username, name=name, password=password, password_hash=hashed, email=email)

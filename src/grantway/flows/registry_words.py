@@ -1,0 +1,48 @@
+"""What differs between two records, in words for a plan."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from enum import Enum
+from typing import TypeVar
+
+from grantway.protocol.apis import Api, ApiScope, Rule
+from grantway.protocol.clients import Client
+from grantway.protocol.people import Person
+
+_Record = TypeVar("_Record", Api, Client, Person)
+
+
+def differences(old: _Record, new: _Record) -> str:
+    """Field by field, `a → b` or the members that come and go; empty when they are the same."""
+    told = []
+    for one in fields(old):
+        before, after = getattr(old, one.name), getattr(new, one.name)
+        if before == after:
+            continue
+        if one.name == "managed_by_file":
+            told.append("from now on managed by the file" if after else "no longer managed by the file")
+        elif isinstance(before, Iterable) and not isinstance(before, str):
+            told.append(f"{one.name} {_members(before, after)}")
+        else:
+            told.append(f"{one.name} {_word(before)} → {_word(after)}")
+    return "; ".join(told)
+
+
+def _members(before: Iterable[object], after: Iterable[object]) -> str:
+    old, new = list(before), list(after)
+    gone = [f"−{_word(one)}" for one in old if one not in new]
+    come = [f"+{_word(one)}" for one in new if one not in old]
+    return " ".join([*come, *gone]) or "in another order"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, ApiScope):
+        marks = ", ".join([value.sensitivity.value, *(["default"] if value.default else [])])
+        return f"{value.name} ({value.description}; {marks})"
+    if isinstance(value, Rule):
+        return f"{value.method} {value.path} {'+'.join(sorted(value.need))}"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if value is None or value == "":
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,32 @@
+"""What client libraries meet: a live server, a live API behind its tokens, and a person."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from grantway.samples.photos_api import create_photos_api, definition
+from tests.clients.person import Person
+from tests.clients.serving import serving
+from tests.node import Node, Visitor, running_node, sqlite_url
+
+
+@pytest.fixture(scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+    """A server that knows ada, shared by the tests of a file; each registers clients of its own."""
+    async with running_node(sqlite_url(tmp_path_factory.mktemp("node"))) as node:
+        await node.add_person()
+        yield node
+
+
+@pytest.fixture(scope="module")
+async def photos(node: Node) -> AsyncIterator[str]:
+    """The photos API, protected by the server's tokens; its address is its audience."""
+    async with serving(lambda origin: create_photos_api(issuer=node.issuer, base_url=origin)) as origin:
+        await node.put_api(definition(origin))
+        yield origin
+
+
+@pytest.fixture
+def person(node: Node) -> Person:
+    """Ada, at a browser nobody has used yet."""
+    return Person(Visitor(node))
