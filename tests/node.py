@@ -286,7 +286,9 @@ class Visitor:
             target = response.headers["location"]
             if not target.startswith("/") and not target.startswith(self.node.issuer):
                 return response
-            response = await self.http.get(target, headers={**FETCH, "sec-fetch-site": "same-origin"} if self.fetch else {})
+            response = await self.http.get(
+                target, headers={**FETCH, "sec-fetch-site": "same-origin"} if self.fetch else {}
+            )
         return response
 
     async def submit(self, page: httpx2.Response, **fields: str | list[str] | None) -> httpx2.Response:
@@ -294,23 +296,32 @@ class Visitor:
         form = forms(page)[0]
         data = [(k, v) for k, v in form["fields"] if k not in fields]
         for name, value in fields.items():
-            data += [(name, v) for v in ([] if value is None else [value] if isinstance(value, str) else value)]
+            data += [
+                (name, v) for v in ([] if value is None else [value] if isinstance(value, str) else value)
+            ]
         response = await self.http.post(
             form["action"],
             content=urlencode(data),
-            headers={"content-type": "application/x-www-form-urlencoded", **(SAME_ORIGIN if self.fetch else {})},
+            headers={
+                "content-type": "application/x-www-form-urlencoded",
+                **(SAME_ORIGIN if self.fetch else {}),
+            },
         )
         return await self._follow(response)
 
-    async def sign_in(self, page: httpx2.Response, username: str = "ada", password: str = PASSWORD) -> httpx2.Response:
+    async def sign_in(
+        self, page: httpx2.Response, username: str = "ada", password: str = PASSWORD
+    ) -> httpx2.Response:
         return await self.submit(page, username=username, password=password, answer="login")
 
-    async def approve(self, client_id: str = "printer", *, scope_ticked: list[str] | None = None, **parameters: str | None) -> dict[str, str]:
+    async def approve(
+        self, client_id: str = "printer", *, scope_ticked: list[str] | None = None, **parameters: str | None
+    ) -> dict[str, str]:
         """From the link to the answer the client receives, signing in and allowing on the way."""
         page = await self.get(self.link(client_id, **parameters))
-        if "id=\"login-submit\"" in page.text:
+        if 'id="login-submit"' in page.text:
             page = await self.sign_in(page)
-        if "id=\"consent-allow\"" in page.text:
+        if 'id="consent-allow"' in page.text:
             extra = {} if scope_ticked is None else {"scope": scope_ticked}
             page = await self.submit(page, answer="allow", **extra)
         return answer_of(page)
@@ -361,5 +372,3 @@ def answer_of(page: httpx2.Response) -> dict[str, str]:
 
 def query_of(url: str) -> dict[str, list[str]]:
     return parse_qs(urlsplit(url).query)
-
-

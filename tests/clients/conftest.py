@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.middleware.cors import CORSMiddleware
 
 from grantway.samples.photos_api import create_photos_api, definition
 from tests.clients.person import Person
@@ -20,8 +21,13 @@ async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
 
 @pytest.fixture(scope="module")
 async def photos(node: Node) -> AsyncIterator[str]:
-    """The photos API, protected by the server's tokens; its address is its audience."""
-    async with serving(lambda origin: create_photos_api(issuer=node.issuer, base_url=origin)) as origin:
+    """The photos API, protected by the server's tokens and open to browsers; its address is its audience."""
+
+    def api(origin: str) -> CORSMiddleware:
+        guarded = create_photos_api(issuer=node.issuer, base_url=origin)
+        return CORSMiddleware(guarded, allow_origins=["*"], allow_headers=["authorization"])
+
+    async with serving(api) as origin:
         await node.put_api(definition(origin))
         yield origin
 

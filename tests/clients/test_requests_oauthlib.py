@@ -296,6 +296,6 @@ async def test_a_code_buys_once_and_only_for_its_verifier_and_client(node, photo
 async def test_a_grant_that_was_not_registered_is_unauthorized_client(node, photos):
     """N1: the app is known, the way it asks is not for it."""
     app = await node.put_client(web_client("overreaching"))
-    with session_of(None, client=BackendApplicationClient(app.id), pkce=None) as session:
-        with pytest.raises(UnauthorizedClientError):
-            await to_thread(session.fetch_token, f"{node.issuer}/token", client_secret=node.secrets[app.id])
+    machine = BackendApplicationClient(app.id)
+    with session_of(None, client=machine, pkce=None) as session, pytest.raises(UnauthorizedClientError):
+        await to_thread(session.fetch_token, f"{node.issuer}/token", client_secret=node.secrets[app.id])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "grantway.toml"
 KEY_NAME = "grantway.key"
+_API = "https://api.example/photos"
 
 
 @click.command(cls=Leaf)
@@ -93,7 +94,7 @@ def configuration(issuer: str, database: str) -> str:
         "# Apps, APIs and people can stand here too, or in the file of `registry`:",
         "#[[apis]]",
         '#name = "photos"',
-        f"#audience = {_toml(issuer + '/photos')}",
+        f"#audience = {_toml(_API)}",
         '#scopes = [{ name = "photos:read", description = "See your photos", default = true }]',
         "",
     ]

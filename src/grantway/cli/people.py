@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grantway.cli.commands import NOT_FOUND, USAGE, Failure, Noun, choices, sure
-from grantway.cli.printing import iso, note, show_record, show_table, when
+from grantway.cli.printing import iso, note, show_record, show_table
 from grantway.cli.running import actor, run
 
 if TYPE_CHECKING:
@@ -141,4 +141,4 @@ def _change(username: str, act: "Callable[[Server, Person], Awaitable[None]]", d
     person = run(found)
     if choices().json:
         show_record("", {}, json_value={"subject": person.subject, done: True}, quiet_id=person.subject)
-    note(f"{person.username}: {done} ({when(person.created_at)} account {person.subject})")
+    note(f"{person.username}: {done}")

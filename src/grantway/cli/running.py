@@ -69,13 +69,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except Rejected as no:
-        by_file = "registry file" in str(no)
-        hint = (
-            "grantway import FILE brings the changed file in"
-            if by_file
-            else f"{click.get_current_context().command_path} --help"
-        )
-        raise Failure(str(no), hint=hint) from None
+        raise Failure(str(no), hint=_way_out(str(no))) from None
     except NotFound as missing:
         lists = "`grantway app list`" if "app" in str(missing) else "`grantway api list`"
         raise Failure(str(missing), hint=f"{lists} shows what there is", code=NOT_FOUND) from None
@@ -99,3 +93,11 @@ def told() -> Iterator[None]:
     except OSError as failed:
         words = f"{failed.filename}: {failed.strerror}" if failed.filename else str(failed)
         raise Failure(words, hint="check the path, and who may use it", code=FAILED) from None
+
+
+def _way_out(refusal: str) -> str:
+    if "registry file" in refusal:
+        return "grantway import FILE brings the changed file in"
+    if "still named by" in refusal:
+        return "grantway app edit APP --remove-scope SCOPE; `api edit` and `api delete` do it with --clean"
+    return f"{click.get_current_context().command_path} --help"

@@ -35,9 +35,11 @@ def registry_problems(
 
     Only what was changed is judged, so that an old mistake elsewhere does not stop every change.
     """
+    changed_apis = [registry.apis[key] for key in apis if key in registry.apis]
+    changed_clients = [registry.clients[key] for key in clients if key in registry.clients]
     return [
-        *(problem for key in apis for problem in _api_problems(registry.apis[key], registry, issuer)),
-        *(problem for key in clients for problem in _client_problems(registry.clients[key], registry)),
+        *(problem for api in changed_apis for problem in _api_problems(api, registry, issuer)),
+        *(problem for client in changed_clients for problem in _client_problems(client, registry)),
     ]
 
 

@@ -211,7 +211,11 @@ class _Printer:
             return self._say(session, connected, explain("invalid_grant", "no refresh token was given"))
         try:
             token = await self._client.fetch_access_token(
-                grant_type="refresh_token", refresh_token=connected.refresh_token
+                grant_type="refresh_token",
+                refresh_token=connected.refresh_token,
+                # What was granted. Left to itself the library asks for all it ever asked for, and more than
+                # the person gave is refused (RFC 6749 §6).
+                scope=" ".join(connected.scope),
             )
         except OAuthError as refused:
             return self._say(session, connected, explain(refused.error, refused.description))

@@ -1,0 +1,135 @@
+"""A single-page app in a real browser, at an origin of its own, with oauth4webapi as its only library."""
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+from starlette.applications import Starlette
+from starlette.responses import FileResponse, JSONResponse
+from starlette.routing import Route
+
+from grantway.protocol.clients import ClientType
+from grantway.protocol.names import AuthMethod
+from tests.clients.serving import serving
+from tests.node import PASSWORD, web_client
+from tests.services.node import FOLDER as NPM
+
+SPA = Path(__file__).parent / "spa"
+LIBRARY = NPM / "node_modules/oauth4webapi/build/index.js"
+ASKED = "photos:read photos:write"
+
+
+def photo_wall(settings):
+    """Files, and where the server is."""
+
+    def file(path):
+        return lambda _request: FileResponse(path)
+
+    return Starlette(
+        routes=[
+            Route("/", file(SPA / "index.html")),
+            Route("/app.js", file(SPA / "app.js")),
+            Route("/oauth4webapi.js", file(LIBRARY)),
+            Route("/settings.json", lambda _request: JSONResponse(settings)),
+        ]
+    )
+
+
+@asynccontextmanager
+async def photo_wall_at_its_origin(node, photos, client_id):
+    """The app, served; registered with its redirect URI, and as yet with no origin."""
+    settings = {"issuer": node.issuer, "client_id": client_id, "api": photos, "scope": ASKED}
+    async with serving(lambda _origin: photo_wall(settings)) as origin:
+        await node.put_client(
+            web_client(
+                client_id,
+                name="Photo Wall",
+                type=ClientType.SPA,
+                auth_method=AuthMethod.NONE,
+                redirect_uris=(f"{origin}/",),
+            )
+        )
+        yield origin
+
+
+async def press(page, name):
+    await page.get_by_role("button", name=name, exact=True).click()
+
+
+async def sign_in(page):
+    await page.get_by_label("Username").fill("ada")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await press(page, "Sign in")
+
+
+async def test_a_page_without_a_server_is_a_whole_client(node, photos, page):
+    """N2, S22, S32, S36, S37: a public client across origins: exchange, API, renewal, revocation.
+
+    The library checked `iss`, `state` and every reply it was allowed to read; that it was allowed is the
+    work of the CORS headers of /token and /revoke, on 200 and on 400 alike.
+    """
+    said, addresses, replies = page.locator("output"), [], []
+    page.on("framenavigated", lambda frame: addresses.append(frame.url))
+    page.on("response", lambda reply: replies.append(reply) if reply.url.endswith("/token") else None)
+    async with photo_wall_at_its_origin(node, photos, "wall") as wall:
+        await node.change_client("wall", origins=(wall,))
+        await page.goto(wall)
+        await press(page, "Connect")
+        await sign_in(page)
+        await press(page, "Allow")
+        await expect(said).to_have_text(f"connected: {ASKED}")
+        await press(page, "Show photos")
+        await expect(said).to_contain_text("The cat, offended")
+        await press(page, "Renew")
+        await expect(said).to_have_text(f"renewed: {ASKED}")
+        await press(page, "Show photos")
+        await expect(said).to_contain_text("The cat, offended")
+        await press(page, "Disconnect")
+        await expect(said).to_have_text("disconnected")
+        await press(page, "Renew")
+        await expect(said).to_have_text("refused: invalid_grant")
+
+        assert [reply.status for reply in replies] == [200, 200, 400]
+        for reply in replies:
+            headers = await reply.all_headers()
+            assert headers["access-control-allow-origin"] == wall
+            assert "access-control-allow-credentials" not in headers
+            assert headers["cache-control"] == "no-store"
+    assert not any("access_token" in address or "eyJ" in address for address in addresses)
+
+
+async def test_an_origin_that_was_forgotten_reads_nothing_until_it_is_registered(node, photos, page):
+    """N2: the redirect URI alone is not enough; the browser withholds the reply from any other origin."""
+    said, complaints = page.locator("output"), []
+    page.on("console", lambda message: complaints.append(message.text))
+    async with photo_wall_at_its_origin(node, photos, "staging") as staging:
+        await node.change_client("staging", origins=("https://wall.example",))
+        await page.goto(staging)
+        await press(page, "Connect")
+        await sign_in(page)
+        await press(page, "Allow")
+        await expect(said).to_have_text("refused: TypeError")
+        assert any(f"{node.issuer}/token" in one and "blocked by CORS policy" in one for one in complaints)
+
+        await node.change_client("staging", origins=("https://wall.example", staging))
+        await press(page, "Connect")
+        await press(page, "Allow")
+        await expect(said).to_have_text(f"connected: {ASKED}")
+
+
+@pytest.mark.parametrize("response_type", ["token", "code token"])
+async def test_there_is_no_implicit_grant(node, photos, page, response_type):
+    """N2: whoever edits the link is answered `unsupported_response_type`, and the library reads it."""
+    async with photo_wall_at_its_origin(node, photos, f"old_{len(response_type)}") as wall:
+        await page.goto(wall)
+        await expect(page.locator("output")).to_have_text("ready")
+
+        async def edited(route):
+            await route.continue_(
+                url=route.request.url.replace("response_type=code", f"response_type={response_type}")
+            )
+
+        await page.route(f"{node.issuer}/authorize?*", edited)
+        await press(page, "Connect")
+        await expect(page.locator("output")).to_have_text("refused: unsupported_response_type")

@@ -1,0 +1,114 @@
+"""API definitions: which rule judges a request."""
+
+import pytest
+
+from grantway.protocol.apis import METHODS, Api, ApiMistakes, ApiScope, Rule
+
+R, W = frozenset({"r"}), frozenset({"w"})
+SCOPES = (ApiScope(name="r", description="Read"), ApiScope(name="w", description="Write"))
+
+
+def api(*rules, **members):
+    rows = tuple(Rule(method, path, need) for method, path, need in rules)
+    members = {"identifier": "https://api.example", "name": "api", "scopes": SCOPES, **members}
+    return Api(rules=rows, **members)
+
+
+ALBUMS = api(
+    ("GET", "/", R),
+    ("GET", "/albums", R),
+    ("POST", "/albums", W),
+    ("GET", "/albums/{id}", R),
+    ("*", "/albums/{id}", W),
+    ("GET", "/albums/mine", W),
+    ("GET", "/{kind}/{id}/cover", R),
+    ("GET", "/albums/{id}/{part}", W),
+    ("HEAD", "/albums", W),
+    ("GET", "/albums/", W),
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "judged_by"),
+    [
+        ("GET", "/", "GET /"),
+        ("GET", "/albums", "GET /albums"),
+        ("POST", "/albums", "POST /albums"),
+        ("HEAD", "/albums", "HEAD /albums"),
+        ("GET", "/albums/", "GET /albums/"),
+        ("GET", "/albums/7", "GET /albums/{id}"),
+        ("HEAD", "/albums/7", "GET /albums/{id}"),
+        ("DELETE", "/albums/7", "* /albums/{id}"),
+        ("GET", "/albums/mine", "GET /albums/mine"),
+        ("GET", "/albums/Mine", "GET /albums/{id}"),
+        ("GET", "/albums/7/cover", "GET /albums/{id}/{part}"),
+        ("GET", "/films/7/cover", "GET /{kind}/{id}/cover"),
+        ("GET", "/albums/7/", None),
+        ("GET", "/albums//cover", None),
+        ("DELETE", "/albums/mine", None),
+        ("DELETE", "/albums", None),
+        ("PUT", "/albums", None),
+        ("GET", "/Albums", None),
+        ("GET", "/films", None),
+        ("GET", "/albums/7/8/9", None),
+        ("GET", "", None),
+        ("GET", "albums", None),
+        ("get", "/albums", None),
+        ("*", "/albums/7", None),
+        ("PROPFIND", "/albums/7", None),
+        ("CONNECT", "/albums/7", None),
+    ],
+)
+def test_the_most_literal_template_judges_and_what_is_not_listed_is_refused(method, path, judged_by):
+    rule = ALBUMS.rule_for(method, path)
+    assert judged_by == (None if rule is None else f"{rule.method} {rule.path}")
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    turned = api(*((rule.method, rule.path, rule.need) for rule in reversed(ALBUMS.rules)))
+    for path in ("/albums", "/albums/7", "/albums/mine", "/albums/7/cover", "/films/7/cover", "/x"):
+        for method in METHODS:
+            assert ALBUMS.rule_for(method, path) == turned.rule_for(method, path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "need"),
+    [
+        ("GET", "albums", R),
+        ("GET", "/a//b", R),
+        ("GET", "/a/./b", R),
+        ("GET", "/a/..", R),
+        ("GET", "/a?b", R),
+        ("GET", "/a#b", R),
+        ("GET", "/a%2fb", R),
+        ("GET", "/a{id}", R),
+        ("GET", "/{}", R),
+        ("GET", "/{a-b}", R),
+        ("GET", "/*", R),
+        ("get", "/a", R),
+        ("TRACE", "/a", R),
+        ("GET", "/a", frozenset()),
+    ],
+)
+def test_a_row_that_could_be_misread_is_refused(method, path, need):
+    with pytest.raises(ValueError, match="rule"):
+        Rule(method, path, need)
+
+
+@pytest.mark.parametrize(
+    ("rules", "members", "words"),
+    [
+        ([("GET", "/a", R), ("GET", "/a", W)], {}, "two rules"),
+        ([("GET", "/{a}", R), ("GET", "/{b}", W)], {}, "two rules"),
+        ([("GET", "/a", frozenset({"x"}))], {}, "not among the scopes"),
+        ([], {"scopes": SCOPES * 2}, "defined twice"),
+        ([], {"identifier": "photos"}, "absolute URI"),
+        ([], {"identifier": "https://api.example/#x"}, "absolute URI"),
+        ([], {"token_alg": "none"}, "token_alg"),
+        ([], {"token_alg": "HS256"}, "token_alg"),
+        ([], {"token_lifetime": 0}, "token_lifetime"),
+    ],
+)
+def test_a_contradiction_is_named(rules, members, words):
+    with pytest.raises(ApiMistakes, match=words):
+        api(*rules, **members)

@@ -1,0 +1,43 @@
+"""The metadata document."""
+
+import pytest
+
+from grantway.protocol.metadata import WELL_KNOWN, metadata_path, server_metadata
+from grantway.protocol.registry import Registry
+from tests.protocol.samples import ISSUER, REGISTRY
+
+
+@pytest.mark.parametrize(
+    ("issuer", "path"),
+    [
+        ("https://id.example", WELL_KNOWN),
+        ("https://id.example:8443", WELL_KNOWN),
+        ("https://example/id", WELL_KNOWN + "/id"),
+        ("https://example/a/b", WELL_KNOWN + "/a/b"),
+    ],
+)
+def test_the_well_known_name_is_inserted_before_the_path_of_the_issuer(issuer, path):
+    """MD02"""
+    assert path == metadata_path(issuer)
+
+
+@pytest.mark.parametrize("issuer", [ISSUER, "https://example/id", "http://127.0.0.1:8600"])
+def test_every_address_lies_below_the_issuer(issuer):
+    """MD01, MD03"""
+    document = server_metadata(issuer, REGISTRY)
+    assert issuer == document["issuer"]
+    addresses = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))]
+    assert 5 == len(addresses) == len(set(addresses))
+    assert {address.startswith(issuer + "/") for address in addresses} == {True}
+
+
+def test_no_member_is_empty_even_before_anything_is_registered():
+    """MD03: RFC 8414 §3.2."""
+    document = server_metadata(ISSUER, Registry.of(0, (), ()))
+    assert [name for name, value in document.items() if value in ([], "", None)] == []
+
+
+def test_the_scopes_of_every_api_are_listed():
+    """MD03"""
+    listed = server_metadata(ISSUER, REGISTRY)["scopes_supported"]
+    assert ["calendar:read", "offline_access", "photos:delete", "photos:read", "photos:write"] == listed
