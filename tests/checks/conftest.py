@@ -10,7 +10,7 @@ from grantway.protocol.scope import Scope
 from tests.checks.answers import CheckedNode, signed_in_visitor
 from tests.node import Visitor, native_client, seeded_node, sqlite_url, web_client
 
-DATABASES = ["sqlite"]
+DATABASES = ["sqlite", "postgres"]
 
 OTHER_CALLBACK = "https://other.example/callback"
 TENANT_CALLBACK = "https://tenant.example/cb?tenant=7"

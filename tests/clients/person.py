@@ -1,13 +1,15 @@
-"""The person between a client library and the server: opens the link, clicks, brings back the address."""
+"""The person between a client library and the server: Ada, who opens the link and clicks."""
 
 from dataclasses import dataclass
 
-from tests.node import Visitor, leaving_url
+from playwright.async_api import Page
+
+from tests.node import PASSWORD, Visitor, leaving_url
 
 
 @dataclass
 class Person:
-    """Ada, with a browser. What she cannot read from a page she does not know."""
+    """Ada at a browser without JavaScript, who brings back the address she was sent to."""
 
     visitor: Visitor
 
@@ -36,3 +38,15 @@ class Person:
         url = leaving_url(page)
         assert url is not None, f"the browser stays: {page.status_code} {page.text[:500]}"
         return url
+
+
+async def press(page: Page, button: str) -> None:
+    """Ada at a real browser: click the button of this name."""
+    await page.get_by_role("button", name=button, exact=True).click()
+
+
+async def sign_in(page: Page) -> None:
+    """Ada at a real browser: type and click."""
+    await page.get_by_label("Username").fill("ada")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await press(page, "Sign in")

@@ -25,10 +25,10 @@ from starlette.routing import Route
 from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
+from tests.clients.person import press, sign_in
 from tests.clients.serving import serving
 from tests.node import (
     CALLBACK,
-    PASSWORD,
     free_port,
     native_client,
     query_of,
@@ -338,18 +338,12 @@ async def printer_shop(node, client_id):
         yield origin
 
 
-async def sign_in(page):
-    await page.get_by_label("Username").fill("ada")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in").click()
-
-
 async def test_a_web_app_keeps_its_state_in_a_session(node, photos, page):
     """S39, S40, S42, N21: login button, consent, callback, API: in a real browser, with cookies of both."""
     async with printer_shop(node, "shop") as shop:
         await page.goto(f"{shop}/login")
         await sign_in(page)
-        await page.get_by_role("button", name="Allow", exact=True).click()
+        await press(page, "Allow")
         await page.wait_for_url(f"{shop}/callback?*")
         assert await page.evaluate("JSON.parse(document.body.innerText)") == {"given": ASKED}
         await page.goto(f"{shop}/titles?" + urlencode({"from": f"{photos}/photos"}))
@@ -361,7 +355,7 @@ async def test_the_person_says_no_and_the_app_hears_it(node, photos, page):
     async with printer_shop(node, "rejected_shop") as shop:
         await page.goto(f"{shop}/login")
         await sign_in(page)
-        await page.get_by_role("button", name="Don’t allow").click()
+        await press(page, "Don’t allow")
         await page.wait_for_url(f"{shop}/callback?*")
         assert await page.evaluate("JSON.parse(document.body.innerText)") == {"refused": "access_denied"}
 

@@ -11,8 +11,9 @@ from starlette.routing import Route
 
 from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod
+from tests.clients.person import press, sign_in
 from tests.clients.serving import serving
-from tests.node import PASSWORD, web_client
+from tests.node import web_client
 from tests.services.node import FOLDER as NPM
 
 SPA = Path(__file__).parent / "spa"
@@ -51,16 +52,6 @@ async def photo_wall_at_its_origin(node, photos, client_id):
             )
         )
         yield origin
-
-
-async def press(page, name):
-    await page.get_by_role("button", name=name, exact=True).click()
-
-
-async def sign_in(page):
-    await page.get_by_label("Username").fill("ada")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await press(page, "Sign in")
 
 
 async def test_a_page_without_a_server_is_a_whole_client(node, photos, page):

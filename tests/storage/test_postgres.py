@@ -297,7 +297,7 @@ async def test_a_store_lives_through_a_restart_of_its_server():
         with pytest.raises(Unavailable):
             await store.ping()
         with pytest.raises(Unavailable):
-            await store.change_person(people[0], [], end_sessions=True, revoke_grants=True)
+            await store.change_person(people[0], people[0], [], end_sessions=True, revoke_grants=True)
         with pytest.raises(Unavailable):
             await open_store(url)
         server.start()

@@ -8,7 +8,17 @@ import pytest
 
 from grantway.protocol.clients import client_problems
 from grantway.protocol.scope import Scope
-from tests.node import CALLBACK, PHOTOS, Visitor, answer_of, leaving_url, native_client, web_client
+from grantway.settings import LoginSettings
+from tests.node import (
+    CALLBACK,
+    PHOTOS,
+    Visitor,
+    answer_of,
+    leaving_url,
+    native_client,
+    sqlite_url,
+    web_client,
+)
 from tests.threats.attacks import (
     APP_CALLBACK,
     EVIL,
@@ -20,6 +30,7 @@ from tests.threats.attacks import (
     login_page,
     post_form,
     seal_of,
+    target_on,
 )
 
 SITES = ["cross-site", "same-site", "none, cross-site", "Same-Origin", "x"]
@@ -111,6 +122,19 @@ async def test_one_flow_gives_one_code(visitor):
     replies = [await post_form(visitor, "/consent", allowing(page)) for _ in range(3)]
     assert [reply.status_code for reply in replies] == [303, 200, 200]
     assert all("Already done" in reply.text for reply in replies[1:])
+
+
+async def test_a_flow_has_one_code_for_as_long_as_it_lives(tmp_path):
+    """D2: also where the operator lets flows live for an hour, and the spent code is long gone."""
+    login = LoginSettings(flow_lifetime=3600)
+    async with target_on(sqlite_url(tmp_path), login=login) as target:
+        visitor = Visitor(target)
+        page = await consent_page(visitor)
+        assert (await post_form(visitor, "/consent", allowing(page))).status_code == 303
+        await target.pass_time(3590)
+        while await target.store.drop_expired():
+            pass
+        assert "Already done" in (await post_form(visitor, "/consent", allowing(page))).text
 
 
 # --- nobody is impersonated in silence --------------------------------------------

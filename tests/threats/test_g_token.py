@@ -208,9 +208,18 @@ async def test_a_token_for_one_api_is_dead_at_another(target, visitor):
     assert not await target.is_alive(chosen["access_token"], "photos_api")
 
 
+async def test_scopes_of_one_api_open_no_other(visitor):
+    """G4: the person reads about photos, so there is no token for the calendar, not even an empty one."""
+    for scope in ("photos:read", "photos:read notes:read offline_access"):
+        page = await visitor.get(visitor.link(scope=scope, resource=CALENDAR.identifier))
+        assert answer_of(page)["error"] == "invalid_target"
+        two = f"&resource={PHOTOS.identifier}&resource={CALENDAR.identifier}"
+        assert answer_of(await visitor.get(visitor.link(scope=scope) + two))["error"] == "invalid_target"
+
+
 async def test_two_resources_at_once_are_refused(target, visitor):
     """G4: one audience a token, though both are consented."""
-    code = await visitor.code(scope=BOTH, resource=PHOTOS.identifier)
+    code = await visitor.code(scope=BOTH)
     two = f"resource={PHOTOS.identifier}&resource={CALENDAR.identifier}"
     form = f"grant_type=authorization_code&code={code}&code_verifier={visitor.verifier}&{two}"
     reply = await post(target, "/token", form, target.basic("printer"))

@@ -64,7 +64,7 @@ async def set_password(server: Server, person: Person, password: str, *, actor: 
     now = server.now()
     changed = replace(person, password_hash=await server.passwords.hash(password), tokens_valid_from=now)
     entry = _entry(now, actor, "person.password_set", person)
-    await server.store.change_person(changed, [entry], end_sessions=True, revoke_grants=True)
+    await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=True)
 
 
 async def disable(server: Server, person: Person, *, actor: str) -> None:
@@ -72,14 +72,14 @@ async def disable(server: Server, person: Person, *, actor: str) -> None:
     now = server.now()
     changed = replace(person, disabled_at=now, tokens_valid_from=now)
     entry = _entry(now, actor, "person.disabled", person)
-    await server.store.change_person(changed, [entry], end_sessions=True, revoke_grants=True)
+    await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=True)
 
 
 async def enable(server: Server, person: Person, *, actor: str) -> None:
     """Put a disabled account back in use; what ended stays ended."""
     entry = _entry(server.now(), actor, "person.enabled", person)
     changed = replace(person, disabled_at=None)
-    await server.store.change_person(changed, [entry], end_sessions=False, revoke_grants=False)
+    await server.store.change_person(person, changed, [entry], end_sessions=False, revoke_grants=False)
 
 
 async def find_person(server: Server, typed: str) -> Person | None:

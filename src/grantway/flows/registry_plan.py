@@ -52,7 +52,7 @@ class Plan:
     audit: tuple[AuditLine, ...] = ()
     lines: tuple[Line, ...] = ()
     new_people: tuple[PersonDraft, ...] = ()
-    changed_people: tuple[Person, ...] = ()
+    changed_people: tuple[tuple[Person, Person], ...] = ()  # as they were, as they are to be
 
     @property
     def has_changes(self) -> bool:
@@ -148,12 +148,12 @@ async def apply(server: Server, wanted: Wanted, *, actor: str, prune: bool = Fal
     await commit(server, decide, actor=actor)
     for draft in done[0].new_people:
         await add_person(server, draft, actor=actor)
-    for person in done[0].changed_people:
+    for person, changed in done[0].changed_people:
         target, told = f"person:{person.subject}", {"username": person.username}
         entry = AuditEntry(
             at=server.now(), actor=actor, action="person.changed", target=target, details={**told}
         )
-        await server.store.change_person(person, [entry], end_sessions=False, revoke_grants=False)
+        await server.store.change_person(person, changed, [entry], end_sessions=False, revoke_grants=False)
     return done[0]
 
 
@@ -277,7 +277,7 @@ def _plan_leaving_clients(draft: _Draft, wanted: Wanted, *, prune: bool) -> None
 
 def _plan_people(
     draft: _Draft, known: Mapping[str, Person], wanted: Sequence[PersonDraft]
-) -> tuple[tuple[PersonDraft, ...], tuple[Person, ...]]:
+) -> tuple[tuple[PersonDraft, ...], tuple[tuple[Person, Person], ...]]:
     """People are added and renamed, never removed; a password is given once and then theirs."""
     new, changed = [], []
     for one in wanted:
@@ -293,6 +293,6 @@ def _plan_people(
         verified = person.email_verified and email == person.email
         kept = replace(person, name=one.name.strip(), email=email, email_verified=verified)
         if told := differences(person, kept):
-            changed.append(kept)
+            changed.append((person, kept))
             draft.add("~", f"person {username}: {told}")
     return tuple(new), tuple(changed)

@@ -75,7 +75,7 @@ class Rule:
         if not self.path.startswith("/"):
             raise ValueError(f"rule {self.method} {self.path}: a path starts with /")
         *inner, last = self.segments
-        bad = [one for one in (*inner, last or "x") if not _SEGMENT.fullmatch(one) or one in (".", "..")]
+        bad = [one for one in (*inner, last or "x") if not _SEGMENT.fullmatch(one) or one in (".", "..", "*")]
         if bad:
             raise ValueError(
                 f"rule {self.method} {self.path}: {bad[0]!r} is no segment of a canonical path,"

@@ -168,12 +168,17 @@ def requested_scope(asked: Scope, client: Client, registry: Registry) -> Scope:
 def _resources(params: Params, client: Client, scope: Scope, registry: Registry) -> tuple[Api, ...]:
     """The APIs the tokens are for.
 
-    `resource`, else the scopes' APIs, else the client's default API (`design` 11).
+    `resource`, else the scopes' APIs, else the client's default API (`design` 11). A person who reads the
+    scopes of one API never lets a token for another be made: a `resource` needs a scope of its own beside
+    it, unless no API's scope is asked for at all (threat G4).
     """
     asked = params.every("resource")
-    if asked:
-        return tuple(dict.fromkeys(named_api(resource, client, registry) for resource in asked))
     found = registry.apis_of(scope)
+    if asked:
+        named = tuple(dict.fromkeys(named_api(resource, client, registry) for resource in asked))
+        if found and not set(named) <= set(found):
+            raise OAuthError(ErrorCode.INVALID_TARGET, "resource is named, but no scope of it is asked for")
+        return named
     if not found and client.default_api is not None:
         found = (named_api(client.default_api, client, registry),)
     if not found:

@@ -75,7 +75,7 @@ class Perishable:
     kept: float = 0.0
 
 
-_CODE_KEPT = 1800.0  # a flow lives for 30 minutes and must find that it has its code already
+_CODE_KEPT = 3600.0  # a flow lives for an hour at most and must find that it has its code already
 _GRANT_KEPT = 86400.0  # no access token lives longer than that beyond the end of its grant
 PERISHABLES = (
     Perishable("codes", "id", "expires_at", _CODE_KEPT),

@@ -184,11 +184,18 @@ class People(Protocol):
         """By username, those after `after`."""
 
     async def change_person(
-        self, person: Person, audit: Sequence[AuditEntry], *, end_sessions: bool, revoke_grants: bool
+        self,
+        was: Person,
+        now: Person,
+        audit: Sequence[AuditEntry],
+        *,
+        end_sessions: bool,
+        revoke_grants: bool,
     ) -> None:
-        """Replace the row of `person.subject`; with the flags, end every session and revoke every grant too.
+        """Replace the row of `was`; with the flags, end every session and revoke every grant too.
 
-        Raises Conflict when there is no such person or the username is taken.
+        Raises Conflict when that person is gone, was disabled, enabled or cut off since `was` was read, or
+        when the username is taken.
         """
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:

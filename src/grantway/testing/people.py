@@ -79,16 +79,31 @@ async def a_person_is_changed_with_all_that_follows(bench: Bench) -> None:
         return found, [each.grant_live for each in facts]
 
     renamed = replace(person, username=f"new{new_id()}", name="Ada King", password_hash=None)
-    await bench.store.change_person(renamed, [entry(target)], end_sessions=False, revoke_grants=False)
+    await bench.store.change_person(person, renamed, [entry(target)], end_sessions=False, revoke_grants=False)
     same(await bench.store.find_person(renamed.username), renamed)
     same(await bench.store.find_person(person.username), None)
     same(await alive(), ([True, True, True], [True, True]), "without flags everything stays")
     disabled = replace(renamed, disabled_at=now, tokens_valid_from=now)
-    await bench.store.change_person(disabled, [entry(target)], end_sessions=True, revoke_grants=False)
+    await bench.store.change_person(
+        renamed, disabled, [entry(target)], end_sessions=True, revoke_grants=False
+    )
     same(await alive(), ([False, False, True], [True, True]), "the sessions of this person have ended")
-    await bench.store.change_person(disabled, [entry(target)], end_sessions=False, revoke_grants=True)
+    await bench.store.change_person(
+        disabled, disabled, [entry(target)], end_sessions=False, revoke_grants=True
+    )
     same(await alive(), ([False, False, True], [False, True]), "the grants of this person are revoked")
     same(len(await bench.audited(target)), 3)
+
+
+async def a_change_of_what_has_changed_meanwhile_is_a_conflict(bench: Bench) -> None:
+    """C15: an edit begun before a person was disabled does not switch them on again."""
+    person = await some_person(bench)
+    disabled = replace(person, disabled_at=await bench.now())
+    await bench.store.change_person(person, disabled, [], end_sessions=True, revoke_grants=True)
+    renamed = replace(person, name="Ada King")
+    change = bench.store.change_person(person, renamed, [], end_sessions=False, revoke_grants=False)
+    await raises(Conflict, change, "the person was disabled meanwhile")
+    same(await bench.store.find_person(person.username), disabled)
 
 
 async def a_change_that_cannot_be_leaves_nothing(bench: Bench) -> None:
@@ -98,10 +113,10 @@ async def a_change_that_cannot_be_leaves_nothing(bench: Bench) -> None:
     await bench.store.open_session(session, ends=None, audit=[])
     taken = replace(person, username=other.username, name="x")
     target = f"person:{new_id()}"
-    change = bench.store.change_person(taken, [entry(target)], end_sessions=True, revoke_grants=True)
+    change = bench.store.change_person(person, taken, [entry(target)], end_sessions=True, revoke_grants=True)
     await raises(Conflict, change, "the username is taken")
     nobody = replace(person, subject=f"u_{new_id()}0000", username=f"x{new_id()}")
-    change = bench.store.change_person(nobody, [entry(target)], end_sessions=True, revoke_grants=True)
+    change = bench.store.change_person(nobody, nobody, [entry(target)], end_sessions=True, revoke_grants=True)
     await raises(Conflict, change, "there is no such person")
     same(await bench.store.find_person(person.username), person)
     expect(await bench.store.find_session(session.id), "the session goes on")
@@ -152,6 +167,7 @@ async def a_session_was_last_seen_when_it_was_last_seen(bench: Bench) -> None:
 
 
 CHECKS = checks_of(
+    a_change_of_what_has_changed_meanwhile_is_a_conflict,
     a_person_is_kept_whole,
     a_username_and_a_subject_belong_to_one_person,
     people_are_listed_by_username_in_byte_order,

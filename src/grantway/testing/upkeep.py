@@ -153,7 +153,7 @@ async def odd_text_is_kept_exactly_or_refused_whole(bench: Bench) -> None:
         person = await some_person(bench)
         changed = replace(person, name=text)
         try:
-            await bench.store.change_person(changed, [], end_sessions=False, revoke_grants=False)
+            await bench.store.change_person(person, changed, [], end_sessions=False, revoke_grants=False)
         except ValueError:
             changed = person
         same(await bench.store.find_person(person.username), changed)

@@ -15,7 +15,7 @@ _LIST_PEOPLE = sql("SELECT {person} FROM people WHERE username > $1 ORDER BY use
 _CHANGE_PERSON = """
 UPDATE people SET username = $2, name = $3, email = $4, email_verified = $5, password_hash = $6,
     disabled_at = $7, tokens_valid_from = $8, created_at = $9
-WHERE subject = $1"""
+WHERE subject = $1 AND disabled_at IS NOT DISTINCT FROM $10 AND tokens_valid_from = $11"""
 _REHASH = "UPDATE people SET password_hash = $3 WHERE subject = $1 AND password_hash = $2"
 _REVOKE_GRANTS = sql("""
 WITH held AS (SELECT id FROM grants WHERE subject = $1 AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE)
@@ -50,15 +50,22 @@ class PeopleVerbs(Verbs):
         return [read_person(row) for row in await self._database.all(_LIST_PEOPLE, after, limit)]
 
     async def change_person(
-        self, person: Person, audit: Sequence[AuditEntry], *, end_sessions: bool, revoke_grants: bool
+        self,
+        was: Person,
+        now: Person,
+        audit: Sequence[AuditEntry],
+        *,
+        end_sessions: bool,
+        revoke_grants: bool,
     ) -> None:
         async with self._database.transaction() as transaction:
-            if await transaction.count(_CHANGE_PERSON, *write_person(person)) == 0:
-                raise Conflict(f"there is no person {person.subject}")
+            values = (*write_person(now), was.disabled_at, was.tokens_valid_from)
+            if await transaction.count(_CHANGE_PERSON, *values) == 0:
+                raise Conflict(f"the person {was.subject} is gone, or has changed meanwhile")
             if end_sessions:
-                await transaction.count(_END_SESSIONS, person.subject)
+                await transaction.count(_END_SESSIONS, was.subject)
             if revoke_grants:
-                await transaction.count(_REVOKE_GRANTS, person.subject)
+                await transaction.count(_REVOKE_GRANTS, was.subject)
             await add_audit(transaction, audit)
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:

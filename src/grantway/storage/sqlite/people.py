@@ -16,7 +16,7 @@ _LIST_PEOPLE = sql("SELECT {person} FROM people WHERE username > ? ORDER BY user
 _CHANGE_PERSON = """
 UPDATE people SET username = ?2, name = ?3, email = ?4, email_verified = ?5, password_hash = ?6,
     disabled_at = ?7, tokens_valid_from = ?8, created_at = ?9
-WHERE subject = ?1"""
+WHERE subject = ?1 AND disabled_at IS ?10 AND tokens_valid_from = ?11"""
 _REHASH = "UPDATE people SET password_hash = ? WHERE subject = ? AND password_hash = ?"
 _REVOKE_GRANTS = sql("UPDATE grants SET revoked_at = {now} WHERE subject = ? AND revoked_at IS NULL")
 
@@ -43,10 +43,16 @@ class PeopleVerbs(Verbs):
         return [read_person(row) for row in self._reader.all(_LIST_PEOPLE, after, limit)]
 
     async def change_person(
-        self, person: Person, audit: Sequence[AuditEntry], *, end_sessions: bool, revoke_grants: bool
+        self,
+        was: Person,
+        now: Person,
+        audit: Sequence[AuditEntry],
+        *,
+        end_sessions: bool,
+        revoke_grants: bool,
     ) -> None:
         await self._writer.run(
-            _change_person, person, tuple(audit), end_sessions=end_sessions, revoke_grants=revoke_grants
+            _change_person, was, now, tuple(audit), end_sessions=end_sessions, revoke_grants=revoke_grants
         )
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
@@ -79,18 +85,20 @@ def _add_person(db: sqlite3.Connection, person: Person, audit: Sequence[AuditEnt
 
 def _change_person(
     db: sqlite3.Connection,
-    person: Person,
+    was: Person,
+    now: Person,
     audit: Sequence[AuditEntry],
     *,
     end_sessions: bool,
     revoke_grants: bool,
 ) -> None:
-    if db.execute(_CHANGE_PERSON, write_person(person)).rowcount == 0:
-        raise Conflict(f"there is no person {person.subject}")
+    values = (*write_person(now), was.disabled_at, was.tokens_valid_from)
+    if db.execute(_CHANGE_PERSON, values).rowcount == 0:
+        raise Conflict(f"the person {was.subject} is gone, or has changed meanwhile")
     if end_sessions:
-        db.execute(_END_SESSIONS, (person.subject,))
+        db.execute(_END_SESSIONS, (was.subject,))
     if revoke_grants:
-        db.execute(_REVOKE_GRANTS, (person.subject,))
+        db.execute(_REVOKE_GRANTS, (was.subject,))
     add_audit(db, audit)
 
 

@@ -1,0 +1,116 @@
+"""`grantway api`."""
+
+import pytest
+
+AUDIENCE = "https://api.example/photos"
+
+
+@pytest.fixture
+def photos(gw):
+    return gw.json(
+        "api", "create", "photos", "--audience", AUDIENCE, "--credentials", "--token-alg", "RS256",
+        "--scope", "photos:read=See your photos", "--scope", "photos:delete=Delete your photos",
+        "--default", "photos:read", "--sensitive", "photos:delete", "--token-lifetime", "5m",
+        "--rule", "GET /photos/{id} photos:read", "--rule", "DELETE /photos/{id} photos:read photos:delete",
+    )  # fmt: skip
+
+
+def test_an_api_is_registered_with_scopes_rules_and_credentials(gw, photos):
+    assert photos["credentials"]["client_secret"].startswith("gwcs_")
+    shown = gw.json("api", "show", "photos")
+    assert shown == {key: value for key, value in photos.items() if key != "credentials"}
+    assert shown["token_lifetime"] == 300
+    assert [(s["name"], s["default"], s["sensitivity"]) for s in shown["scopes"]] == [
+        ("photos:read", True, "normal"),
+        ("photos:delete", False, "sensitive"),
+    ]
+    assert shown["rules"][1] == {
+        "method": "DELETE",
+        "path": "/photos/{id}",
+        "needs": ["photos:delete", "photos:read"],
+    }
+    assert [one["name"] for one in gw.json("api", "list")] == ["photos"]
+    assert {key["alg"] for key in gw.json("keys", "list")} >= {"ES256", "RS256"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--scope", "photos:read"),
+        ("--scope", "photos read=x"),
+        ("--rule", "GET /photos"),
+        ("--rule", "FETCH /photos photos:read"),
+        ("--default", "photos:read"),
+    ],
+)
+def test_what_is_written_wrongly_is_code_2_with_an_example(gw, words):
+    assert "hint: " in gw("api", "create", "photos", "--audience", AUDIENCE, *words, code=2).stderr
+
+
+@pytest.mark.parametrize("audience", ["photos", "https://api.example/#x"])
+def test_an_audience_is_an_absolute_uri_without_fragment(gw, audience):
+    """RFC 8707 §2."""
+    assert "RFC 8707" in gw("api", "create", "photos", "--audience", audience, code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("GET", "/photos/1", "--scope", "photos:read"), 0, "ALLOWED"),
+        (("get", "/photos/1?size=2", "--scope", "photos:read"), 0, "ALLOWED"),
+        (("DELETE", "/photos/1", "--scope", "photos:read"), 1, "the token lacks photos:delete"),
+        (("DELETE", "/photos/1", "--scope", "photos:read photos:delete"), 0, "ALLOWED"),
+        (("GET", "/albums", "--scope", "photos:read"), 1, "No rule of this API"),
+        (("GET", "/photos/1"), 1, "REFUSED"),
+    ],
+)
+def test_a_request_is_decided_with_its_reason(gw, photos, words, code, told):
+    assert told in gw("api", "check", "photos", *words, code=code).stdout
+
+
+@pytest.mark.parametrize("path", ["/photos/../x", "/photos/%2e%2e/x", "photos", "/photos//1", "/photos;x"])
+def test_a_path_that_could_be_read_in_two_ways_is_not_decided(gw, photos, path):
+    """Threat O2."""
+    assert "path" in gw("api", "check", "photos", "GET", path, code=1).stderr
+
+
+def test_an_api_is_edited(gw, photos):
+    gw("api", "edit", "photos", "--add-scope", "photos:write=Add photos", "--add-rule", "POST /photos photos:write",
+       "--add-rule", "GET /photos/{id} photos:write", "--remove-rule", "DELETE /photos/{id}")  # fmt: skip
+    shown = gw.json("api", "show", "photos")
+    assert [one["name"] for one in shown["scopes"]] == ["photos:read", "photos:delete", "photos:write"]
+    assert {(one["method"], *one["needs"]) for one in shown["rules"]} == {
+        ("POST", "photos:write"),
+        ("GET", "photos:write"),
+    }
+
+
+def test_a_scope_that_apps_name_is_taken_away_on_purpose_only(gw, photos):
+    app = gw.json("app", "create", "P", "--redirect-uri", "https://p.example/cb", "--scope", "photos:delete")
+    words = (
+        "api",
+        "edit",
+        "photos",
+        "--remove-scope",
+        "photos:delete",
+        "--remove-rule",
+        "DELETE /photos/{id}",
+    )
+    told = gw(*words, code=1).stderr
+    assert f"still named by: {app['client_id']}" in told
+    assert "--clean" in told
+    gw(*words, "--clean")
+    assert gw.json("app", "show", app["client_id"])["scopes"] == []
+
+
+def test_a_rule_cannot_outlive_its_scope(gw, photos):
+    told = gw("api", "edit", "photos", "--remove-scope", "photos:delete", code=1).stderr
+    assert "not among the scopes" in told
+
+
+def test_an_api_is_deleted_with_its_credentials(gw, photos):
+    gw("api", "delete", "photos", code=2)
+    gw("api", "delete", "photos", "--yes")
+    assert gw.json("api", "list") == []
+    gw("app", "show", photos["credentials"]["client_id"], code=3)
+    gw("api", "show", "photos", code=3)

@@ -1,0 +1,160 @@
+"""`grantway app`."""
+
+import re
+
+import pytest
+
+CALLBACK = "https://printer.example/cb"
+GIVEN = "Kq7vT2mX9bLw4RzN8cHj"
+
+
+@pytest.fixture
+def photos(gw):
+    gw("api", "create", "photos", "--audience", "https://api.example/photos",
+       "--scope", "photos:read=See your photos", "--scope", "photos:delete=Delete your photos")  # fmt: skip
+
+
+@pytest.fixture
+def printer(gw):
+    return gw.json("app", "create", "Photo Printer", "--redirect-uri", CALLBACK)
+
+
+def test_an_app_is_registered_and_its_secret_shown_once(gw, printer):
+    assert re.fullmatch(r"photo_printer_[0-9A-Za-z]{8}", printer["client_id"])
+    assert printer["client_secret"].startswith("gwcs_")
+    later = gw("app", "show", printer["client_id"], "--json").stdout + gw("app", "list", "--json").stdout
+    assert printer["client_secret"] not in later
+
+
+def test_people_read_what_was_registered_in_lines(gw, photos):
+    result = gw("app", "create", "Photo Printer", "--redirect-uri", CALLBACK, "--scope", "photos:read",
+                "--optional-scope", "photos:delete", "--api", "photos", "--pkce", "optional")  # fmt: skip
+    for part in (
+        "Registered Photo Printer (web)",
+        "shown once",
+        "photos:read   optional: photos:delete",
+        "WARNING",
+    ):
+        assert part in result.stdout
+
+
+def test_id_and_secret_are_saved_for_the_app_alone(gw, folder):
+    env = folder / ".env"
+    env.write_text("OTHER=1\nCLIENT_SECRET=old\n")
+    made = gw.json("app", "create", "Printer", "--redirect-uri", CALLBACK, "--env-file", env)
+    assert env.read_text().splitlines() == [
+        "OTHER=1",
+        f"CLIENT_ID={made['client_id']}",
+        f"CLIENT_SECRET={made['client_secret']}",
+    ]
+    assert env.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_of_another_server_is_brought_along_from_a_file(gw, folder):
+    (folder / "secret").write_text(GIVEN + "\n")
+    made = gw.json("app", "create", "Printer", "--id", "printer", "--redirect-uri", CALLBACK,
+                   "--secret-file", "secret", "--secret-label", "old server")  # fmt: skip
+    assert "client_secret" not in made
+    assert [(one["label"], one["made_here"]) for one in made["secrets"]] == [("old server", False)]
+
+
+def test_a_weak_secret_is_refused_without_repeating_it(gw, folder):
+    """Threat S3."""
+    result = gw("app", "create", "Printer", "--redirect-uri", CALLBACK, "--secret-file", "-",
+                input="hunter2hunter2hunter2\n", code=1)  # fmt: skip
+    assert "hunter2" not in result.output
+    assert "guessed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "uri", ["JaVaScRiPt:x", "http://host/cb", "https://*.example/cb", "https://a@b.example/cb", "data:,x"]
+)
+def test_an_address_that_could_lead_elsewhere_is_refused(gw, uri):
+    """Threats B3, B5, B6."""
+    assert "redirect_uri" in gw("app", "create", "Printer", "--redirect-uri", uri, code=1).stderr
+    assert gw.json("app", "list") == []
+
+
+def test_every_reason_is_told_at_once(gw):
+    told = gw(
+        "app", "create", "Printer", "--redirect-uri", "http://host/cb", "--scope", "no:such", code=1
+    ).stderr
+    assert "plain http" in told
+    assert "no API defines the scope no:such" in told
+
+
+def test_a_public_app_has_no_secret(gw):
+    """Threat H2."""
+    made = gw.json("app", "create", "App", "--type", "spa", "--redirect-uri", CALLBACK)
+    assert made["auth_method"] == "none"
+    assert "client_secret" not in made
+    gw("app", "secret", "add", made["client_id"], code=1)
+
+
+def test_a_machine_app_needs_no_address(gw):
+    made = gw.json("app", "create", "Cron", "--type", "machine")
+    assert (made["grant_types"], made["redirect_uris"]) == (["client_credentials"], [])
+
+
+def test_an_app_is_edited(gw, photos, printer):
+    client = printer["client_id"]
+    gw("app", "edit", client, "--name", "Printer 2", "--add-redirect-uri", "https://printer.example/2",
+       "--remove-redirect-uri", CALLBACK, "--scope", "photos:read", "--optional-scope", "photos:delete",
+       "--api", "photos", "--consent-lifetime", "30d", "--first-party", "--refresh", "never")  # fmt: skip
+    shown = gw.json("app", "show", client)
+    assert shown["name"] == "Printer 2"
+    assert shown["redirect_uris"] == ["https://printer.example/2"]
+    assert shown["scopes"] == ["photos:read", "photos:delete"]
+    assert shown["optional_scopes"] == ["photos:delete"]
+    assert (shown["consent_lifetime"], shown["first_party"], shown["refresh"]) == (30 * 86400, True, "never")
+    gw(
+        "app",
+        "edit",
+        client,
+        "--remove-scope",
+        "photos:delete",
+        "--consent-lifetime",
+        "0",
+        "--no-first-party",
+    )
+    shown = gw.json("app", "show", client)
+    assert (shown["scopes"], shown["optional_scopes"]) == (["photos:read"], [])
+    assert (shown["consent_lifetime"], shown["first_party"], shown["default_api"]) == (
+        None,
+        False,
+        "https://api.example/photos",
+    )
+
+
+def test_an_app_is_put_out_of_use_and_back(gw, printer):
+    gw("app", "edit", printer["client_id"], "--disable")
+    assert gw.json("app", "show", printer["client_id"])["enabled"] is False
+    gw("app", "edit", printer["client_id"], "--enable")
+    assert gw.json("app", "show", printer["client_id"])["enabled"] is True
+
+
+def test_an_edit_that_breaks_a_rule_changes_nothing(gw, printer):
+    gw("app", "edit", printer["client_id"], "--name", "Other", "--redirect-uri", "javascript:x", code=1)
+    assert gw.json("app", "show", printer["client_id"])["name"] == "Photo Printer"
+
+
+def test_a_secret_is_changed_without_outage(gw, printer):
+    client = printer["client_id"]
+    added = gw.json("app", "secret", "add", client, "--label", "new", "--expires", "90d")
+    assert added["client_secret"].startswith("gwcs_")
+    assert len(gw.json("app", "secret", "list", client)) == 2
+    gw("app", "secret", "delete", client, printer["secrets"][0]["id"], "--yes")
+    assert [one["label"] for one in gw.json("app", "secret", "list", client)] == ["new"]
+    assert "new" in gw("app", "secret", "list", client).stdout
+
+
+def test_what_is_not_there_is_code_3(gw, printer):
+    for words in (
+        ("app", "show", "nobody"),
+        ("app", "edit", "nobody", "--name", "x"),
+        ("app", "delete", "nobody", "--yes"),
+        ("app", "secret", "list", "nobody"),
+        ("app", "secret", "delete", printer["client_id"], "nobody", "--yes"),
+        ("app", "create", "x", "--redirect-uri", CALLBACK, "--api", "nobody"),
+    ):
+        gw(*words, code=3)
