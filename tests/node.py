@@ -30,7 +30,7 @@ from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
 from grantway.settings import DatabaseSettings, Settings
-from grantway.storage.port import PutApi, PutClient, PutSecret
+from grantway.storage.changes import PutApi, PutClient, PutSecret
 
 PASSWORD = "a long walk by the lake"
 CALLBACK = "https://printer.example/callback"

@@ -7,7 +7,7 @@ import pytest
 
 from grantway.crypto.given_secrets import given_secret_hash
 from grantway.protocol.clients import ClientSecret, SecretScheme
-from grantway.storage.port import PutSecret
+from grantway.storage.changes import PutSecret
 from tests.checks.answers import FORM, fresh_code, is_error, is_unauthenticated, tokens_of
 from tests.node import CALLBACK, pkce
 

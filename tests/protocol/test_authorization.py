@@ -76,6 +76,7 @@ def test_a_request_in_order_is_read_whole():
         ({"resource": "https://api.example/unknown"}, ErrorCode.INVALID_TARGET),
         ({"resource": (PHOTOS.identifier, "https://api.example/unknown")}, ErrorCode.INVALID_TARGET),
         ({"nonce": ("a", "b")}, ErrorCode.INVALID_REQUEST),
+        ({"resource": CALENDAR.identifier}, ErrorCode.INVALID_TARGET),
     ],
     ids=str,
 )
@@ -98,14 +99,20 @@ def test_a_client_that_may_not_use_codes_gets_none():
     [
         ({}, (PHOTOS,)),
         ({"resource": PHOTOS.identifier + "/"}, (PHOTOS,)),
-        ({"resource": (CALENDAR.identifier, PHOTOS.identifier, CALENDAR.identifier)}, (CALENDAR, PHOTOS)),
+        (
+            {
+                "resource": (CALENDAR.identifier, PHOTOS.identifier, CALENDAR.identifier),
+                "scope": "photos:read calendar:read",
+            },
+            (CALENDAR, PHOTOS),
+        ),
+        ({"resource": CALENDAR.identifier, "scope": "photos:read calendar:read"}, (CALENDAR,)),
         (
             {"scope": "offline_access", "client": replace(WEB, default_api=CALENDAR.identifier)},
             (CALENDAR,),
         ),
         ({"scope": None}, (PHOTOS,)),
     ],
-    ids=str,
 )
 def test_the_apis_are_those_named_or_those_of_the_scopes_or_the_default(changes, apis):
     assert tuple(api.identifier for api in apis) == parse(**changes).resources

@@ -9,7 +9,7 @@ from grantway.protocol.clients import Client
 from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
 from grantway.storage import columns, rows
-from grantway.storage.port import StoredKey
+from grantway.storage.changes import StoredKey
 from grantway.testing.registry import some_client
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from grantway.protocol.people import Person
 from grantway.storage import open_store
-from grantway.storage.port import Bucket, Conflict, PutClient, PutSecret, RegistryRows, Unavailable, Won
+from grantway.storage.changes import PutClient, PutSecret, RegistryRows
+from grantway.storage.port import Bucket, Conflict, Unavailable, Won
 from grantway.storage.sqlite import SqliteStore
 from grantway.testing import Bench, passing_in_sqlite
 from grantway.testing.bench import issued, redeem, refresh_token, spend_code

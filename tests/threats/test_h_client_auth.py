@@ -162,7 +162,7 @@ def test_the_clients_of_these_tests_may_be_registered():
 
 async def test_an_expired_or_dropped_secret_is_wrong(fresh):
     """H1: at once; the others of the client go on."""
-    from grantway.storage.port import DropSecret
+    from grantway.storage.changes import DropSecret
 
     first = fresh.secrets["machine"]
     await fresh.add_secret("machine", expires_at=fresh.server.now() - 1)

@@ -43,7 +43,13 @@ def api() -> None:
 )
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
 @click.option("--rule", "rules", multiple=True, metavar="'METHOD PATH SCOPE…'", help=_RULE)
-@click.option("--token-format", type=click.Choice(FORMATS), default="jwt", show_default=True)
+@click.option(
+    "--token-format",
+    type=click.Choice(FORMATS),
+    default="jwt",
+    show_default=True,
+    help="JWTs need no question; opaque ones end at once.",
+)
 @click.option(
     "--token-alg", type=click.Choice(("ES256", "RS256", "EdDSA")), default="ES256", show_default=True
 )

@@ -20,7 +20,14 @@ _API = "https://api.example/photos"
 
 @click.command(cls=Leaf)
 @click.option("--issuer", metavar="URL", help="Public https:// address of the server.")
-@click.option("--db", "database", metavar="URL", default="sqlite:///grantway.db", show_default=True)
+@click.option(
+    "--db",
+    "database",
+    metavar="URL",
+    default="sqlite:///grantway.db",
+    show_default=True,
+    help="sqlite:///file.db or postgresql://user@host/name.",
+)
 @click.option(
     "--dir",
     "folder",

@@ -10,7 +10,7 @@ from grantway.cli.running import actor, run
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
-    from grantway.storage.port import StoredKey
+    from grantway.storage.changes import StoredKey
 
 
 @click.group(cls=Noun)
@@ -47,7 +47,13 @@ def list_all() -> None:
 
 
 @keys.command("rotate")
-@click.option("--alg", type=click.Choice(("ES256", "RS256", "EdDSA")), default="ES256", show_default=True)
+@click.option(
+    "--alg",
+    type=click.Choice(("ES256", "RS256", "EdDSA")),
+    default="ES256",
+    show_default=True,
+    help="Algorithm.",
+)
 def rotate(*, alg: str) -> None:
     """Sign with a new key from now on. The old one stays published, so that its tokens stay good."""
     from grantway.flows import key_rotation

@@ -50,7 +50,7 @@ def _password(*, from_stdin: bool) -> str:
 @user.command("add")
 @click.argument("username")
 @click.option("--name", help="As apps may greet them. Default: the username.")
-@click.option("--email", metavar="ADDRESS")
+@click.option("--email", metavar="ADDRESS", help="Kept, and not verified.")
 @_STDIN
 def add(*, username: str, name: str | None, email: str | None, password_stdin: bool) -> None:
     """Add an account; asks for the password."""

@@ -8,7 +8,8 @@ from grantway.protocol.consent import consent_end, resources_of, scope_to_rememb
 from grantway.protocol.grants import Code, Consent, Grant
 from grantway.protocol.people import SignedIn
 from grantway.protocol.scope import Scope
-from grantway.storage.port import AuditEntry, IssueOutcome
+from grantway.storage.changes import AuditEntry
+from grantway.storage.port import IssueOutcome
 
 
 class AlreadyDone(Exception):

@@ -7,7 +7,7 @@ from hmac import compare_digest
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, read_secret
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, Session, SignedIn, may_authenticate, session_ended
-from grantway.storage.port import AuditEntry
+from grantway.storage.changes import AuditEntry
 
 SEEN_EVERY = 60.0  # seconds; a session's last use is written no more often
 

@@ -2,7 +2,7 @@
 
 from grantway.flows.server import Server
 from grantway.protocol.people import Person
-from grantway.storage.port import AuditEntry
+from grantway.storage.changes import AuditEntry
 
 
 async def withdraw(server: Server, person: Person, client_id: str, *, actor: str) -> int:

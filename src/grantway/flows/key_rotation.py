@@ -6,7 +6,7 @@ from dataclasses import replace
 from grantway.flows.people import Rejected
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ALGORITHMS, new_signing_key
-from grantway.storage.port import AuditEntry, KeyPurpose, KeyState, PutKey, StoredKey
+from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, PutKey, StoredKey
 
 
 async def list_keys(server: Server) -> list[StoredKey]:

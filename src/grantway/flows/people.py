@@ -7,7 +7,7 @@ from grantway.crypto.passwords import password_problem
 from grantway.crypto.secrets import random_base62
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, canonical_username
-from grantway.storage.port import AuditEntry
+from grantway.storage.changes import AuditEntry
 
 
 class Rejected(Exception):

@@ -25,9 +25,8 @@ from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.registration import default_auth_method, default_grant_types, registry_problems
 from grantway.protocol.registry import Registry
 from grantway.protocol.scope import Scope
-from grantway.storage.port import (
+from grantway.storage.changes import (
     AuditEntry,
-    Conflict,
     DropApi,
     DropClient,
     DropSecret,
@@ -36,6 +35,7 @@ from grantway.storage.port import (
     PutSecret,
     RegistryChange,
 )
+from grantway.storage.port import Conflict
 
 AuditLine = tuple[str, str, Mapping[str, str | int | float | bool | None]]
 FROM_FILE = "file_"  # ids of secrets that the registry file gave start with this

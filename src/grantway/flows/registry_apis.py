@@ -23,7 +23,7 @@ from grantway.protocol.clients import Client, ClientType
 from grantway.protocol.registration import scopes_still_named
 from grantway.protocol.registry import Registry
 from grantway.protocol.scope import Scope
-from grantway.storage.port import (
+from grantway.storage.changes import (
     DropApi,
     DropClient,
     KeyState,

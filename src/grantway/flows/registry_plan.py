@@ -19,7 +19,7 @@ from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.people import Person, canonical_username
 from grantway.protocol.registration import registry_problems
 from grantway.protocol.registry import Registry
-from grantway.storage.port import (
+from grantway.storage.changes import (
     AuditEntry,
     DropClient,
     DropSecret,

@@ -7,7 +7,7 @@ from grantway.flows.access_tokens import recognise
 from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
 from grantway.protocol.clients import Client
-from grantway.storage.port import AuditEntry
+from grantway.storage.changes import AuditEntry
 
 
 async def revoke(server: Server, call: Call) -> None:

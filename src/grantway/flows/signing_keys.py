@@ -8,15 +8,8 @@ from grantway.crypto.seal import SealingKey
 from grantway.crypto.secrets import random_base62
 from grantway.flows.snapshot import envelope_purpose
 from grantway.protocol.apis import Api, TokenFormat
-from grantway.storage.port import (
-    AuditEntry,
-    Conflict,
-    KeyPurpose,
-    KeyState,
-    PutKey,
-    Store,
-    StoredKey,
-)
+from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, PutKey, StoredKey
+from grantway.storage.port import Conflict, Store
 
 DEFAULT_ALG = "ES256"
 ALGORITHMS = ("ES256", "RS256", "EdDSA")

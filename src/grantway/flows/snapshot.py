@@ -17,16 +17,8 @@ from grantway.crypto.jwk import SigningKey, VerificationKey
 from grantway.crypto.seal import Sealer, SealingKey
 from grantway.protocol.metadata import server_metadata
 from grantway.protocol.registry import Registry
-from grantway.storage.port import (
-    AuditEntry,
-    KeyPurpose,
-    KeyState,
-    RegistryChange,
-    RegistryRows,
-    Store,
-    StoredKey,
-    Unavailable,
-)
+from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, RegistryChange, RegistryRows, StoredKey
+from grantway.storage.port import Store, Unavailable
 
 POLL_EVERY = 0.5  # seconds
 TOO_OLD = 10.0  # seconds

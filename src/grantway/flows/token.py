@@ -25,15 +25,8 @@ from grantway.protocol.token_request import (
     RefreshRequest,
     grant_type_of,
 )
-from grantway.storage.port import (
-    AuditEntry,
-    Dead,
-    Repeated,
-    Replayed,
-    SpendCode,
-    SpendRefreshToken,
-    Won,
-)
+from grantway.storage.changes import AuditEntry
+from grantway.storage.port import Dead, Repeated, Replayed, SpendCode, SpendRefreshToken, Won
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,10 @@ Rules for every implementation:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from grantway.protocol.apis import Api
-from grantway.protocol.clients import Client, ClientSecret
 from grantway.protocol.grants import (
     Code,
     CodeEvidence,
@@ -27,6 +25,7 @@ from grantway.protocol.grants import (
     RefreshToken,
 )
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.storage.changes import AuditEntry, RegistryChange, RegistryRows
 
 
 class Unavailable(Exception):
@@ -37,114 +36,7 @@ class Conflict(Exception):
     """The write contradicts what is stored (a name taken, a version passed by); nothing was written."""
 
 
-# --- audit -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One line of the audit log, committed with the change it tells of. Never holds a secret."""
-
-    at: float
-    actor: str  # "cli:<os user>", "person:<subject>", "client:<id>", "system"
-    action: str  # dotted and stable: "consent.given", "code.replayed", …
-    target: str  # "client:<id>", "grant:<id>", …
-    details: dict[str, str | int | float | bool | None] = field(default_factory=dict)
-
-
 # --- registry --------------------------------------------------------------
-
-
-class KeyPurpose(StrEnum):
-    """What a stored key is for."""
-
-    SIGNING = "signing"
-    SEALING = "sealing"
-
-
-class KeyState(StrEnum):
-    """Where a key stands in its life: published, used, published only, gone."""
-
-    NEXT = "next"
-    ACTIVE = "active"
-    RETIRING = "retiring"
-    RETIRED = "retired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredKey:
-    """A key at rest: the private part only inside an envelope under the master key."""
-
-    kid: str
-    purpose: KeyPurpose
-    alg: str
-    state: KeyState
-    envelope: bytes
-    public_jwk: dict[str, str] | None  # None for sealing keys
-    created_at: float
-    state_since: float
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryRows:
-    """Everything that changes seldom and is read with every request, as one consistent picture."""
-
-    version: int
-    clients: tuple[Client, ...]  # with their secrets
-    apis: tuple[Api, ...]
-    keys: tuple[StoredKey, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PutClient:
-    """Add or replace a client. Its secrets are not touched: they have changes of their own."""
-
-    client: Client
-
-
-@dataclass(frozen=True, slots=True)
-class DropClient:
-    """Remove a client with its secrets and consents; revoke its grants and its own opaque tokens."""
-
-    client_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutSecret:
-    """Add or replace one secret of a client."""
-
-    secret: ClientSecret
-
-
-@dataclass(frozen=True, slots=True)
-class DropSecret:
-    """Remove one secret of a client."""
-
-    client_id: str
-    secret_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutApi:
-    """Add or replace an API."""
-
-    api: Api
-
-
-@dataclass(frozen=True, slots=True)
-class DropApi:
-    """Remove an API."""
-
-    identifier: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutKey:
-    """Add or replace a key."""
-
-    key: StoredKey
-
-
-RegistryChange = PutClient | DropClient | PutSecret | DropSecret | PutApi | DropApi | PutKey
 
 
 class Registry(Protocol):
@@ -194,8 +86,7 @@ class People(Protocol):
     ) -> None:
         """Replace the row of `was`; with the flags, end every session and revoke every grant too.
 
-        Raises Conflict when that person is gone, was disabled, enabled or cut off since `was` was read, or
-        when the username is taken.
+        Raises Conflict when that person is gone or was disabled since, or when the username is taken.
         """
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
@@ -389,7 +280,7 @@ class Upkeep(Protocol):
         """Delete one small batch per table of what can no longer matter, and wipe old locked successors.
 
         Returns the rows deleted and wiped; 0 means there is nothing left to do. A locked successor stays for
-        the grace; a code for 30 minutes after its expiry, so that its replay is still punished and its flow,
+        the grace; a code for an hour after its expiry, so that its replay is still punished and its flow,
         which lives as long, gets no second one; a grant for a day after its end, for its last access tokens;
         everything else until it expires. The audit log stays.
         """

@@ -11,7 +11,7 @@ from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
-from grantway.storage.port import AuditEntry, KeyPurpose, KeyState, StoredKey
+from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, StoredKey
 
 Row = Sequence[Any]
 Values = tuple[Any, ...]

@@ -10,15 +10,8 @@ from typing import Any, TypeVar
 from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
-from grantway.storage.port import (
-    AuditEntry,
-    IssueOutcome,
-    Outcome,
-    SpendCode,
-    SpendRefreshToken,
-    Store,
-    Won,
-)
+from grantway.storage.changes import AuditEntry
+from grantway.storage.port import IssueOutcome, Outcome, SpendCode, SpendRefreshToken, Store, Won
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _T = TypeVar("_T")

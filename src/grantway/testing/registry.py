@@ -6,8 +6,7 @@ from grantway.protocol.apis import Api, ApiScope, Rule, Sensitivity, TokenFormat
 from grantway.protocol.clients import Client, ClientSecret, ClientType, RefreshPolicy, SecretScheme
 from grantway.protocol.names import AuthMethod, GrantType, ResponseMode
 from grantway.protocol.scope import Scope
-from grantway.storage.port import (
-    Conflict,
+from grantway.storage.changes import (
     DropApi,
     DropClient,
     DropSecret,
@@ -20,6 +19,7 @@ from grantway.storage.port import (
     RegistryChange,
     StoredKey,
 )
+from grantway.storage.port import Conflict
 from grantway.testing.bench import (
     Bench,
     at_once,

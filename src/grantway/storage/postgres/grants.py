@@ -16,9 +16,9 @@ from grantway.protocol.grants import (
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import CODE, GRANT, OPAQUE, REFRESH
 from grantway.storage.port import (
-    AuditEntry,
     Conflict,
     IssueOutcome,
     Outcome,

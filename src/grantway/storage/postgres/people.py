@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import SESSION
-from grantway.storage.port import AuditEntry, Conflict
+from grantway.storage.port import Conflict
 from grantway.storage.postgres.connections import sql
 from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
 from grantway.storage.rows import read_person, read_session, write_person, write_session

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from grantway.storage.port import (
+from grantway.storage.changes import (
     AuditEntry,
-    Conflict,
     DropApi,
     DropClient,
     DropSecret,
@@ -15,6 +14,7 @@ from grantway.storage.port import (
     RegistryChange,
     RegistryRows,
 )
+from grantway.storage.port import Conflict
 from grantway.storage.postgres.connections import Transaction, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.rows import (

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from grantway.protocol.grants import OpaqueToken
-from grantway.storage.port import AuditEntry, TokenFacts
+from grantway.storage.changes import AuditEntry
+from grantway.storage.port import TokenFacts
 from grantway.storage.postgres.connections import sql
 from grantway.storage.postgres.verbs import Verbs, audit_sql, audit_values
 from grantway.storage.rows import read_opaque_token, read_person_if_any, write_opaque_token

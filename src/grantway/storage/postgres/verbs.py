@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import AUDIT
-from grantway.storage.port import AuditEntry
 from grantway.storage.postgres.connections import Database, Transaction, sql
 from grantway.storage.rows import write_audit
 

@@ -13,16 +13,9 @@ from grantway.protocol.grants import (
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import CODE, GRANT, REFRESH
-from grantway.storage.port import (
-    AuditEntry,
-    Conflict,
-    IssueOutcome,
-    Outcome,
-    SpendCode,
-    SpendRefreshToken,
-    Won,
-)
+from grantway.storage.port import Conflict, IssueOutcome, Outcome, SpendCode, SpendRefreshToken, Won
 from grantway.storage.rows import (
     read_code,
     read_consent,

@@ -4,8 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import SESSION
-from grantway.storage.port import AuditEntry, Conflict
+from grantway.storage.port import Conflict
 from grantway.storage.rows import read_person, read_session, write_person, write_session
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.verbs import Verbs, add_audit

@@ -3,9 +3,8 @@
 import sqlite3
 from collections.abc import Sequence
 
-from grantway.storage.port import (
+from grantway.storage.changes import (
     AuditEntry,
-    Conflict,
     DropApi,
     DropClient,
     DropSecret,
@@ -16,6 +15,7 @@ from grantway.storage.port import (
     RegistryChange,
     RegistryRows,
 )
+from grantway.storage.port import Conflict
 from grantway.storage.rows import (
     read_api,
     read_clients,

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.protocol.grants import OpaqueToken
-from grantway.storage.port import AuditEntry, TokenFacts
+from grantway.storage.changes import AuditEntry
+from grantway.storage.port import TokenFacts
 from grantway.storage.rows import read_opaque_token, read_person_if_any, write_opaque_token
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.grants import ADD_OPAQUE

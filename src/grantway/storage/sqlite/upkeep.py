@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Sequence
 
+from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import PERISHABLES
-from grantway.storage.port import AuditEntry, Bucket
+from grantway.storage.port import Bucket
 from grantway.storage.rows import read_audit
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.verbs import Verbs, add_audit

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
-from grantway.storage.port import AuditEntry
+from grantway.storage.changes import AuditEntry
 from grantway.storage.rows import write_audit
 from grantway.storage.sqlite.connections import Reader, Writer, sql
 

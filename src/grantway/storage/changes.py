@@ -1,0 +1,111 @@
+"""What is written besides tokens: the audit log, and changes of the registry, as values."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from grantway.protocol.apis import Api
+from grantway.protocol.clients import Client, ClientSecret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One line of the audit log, committed with the change it tells of. Never holds a secret."""
+
+    at: float
+    actor: str  # "cli:<os user>", "person:<subject>", "client:<id>", "system"
+    action: str  # dotted and stable: "consent.given", "code.replayed", …
+    target: str  # "client:<id>", "grant:<id>", …
+    details: dict[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+class KeyPurpose(StrEnum):
+    """What a stored key is for."""
+
+    SIGNING = "signing"
+    SEALING = "sealing"
+
+
+class KeyState(StrEnum):
+    """Where a key stands in its life: published, used, published only, gone."""
+
+    NEXT = "next"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key at rest: the private part only inside an envelope under the master key."""
+
+    kid: str
+    purpose: KeyPurpose
+    alg: str
+    state: KeyState
+    envelope: bytes
+    public_jwk: dict[str, str] | None  # None for sealing keys
+    created_at: float
+    state_since: float
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRows:
+    """Everything that changes seldom and is read with every request, as one consistent picture."""
+
+    version: int
+    clients: tuple[Client, ...]  # with their secrets
+    apis: tuple[Api, ...]
+    keys: tuple[StoredKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PutClient:
+    """Add or replace a client. Its secrets are not touched: they have changes of their own."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class DropClient:
+    """Remove a client with its secrets and consents; revoke its grants and its own opaque tokens."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutSecret:
+    """Add or replace one secret of a client."""
+
+    secret: ClientSecret
+
+
+@dataclass(frozen=True, slots=True)
+class DropSecret:
+    """Remove one secret of a client."""
+
+    client_id: str
+    secret_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutApi:
+    """Add or replace an API."""
+
+    api: Api
+
+
+@dataclass(frozen=True, slots=True)
+class DropApi:
+    """Remove an API."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutKey:
+    """Add or replace a key."""
+
+    key: StoredKey
+
+
+RegistryChange = PutClient | DropClient | PutSecret | DropSecret | PutApi | DropApi | PutKey

@@ -1,0 +1,68 @@
+"""`grantway user` and `grantway grants`."""
+
+import pytest
+
+PASSWORD = "a long walk by the lake"
+
+
+@pytest.fixture
+def ada(gw):
+    return gw.json("user", "add", "Ada", "--name", "Ada Lovelace", "--password-stdin", input=PASSWORD + "\n")
+
+
+def test_an_account_is_added_under_one_spelling_of_its_name(gw, ada):
+    assert (ada["username"], ada["name"]) == ("ada", "Ada Lovelace")
+    assert [one["subject"] for one in gw.json("user", "list")] == [ada["subject"]]
+    assert PASSWORD not in gw("user", "list", "--json").output
+
+
+def test_a_name_is_taken_once(gw, ada):
+    gw("user", "add", "ADA", "--password-stdin", input=PASSWORD, code=5)
+
+
+@pytest.mark.parametrize("password", ["admin", "password", "grantway", "", "12345678"])
+def test_a_password_that_others_would_try_first_is_refused(gw, password):
+    """Threat C21: nobody is admin/admin."""
+    gw("user", "add", "admin", "--password-stdin", input=password + "\n", code=1)
+    assert gw.json("user", "list") == []
+
+
+def test_without_a_terminal_nobody_is_asked_for_a_password(gw):
+    assert "--password-stdin" in gw("user", "add", "ada", code=2).stderr
+
+
+def test_a_fresh_server_has_no_account_at_all(gw):
+    """Threat C21."""
+    assert gw.json("user", "list") == []
+
+
+def test_an_account_is_disabled_and_enabled(gw, ada):
+    gw("user", "disable", "ada", code=2)
+    gw("user", "disable", "ada", "--yes")
+    assert gw.json("user", "list")[0]["disabled_at"] is not None
+    gw("user", "enable", "ada")
+    assert gw.json("user", "list")[0]["disabled_at"] is None
+
+
+def test_a_password_is_changed(gw, ada):
+    gw("user", "password", "ada", "--password-stdin", input="password", code=1)
+    gw("user", "password", "ada", "--password-stdin", input="another long walk")
+
+
+def test_all_are_listed_however_many(gw):
+    for number in range(3):
+        gw("user", "add", f"p{number}", "--password-stdin", input=PASSWORD)
+    assert [one["username"] for one in gw.json("user", "list")] == ["p0", "p1", "p2"]
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable"])
+def test_nobody_is_code_3(gw, verb):
+    gw("user", verb, "nobody", "--yes", code=3)
+    gw("grants", "list", "nobody", code=3)
+    gw("grants", "revoke", "nobody", "printer", "--yes", code=3)
+
+
+def test_who_has_allowed_nothing_has_nothing_to_take_back(gw, ada):
+    assert gw.json("grants", "list", "ada") == []
+    assert gw.json("grants", "revoke", "ada", "printer", "--yes") == {"revoked": 0}
+    gw("grants", "revoke", "ada", "printer", code=2)
