@@ -59,6 +59,19 @@ async def test_an_app_of_the_owner_needs_no_consent_unless_it_asks_for_one(node,
     assert is_consent(await page_of(member, "tenant", redirect_uri=to, prompt="consent"))
 
 
+async def test_a_consent_that_may_be_remembered_for_a_time_is_asked_for_again_after_it(node):
+    """AZ25"""
+    to = "https://relaxed.example/cb"
+    await node.change_client("relaxed", consent_lifetime=60)
+    visitor = await signed_in_visitor(node)
+    await visitor.approve("relaxed", redirect_uri=to)
+    is_code(returned(await page_of(visitor, "relaxed", redirect_uri=to, prompt="none"), to), node)
+    await node.pass_time(61)
+    silent = await page_of(visitor, "relaxed", redirect_uri=to, prompt="none")
+    is_refusal(returned(silent, to), node, "consent_required")
+    assert is_consent(await page_of(visitor, "relaxed", redirect_uri=to))
+
+
 @pytest.mark.parametrize("where", ["iframe", "frame", "embed", "object", "empty", "image"])
 async def test_silence_gives_nothing_inside_a_page_of_somebody_else(node, member, where):
     """AZ25: scripts in a page must not fetch codes behind its reader's back."""

@@ -76,7 +76,8 @@ def test_a_path_that_could_be_read_in_two_ways_is_not_decided(gw, photos, path):
 
 def test_an_api_is_edited(gw, photos):
     gw("api", "edit", "photos", "--add-scope", "photos:write=Add photos",
-       "--add-rule", "POST /photos photos:write", "--add-rule", "GET /photos/{id} photos:write", "--remove-rule", "DELETE /photos/{id}")  # fmt: skip
+       "--add-rule", "POST /photos photos:write", "--add-rule", "GET /photos/{id} photos:write",
+       "--remove-rule", "DELETE /photos/{id}")  # fmt: skip
     shown = gw.json("api", "show", "photos")
     assert [one["name"] for one in shown["scopes"]] == ["photos:read", "photos:delete", "photos:write"]
     assert {(one["method"], *one["needs"]) for one in shown["rules"]} == {

@@ -51,7 +51,11 @@ def api() -> None:
     help="JWTs need no question; opaque ones end at once.",
 )
 @click.option(
-    "--token-alg", type=click.Choice(("ES256", "RS256", "EdDSA")), default="ES256", show_default=True
+    "--token-alg",
+    type=click.Choice(("ES256", "RS256", "EdDSA")),
+    default="ES256",
+    show_default=True,
+    help="What its JWTs are signed with; a key is made when there is none.",
 )
 @click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the server's setting.")
 @click.option("--credentials", is_flag=True, help=_CREDENTIALS)

@@ -52,7 +52,7 @@ def list_all() -> None:
     type=click.Choice(("ES256", "RS256", "EdDSA")),
     default="ES256",
     show_default=True,
-    help="Algorithm.",
+    help="Which of the signing keys.",
 )
 def rotate(*, alg: str) -> None:
     """Sign with a new key from now on. The old one stays published, so that its tokens stay good."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from grantway.settings import Settings
     from grantway.settings_sources import Loaded
 
+BACKLOG = 2048  # connections that may wait to be taken
 PATIENCE = 20  # seconds that requests under way get when the server stops
 
 
@@ -106,8 +107,9 @@ def _run(settings: "Settings") -> None:
 
     own = settings.server
     with listening(own.host, own.port) as listener:
-        # uvicorn raises the signal again when it has finished: by then stopping is all it has to say.
-        signal.signal(signal.SIGTERM, _stopped)
+        # uvicorn raises the signal again when it has finished: by then there is nothing left to stop.
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, _stopped)
         if own.workers == 1:
             from grantway.app import create_app
 
@@ -137,6 +139,7 @@ def server_config(app: Any, **more: Any) -> "uvicorn.Config":
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=65,
+        backlog=BACKLOG,
         **(usual | more),
     )
 
@@ -161,12 +164,13 @@ def _hand_down(flags: dict[str, object], loaded: "Loaded") -> None:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket bound to this address. Raises Failure when the port is taken."""
+    """A socket that listens on this address. Raises Failure when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host.strip("[]"), port))
+        listener.listen(BACKLOG)  # only now is the port ours alone
     except OSError as taken:
         listener.close()
         words = f"cannot listen on {host}:{port}: {taken.strerror}"

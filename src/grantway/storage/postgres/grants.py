@@ -1,9 +1,4 @@
-"""Consents, grants, and the single-use credentials of a grant, in PostgreSQL.
-
-Whoever spends locks first the grant, in share mode, then the credential; whoever revokes locks only grants,
-in the order of their ids. So a spend and a revocation wait for each other and never in a circle: either the
-spend finds the grant revoked, or the revocation comes after it and ends what it bought.
-"""
+"""Consents and grants in PostgreSQL; how credentials are spent stands in `spending.py`."""
 
 from collections.abc import Sequence
 
@@ -17,21 +12,21 @@ from grantway.protocol.grants import (
     RefreshToken,
 )
 from grantway.storage.changes import AuditEntry
-from grantway.storage.columns import CODE, GRANT, OPAQUE, REFRESH
+from grantway.storage.columns import CODE, GRANT, REFRESH
 from grantway.storage.port import (
     Conflict,
     IssueOutcome,
     Outcome,
-    Repeated,
     SpendCode,
     SpendRefreshToken,
     Unavailable,
-    Won,
 )
-from grantway.storage.postgres.connections import Cut, sql
+from grantway.storage.postgres.batches import Gathered
+from grantway.storage.postgres.connections import Database, sql
+from grantway.storage.postgres.spending import Ask, Spending
 from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
 from grantway.storage.rows import (
-    Values,
+    Row,
     read_code,
     read_consent,
     read_grant,
@@ -40,10 +35,7 @@ from grantway.storage.rows import (
     write_code,
     write_consent,
     write_grant,
-    write_opaque_token,
-    write_refresh_token,
 )
-from grantway.storage.verdicts import Lost, LostRefresh, judge_code, judge_refresh, successor_of
 
 _FIND_CONSENT = sql("""
 SELECT {consent} FROM consents
@@ -91,76 +83,16 @@ SELECT id FROM done""",
 )
 _FIND_FLOW = "SELECT id FROM codes WHERE flow_id = $1"
 
-_FIND_CODE = sql("""
+_CODES = """
 SELECT {code:c}, {grant:g}, {person:p}
 FROM codes c JOIN grants g ON g.id = c.grant_id LEFT JOIN people p ON p.subject = g.subject
-WHERE c.id = $1""")
-_FIND_REFRESH = sql("""
+WHERE c.id = """
+_FIND_CODE, _FIND_CODES = sql(_CODES + "$1"), sql(_CODES + "ANY($1::text[])")
+_REFRESHES = """
 SELECT {refresh:r}, {grant:g}, {person:p}
 FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id LEFT JOIN people p ON p.subject = g.subject
-WHERE r.id = $1""")
-
-# The share lock waits for a revocation under way and then sees it; a later one waits for this to commit.
-_LIVE = """
-WITH live AS MATERIALIZED (
-    SELECT g.id FROM {table} c JOIN grants g ON g.id = c.grant_id
-    WHERE c.id = $1 AND c.hash = $2 AND g.revoked_at IS NULL AND g.expires_at > {now}
-    FOR SHARE OF g
-)"""
-_BOUGHT = """refreshed AS (
-    INSERT INTO refresh_tokens ({refresh}) SELECT {refresh_values} FROM spent
-    WHERE {refresh_id}::text IS NOT NULL
-), opened AS (
-    INSERT INTO opaque_tokens ({opaque}) SELECT {opaque_values} FROM spent
-    WHERE {opaque_id}::text IS NOT NULL
-)"""
-
-
-def _bought(first: int) -> str:
-    """Store a refresh token and an opaque token, if given, whose values begin at placeholder `first`."""
-    second = first + len(REFRESH)
-    return sql(
-        _BOUGHT,
-        refresh_values=format(REFRESH, f"${first}"),
-        refresh_id=f"${first}",
-        opaque_values=format(OPAQUE, f"${second}"),
-        opaque_id=f"${second}",
-    )
-
-
-_SPEND_CODE = sql(
-    """{live}, spent AS (
-    UPDATE codes SET spent_at = {now}, spent_by = $3
-    WHERE id = $1 AND hash = $2 AND spent_at IS NULL AND expires_at > {now} AND EXISTS (SELECT FROM live)
-    RETURNING id
-), {bought}
-SELECT id FROM spent""",
-    live=sql(_LIVE, table="codes"),
-    bought=_bought(4),
-)
-_SPEND_REFRESH = sql(
-    """{live}, spent AS (
-    UPDATE refresh_tokens SET spent_at = {now}, spent_by = $3, successor_id = $4, locked_successor = $5
-    WHERE id = $1 AND hash = $2 AND spent_at IS NULL AND expires_at > {now} AND EXISTS (SELECT FROM live)
-    RETURNING id
-), {bought}
-SELECT id FROM spent""",
-    live=sql(_LIVE, table="refresh_tokens"),
-    bought=_bought(6),
-)
-_LOST_CODE = sql("""
-SELECT {now}, c.spent_at, c.spent_by, c.expires_at, g.expires_at, g.revoked_at
-FROM codes c LEFT JOIN grants g ON g.id = c.grant_id
-WHERE c.id = $1 AND c.hash = $2""")
-_LOST_REFRESH = sql("""
-SELECT {now}, r.spent_at, r.spent_by, r.expires_at, g.expires_at, g.revoked_at,
-    r.locked_successor, n.id IS NOT NULL, n.spent_at
-FROM refresh_tokens r
-    LEFT JOIN grants g ON g.id = r.grant_id
-    LEFT JOIN refresh_tokens n ON n.id = r.successor_id
-WHERE r.id = $1 AND r.hash = $2""")
-_NO_REFRESH: Values = (None,) * len(REFRESH)
-_NO_OPAQUE: Values = (None,) * len(OPAQUE)
+WHERE r.id = """
+_FIND_REFRESH, _FIND_REFRESHES = sql(_REFRESHES + "$1"), sql(_REFRESHES + "ANY($1::text[])")
 
 _REVOKE_GRANT = sql(
     """
@@ -179,6 +111,13 @@ UPDATE grants g SET revoked_at = {now} FROM held WHERE g.id = held.id""")
 
 class GrantVerbs(Verbs):
     """`port.Grants`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._codes = Spending(database, "codes")
+        self._refresh_tokens = Spending(database, "refresh_tokens")
+        self._code_reads = Gathered(alone=self._find_code, together=self._find_codes)
+        self._refresh_reads = Gathered(alone=self._find_refresh_token, together=self._find_refresh_tokens)
 
     async def find_consent(self, subject: str, client_id: str) -> Consent | None:
         row = await self._database.one(_FIND_CONSENT, subject, client_id)
@@ -205,26 +144,26 @@ class GrantVerbs(Verbs):
         raise Unavailable(f"flow {code.flow_id} had a code, which has just left")
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
+        return await self._code_reads.ask(code_id)
+
+    async def _find_code(self, code_id: str) -> CodeEvidence | None:
         row = await self._database.one(_FIND_CODE, code_id)
-        if row is None:
-            return None
-        end = len(CODE) + len(GRANT)
-        return CodeEvidence(
-            code=read_code(row[: len(CODE)]),
-            grant=read_grant(row[len(CODE) : end]),
-            person=read_person_if_any(row[end:]),
-        )
+        return None if row is None else _read_code_evidence(row)
+
+    async def _find_codes(self, ids: Sequence[str]) -> Sequence[CodeEvidence | None]:
+        found = {row[0]: row for row in await self._database.all(_FIND_CODES, ids)}
+        return [_read_code_evidence(found[one]) if one in found else None for one in ids]
 
     async def find_refresh_token(self, token_id: str) -> RefreshEvidence | None:
+        return await self._refresh_reads.ask(token_id)
+
+    async def _find_refresh_token(self, token_id: str) -> RefreshEvidence | None:
         row = await self._database.one(_FIND_REFRESH, token_id)
-        if row is None:
-            return None
-        end = len(REFRESH) + len(GRANT)
-        return RefreshEvidence(
-            token=read_refresh_token(row[: len(REFRESH)]),
-            grant=read_grant(row[len(REFRESH) : end]),
-            person=read_person_if_any(row[end:]),
-        )
+        return None if row is None else _read_refresh_evidence(row)
+
+    async def _find_refresh_tokens(self, ids: Sequence[str]) -> Sequence[RefreshEvidence | None]:
+        found = {row[0]: row for row in await self._database.all(_FIND_REFRESHES, ids)}
+        return [_read_refresh_evidence(found[one]) if one in found else None for one in ids]
 
     async def spend_and_issue(
         self,
@@ -233,43 +172,8 @@ class GrantVerbs(Verbs):
         refresh_token: RefreshToken | None,
         opaque_token: OpaqueToken | None,
     ) -> Outcome:
-        bought = (
-            *(_NO_REFRESH if refresh_token is None else write_refresh_token(refresh_token)),
-            *(_NO_OPAQUE if opaque_token is None else write_opaque_token(opaque_token)),
-        )
-        if isinstance(spend, SpendCode):
-            statement, values = _SPEND_CODE, (spend.code_id, spend.hash, spend.attempt, *bought)
-        else:
-            successor_id = successor_of(spend, refresh_token)
-            statement = _SPEND_REFRESH
-            values = (
-                spend.token_id,
-                spend.hash,
-                spend.attempt,
-                successor_id,
-                spend.locked_successor,
-                *bought,
-            )
-        try:
-            return await self._spend(statement, values, spend)
-        except Cut as unknown:
-            # Ask once more: a win of this attempt is recognised. Any other answer may be an echo of the cut.
-            outcome = await self._spend(statement, values, spend)
-            if isinstance(outcome, Won | Repeated):
-                return outcome
-            raise Unavailable(str(unknown)) from unknown
-
-    async def _spend(self, statement: str, values: Values, spend: SpendCode | SpendRefreshToken) -> Outcome:
-        if await self._database.one(statement, *values):
-            return Won()
-        # A statement of its own: the snapshot of the one before cannot say why it lost.
-        if isinstance(spend, SpendCode):
-            row = await self._database.one(_LOST_CODE, spend.code_id, spend.hash)
-            return judge_code(None if row is None else Lost(*row), attempt=spend.attempt)
-        row = await self._database.one(_LOST_REFRESH, spend.token_id, spend.hash)
-        return judge_refresh(
-            None if row is None else LostRefresh(*row), attempt=spend.attempt, grace=spend.grace
-        )
+        kind = self._codes if isinstance(spend, SpendCode) else self._refresh_tokens
+        return await kind.spend(Ask(spend, refresh_token, opaque_token))
 
     async def revoke_grant(self, grant_id: str, audit: Sequence[AuditEntry]) -> bool:
         return await self._database.one(_REVOKE_GRANT, grant_id, *audit_values(audit)) is not None
@@ -282,3 +186,21 @@ class GrantVerbs(Verbs):
             if dropped or revoked:
                 await add_audit(transaction, audit)
         return revoked
+
+
+def _read_code_evidence(row: Row) -> CodeEvidence:
+    end = len(CODE) + len(GRANT)
+    return CodeEvidence(
+        code=read_code(row[: len(CODE)]),
+        grant=read_grant(row[len(CODE) : end]),
+        person=read_person_if_any(row[end:]),
+    )
+
+
+def _read_refresh_evidence(row: Row) -> RefreshEvidence:
+    end = len(REFRESH) + len(GRANT)
+    return RefreshEvidence(
+        token=read_refresh_token(row[: len(REFRESH)]),
+        grant=read_grant(row[len(REFRESH) : end]),
+        person=read_person_if_any(row[end:]),
+    )

@@ -1,0 +1,77 @@
+"""Gathering: concurrent calls of one kind travel together and commit together.
+
+A batch forms while the one before it is under way; nobody waits for company. A caller who is cancelled
+leaves its batch as it is.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from grantway.storage.port import Unavailable
+
+_Ask = TypeVar("_Ask")
+_Answer = TypeVar("_Answer")
+LANES = 2  # batches of one kind under way at once
+MOST = 64  # members of a batch
+
+
+class Gathered(Generic[_Ask, _Answer]):
+    """One kind of call. `together` answers several in one statement, in order; `alone` answers one."""
+
+    def __init__(
+        self,
+        *,
+        alone: Callable[[_Ask], Awaitable[_Answer]],
+        together: Callable[[Sequence[_Ask]], Awaitable[Sequence[_Answer]]],
+    ) -> None:
+        self._alone, self._together = alone, together
+        self._waiting: deque[tuple[_Ask, asyncio.Future[_Answer]]] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def ask(self, ask: _Ask) -> _Answer:
+        """The answer to this one, whatever becomes of the others."""
+        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((ask, answer))
+        if len(self._lanes) < LANES:
+            lane = asyncio.create_task(self._serve())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return await answer
+
+    async def _serve(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+            if len(batch) == 1:
+                await self._answer_alone(*batch[0])
+            else:
+                await self._answer_together(batch)
+
+    async def _answer_together(self, batch: list[tuple[_Ask, asyncio.Future[_Answer]]]) -> None:
+        try:
+            answers = await self._together([ask for ask, _ in batch])
+        except Unavailable as unknown:  # maybe carried out, maybe not: nobody is answered by guessing
+            for _, answer in batch:
+                _settle(answer, error=unknown)
+        except Exception:  # noqa: BLE001 - one member cannot be stored: each tries alone and hears its own error
+            for ask, answer in batch:
+                await self._answer_alone(ask, answer)
+        else:
+            for (_, answer), result in zip(batch, answers, strict=True):
+                if not answer.done():
+                    answer.set_result(result)
+
+    async def _answer_alone(self, ask: _Ask, answer: asyncio.Future[_Answer]) -> None:
+        try:
+            result = await self._alone(ask)
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller
+            _settle(answer, error=error)
+        else:
+            if not answer.done():
+                answer.set_result(result)
+
+
+def _settle(answer: asyncio.Future[_Answer], *, error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
