@@ -211,6 +211,15 @@ def test_a_list_of_tables_is_needed():
     ]
 
 
+def test_a_misspelt_list_of_tables_is_not_passed_over():
+    (told,) = mistakes('[[app]]\nid = "printer"\n')
+    assert told.startswith("app: is no list of tables that is known; there are apis, apps, people")
+
+
+def test_settings_may_stand_in_the_same_file():
+    assert wanted('issuer = "https://id.example"\n[server]\nhosts = ["id.example"]\n').clients == ()
+
+
 def test_a_file_that_is_not_toml_is_named(tmp_path):
     path = tmp_path / "registry.toml"
     path.write_text("[[apps]")

@@ -88,7 +88,7 @@ def test_without_a_master_key_the_server_does_not_start():
     assert "grantway keys master" in words
 
 
-@pytest.mark.parametrize("key", ["secret", "0" * 64, "grantway", KEY[:-1], "changeme" * 8])
+@pytest.mark.parametrize("key", ["secret", "0" * 64, "grantway", "q" * 43, "changeme" * 8])
 def test_a_guessable_master_key_is_refused(key):
     """Threat S3."""
     words = mistakes(secrets=SecretsSettings(key=key))["secrets.key"]

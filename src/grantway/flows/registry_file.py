@@ -72,7 +72,7 @@ class Wanted:
 def read_registry_file(path: Path, *, env: Mapping[str, str], dev: bool) -> Wanted:
     """What the file asks for. Raises Rejected with every mistake, each with its place.
 
-    Secrets and passwords in other files are found relative to this one. Tables of other names are not ours.
+    Secrets and passwords in other files are found relative to this one. Settings may stand in the file too.
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
@@ -86,6 +86,11 @@ def read_registry(
 ) -> Wanted:
     """As `read_registry_file`, from a document that is read already."""
     mistakes: list[str] = []
+    mistakes += [
+        f"{name}: is no list of tables that is known; there are {', '.join(TABLES)}"
+        for name, value in document.items()
+        if name not in TABLES and isinstance(value, list) and value and isinstance(value[0], dict)
+    ]
     apis: tuple[Api, ...] = ()
     try:
         apis = read_apis(document.get("apis", []))
