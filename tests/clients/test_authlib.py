@@ -83,7 +83,7 @@ async def test_the_metadata_passes_the_judgement_of_authlib(tmp_path):
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
 async def test_one_life_of_a_token(node, photos, person, method):
-    """S18, S28, S29, S32, S34, S36, S37: asked for, used, looked at, renewed, given back.
+    """FS18, FS28, FS29, FS32, FS34, FS36, FS37: asked for, used, looked at, renewed, given back.
 
     Authlib checks `state`, that a code is there, and the shape of every reply.
     """
@@ -115,7 +115,7 @@ async def test_one_life_of_a_token(node, photos, person, method):
 
 
 async def test_the_blocking_client_lives_the_same_life(node, photos, person):
-    """S28, S34, S36: Authlib over requests, where most web apps of today are."""
+    """FS28, FS34, FS36: Authlib over requests, where most web apps of today are."""
     app = await node.put_client(web_client("blocking"))
     client = OAuth2Session(
         app.id, node.secrets[app.id], scope=ASKED, redirect_uri=CALLBACK, code_challenge_method="S256"
@@ -140,7 +140,7 @@ async def test_the_blocking_client_lives_the_same_life(node, photos, person):
 
 
 async def test_an_expired_token_is_renewed_without_anybody_asking(node, photos, person):
-    """S36, N4: the person clicks once; later Authlib renews on its own before it calls the API."""
+    """FS36, FN4: the person clicks once; later Authlib renews on its own before it calls the API."""
     app = await node.put_client(web_client("renewing"))
     kept = []
 
@@ -156,7 +156,7 @@ async def test_an_expired_token_is_renewed_without_anybody_asking(node, photos, 
 
 
 async def test_two_processes_renew_at_the_same_time_and_both_go_on(node, person):
-    """C4, U3: Authlib's lock guards one process; the second one gets the same successor."""
+    """FC4, FU3: Authlib's lock guards one process; the second one gets the same successor."""
     app = await node.put_client(web_client("twins"))
     async with authlib(node, app.id) as first, authlib(node, app.id) as second:
         second.token = await connect(first, person)
@@ -166,7 +166,7 @@ async def test_two_processes_renew_at_the_same_time_and_both_go_on(node, person)
 
 
 async def test_the_person_gives_less_than_was_asked_for(node, photos, person):
-    """S9, N7: the reply names what was given; Authlib repeats its own scope at renewal and is told so.
+    """FS9, FN7: the reply names what was given; Authlib repeats its own scope at renewal and is told so.
 
     RFC 6749 §6 forbids more than was granted. The refusal costs nothing: asked rightly, the token renews.
     """
@@ -184,7 +184,7 @@ async def test_the_person_gives_less_than_was_asked_for(node, photos, person):
 
 
 async def test_what_the_owner_of_a_token_and_its_api_may_learn_about_it(node, photos, person):
-    """N16: RFC 7662 by Authlib, as the client and as the API; anybody else learns nothing."""
+    """FN16: RFC 7662 by Authlib, as the client and as the API; anybody else learns nothing."""
     app = await node.put_client(web_client("curious"))
     for name, audience in (("photos_api", photos), ("other_api", "https://api.example/other")):
         await node.put_client(
@@ -218,7 +218,7 @@ async def test_what_the_owner_of_a_token_and_its_api_may_learn_about_it(node, ph
 
 
 async def test_a_machine_asks_for_itself(node, photos):
-    """N11, S57: client credentials; renewed by asking again, nobody signs in."""
+    """FN11, FS57: client credentials; renewed by asking again, nobody signs in."""
     machine = await node.put_client(
         web_client(
             "machine",
@@ -243,7 +243,7 @@ async def test_a_machine_asks_for_itself(node, photos):
 
 
 async def test_authlib_guards_an_api_with_our_tokens(node, photos, person):
-    """N13, S56: RFC 9068 §4 as Authlib reads it, with the keys we publish."""
+    """FN13, FS56: RFC 9068 §4 as Authlib reads it, with the keys we publish."""
     app = await node.put_client(web_client("guarded"))
     async with authlib(node, app.id) as client:
         token = await connect(client, person)
@@ -268,7 +268,7 @@ async def test_authlib_guards_an_api_with_our_tokens(node, photos, person):
 
 
 async def test_a_wrong_answer_is_caught_by_the_library_or_by_the_server(node, photos, person):
-    """S10, S27, S58: another state, another verifier, a code used twice."""
+    """FS10, FS27, FS58: another state, another verifier, a code used twice."""
     app = await node.put_client(web_client("careful"))
     verifier = secrets.token_urlsafe(48)
     async with authlib(node, app.id) as client:
@@ -339,7 +339,7 @@ async def printer_shop(node, client_id):
 
 
 async def test_a_web_app_keeps_its_state_in_a_session(node, photos, page):
-    """S39, S40, S42, N21: login button, consent, callback, API: in a real browser, with cookies of both."""
+    """FS39, FS40, FS42, FN21: login button, consent, callback, API: in a real browser, with cookies of both."""
     async with printer_shop(node, "shop") as shop:
         await page.goto(f"{shop}/login")
         await sign_in(page)
@@ -351,7 +351,7 @@ async def test_a_web_app_keeps_its_state_in_a_session(node, photos, page):
 
 
 async def test_the_person_says_no_and_the_app_hears_it(node, photos, page):
-    """S19: Authlib raises the error of the redirect (RFC 6749 §4.1.2.1)."""
+    """FS19: Authlib raises the error of the redirect (RFC 6749 §4.1.2.1)."""
     async with printer_shop(node, "rejected_shop") as shop:
         await page.goto(f"{shop}/login")
         await sign_in(page)
@@ -361,7 +361,7 @@ async def test_the_person_says_no_and_the_app_hears_it(node, photos, page):
 
 
 async def test_an_answer_to_somebody_elses_question_is_refused(node, photos, person, page):
-    """S40: the browser that brings the code did not start the flow (RFC 6749 §10.12)."""
+    """FS40: the browser that brings the code did not start the flow (RFC 6749 §10.12)."""
     async with printer_shop(node, "forged_shop") as shop:
         async with httpx2.AsyncClient(trust_env=False) as mallory:
             link = (await mallory.get(f"{shop}/login")).headers["location"]

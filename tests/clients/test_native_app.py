@@ -66,7 +66,7 @@ async def program(node, client_id, redirect_uri):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_the_answer_comes_to_whatever_port_was_free(node, photos, page, host):
-    """N3, S32, S36, S37: registered without a port (RFC 8252 §7.3); exchange and renewal without a secret."""
+    """FN3, FS32, FS36, FS37: registered without a port (RFC 8252 §7.3); exchange and renewal without a secret."""
     app = await node.put_client(native_client(f"cli_{host}", redirect_uris=(f"http://{host}/cb",)))
     verifier = secrets.token_urlsafe(48)
     async with listening() as socket:
@@ -93,7 +93,7 @@ async def test_the_answer_comes_to_whatever_port_was_free(node, photos, page, ho
 
 
 async def test_the_answer_of_a_person_without_ipv4(node, photos, person):
-    """N3: `[::1]` with any port; the browser is scripted, for machines without IPv6 to run this too."""
+    """FN3: `[::1]` with any port; the browser is scripted, for machines without IPv6 to run this too."""
     app = await node.put_client(native_client("cli_six", redirect_uris=("http://[::1]/cb",)))
     verifier, redirect_uri = secrets.token_urlsafe(48), f"http://[::1]:{free_port()}/cb"
     async with program(node, app.id, redirect_uri) as client:
@@ -105,7 +105,7 @@ async def test_the_answer_of_a_person_without_ipv4(node, photos, person):
 
 
 async def test_the_next_start_uses_another_port_and_asks_again(node, photos, page):
-    """N3: another program could listen there, so the person is asked each time (RFC 8252 §8.6)."""
+    """FN3: another program could listen there, so the person is asked each time (RFC 8252 §8.6)."""
     app = await node.put_client(native_client("restarted"))
     ports = set()
     for start in ("first", "second"):
@@ -128,7 +128,7 @@ async def test_the_next_start_uses_another_port_and_asks_again(node, photos, pag
 
 
 async def test_without_a_challenge_a_program_gets_no_code(node, photos, page):
-    """N3, N15, S12, S14: Authlib lets its user forget PKCE; the socket hears `invalid_request`."""
+    """FN3, FN15, FS12, FS14: Authlib lets its user forget PKCE; the socket hears `invalid_request`."""
     app = await node.put_client(native_client("forgetful"))
     async with listening() as socket, program(node, app.id, f"http://127.0.0.1:{socket.port}/cb") as client:
         link, state = client.create_authorization_url(f"{node.issuer}/authorize")
@@ -140,7 +140,7 @@ async def test_without_a_challenge_a_program_gets_no_code(node, photos, page):
 
 @pytest.mark.parametrize("other", ["http://127.0.0.1:{port}/other", "http://localhost:{port}/cb"])
 async def test_only_the_port_may_differ(node, photos, page, other):
-    """N3, N8, S4, S7: another path, or the name where the literal was registered, stays on an error page."""
+    """FN3, FN8, FS4, FS7: another path, or the name where the literal was registered, stays on an error page."""
     app = await node.put_client(native_client(f"strict_{len(other)}"))
     async with listening() as socket, program(node, app.id, other.format(port=socket.port)) as client:
         link, _ = client.create_authorization_url(

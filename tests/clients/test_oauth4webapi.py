@@ -56,7 +56,7 @@ async def play(story: str, node: Node, client_id: str, *, person: Person | None 
 
 @pytest.mark.parametrize("method", AuthMethod)
 async def test_one_life_of_a_token(node, photos, person, method):
-    """S18, S28, S29, S32, S34, S36, S37, N16: found, asked for, used, looked at, renewed, given back.
+    """FS18, FS28, FS29, FS32, FS34, FS36, FS37, FN16: found, asked for, used, looked at, renewed, given back.
 
     The library checked: the metadata's issuer (RFC 8414 §3.3), `iss` and `state` of the answer (RFC 9207
     §2.4), media types, `token_type`, `expires_in`, and that a revoked token's reply is an empty 200.
@@ -80,7 +80,7 @@ async def test_one_life_of_a_token(node, photos, person, method):
 
 
 async def test_who_notices_what(node, photos, person):
-    """S10, S19, S21, S27, S28, S58: the library stops what it can see, the server the rest."""
+    """FS10, FS19, FS21, FS27, FS28, FS58: the library stops what it can see, the server the rest."""
     app = await node.put_client(web_client("refused"))
     told = await play("refusals.mjs", node, app.id, person=person)
     told.pop("token")
@@ -101,7 +101,7 @@ async def test_who_notices_what(node, photos, person):
 
 
 async def test_a_machine_asks_for_itself(node, photos):
-    """N11, N16, S57: client credentials, introspected by the machine itself."""
+    """FN11, FN16, FS57: client credentials, introspected by the machine itself."""
     machine = await node.put_client(
         web_client(
             "machine",
@@ -121,7 +121,7 @@ async def test_a_machine_asks_for_itself(node, photos):
 
 
 async def test_an_api_in_another_language_judges_our_tokens(node, photos, person):
-    """N13, S56: `typ`, signature, issuer, audience and every claim RFC 9068 §2.2 requires."""
+    """FN13, FS56: `typ`, signature, issuer, audience and every claim RFC 9068 §2.2 requires."""
     app = await node.put_client(web_client("guest"))
     life = await person.visitor.tokens(app.id, scope=ASKED)
     told = await play("api.mjs", node, app.id, api=photos, token=life["access_token"])

@@ -57,7 +57,7 @@ def proof(session, node):
 
 @pytest.mark.parametrize("method", AuthMethod)
 async def test_one_life_of_a_token(node, photos, person, method):
-    """S18, S28, S29, S32, S34, S36, S37: asked for, used, renewed. oauthlib checks state and scope."""
+    """FS18, FS28, FS29, FS32, FS34, FS36, FS37: asked for, used, renewed. oauthlib checks state and scope."""
     kind = native_client if method is AuthMethod.NONE else web_client
     app = await node.put_client(kind(f"life_{method}", auth_method=method, redirect_uris=(CALLBACK,)))
     token_url, secret = f"{node.issuer}/token", node.secrets.get(app.id)
@@ -91,7 +91,7 @@ async def test_one_life_of_a_token(node, photos, person, method):
 
 
 async def test_the_bare_library_prepares_every_request_itself(node, photos, person):
-    """S34, S36, S55: oauthlib without its session: link, exchange, renewal and revocation (RFC 7009)."""
+    """FS34, FS36, FS55: oauthlib without its session: link, exchange, renewal and revocation (RFC 7009)."""
     app = await node.put_client(web_client("bare"))
     client = WebApplicationClient(app.id, scope=ASKED, redirect_url=CALLBACK)
     verifier = client.create_code_verifier(64)
@@ -139,7 +139,7 @@ async def test_the_bare_library_prepares_every_request_itself(node, photos, pers
 
 
 async def test_an_expired_token_is_renewed_on_the_way_to_the_api(node, photos, person):
-    """S36, N4: `auto_refresh_url`; the app is handed the new token to keep."""
+    """FS36, FN4: `auto_refresh_url`; the app is handed the new token to keep."""
     app = await node.put_client(web_client("renewing"))
     kept = []
     with session_of(app.id, auto_refresh_url=f"{node.issuer}/token", token_updater=kept.append) as session:
@@ -154,7 +154,7 @@ async def test_an_expired_token_is_renewed_on_the_way_to_the_api(node, photos, p
 
 
 async def test_a_public_app_renews_by_its_name_alone(node, photos, person):
-    """S32, S37: without `token_updater` the library hands the token over as a warning."""
+    """FS32, FS37: without `token_updater` the library hands the token over as a warning."""
     app = await node.put_client(native_client("public", redirect_uris=(CALLBACK,)))
     with session_of(
         app.id, auto_refresh_url=f"{node.issuer}/token", auto_refresh_kwargs={"client_id": app.id}
@@ -168,7 +168,7 @@ async def test_a_public_app_renews_by_its_name_alone(node, photos, person):
 
 
 async def test_the_person_gives_less_and_the_library_notices(node, photos, person):
-    """S9, S34, N7: the reply names the narrowed scope, so oauthlib can warn (RFC 6749 §3.3).
+    """FS9, FS34, FN7: the reply names the narrowed scope, so oauthlib can warn (RFC 6749 §3.3).
 
     The warning carries a good token. Renewal asks for the session's scope: more than was given is refused.
     """
@@ -192,7 +192,7 @@ async def test_the_person_gives_less_and_the_library_notices(node, photos, perso
 
 
 async def test_an_app_that_expects_to_be_given_less_goes_straight_on(node, photos, person, monkeypatch):
-    """S9: with OAUTHLIB_RELAX_TOKEN_SCOPE there is no warning; the token knows what is missing."""
+    """FS9: with OAUTHLIB_RELAX_TOKEN_SCOPE there is no warning; the token knows what is missing."""
     monkeypatch.setenv("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
     app = await node.put_client(web_client("relaxed"))
     with session_of(app.id) as session:
@@ -202,7 +202,7 @@ async def test_an_app_that_expects_to_be_given_less_goes_straight_on(node, photo
 
 
 async def test_an_app_may_be_given_no_refresh_token(node, photos, person):
-    """S35: by policy of the client; the library takes the reply as complete."""
+    """FS35: by policy of the client; the library takes the reply as complete."""
     app = await node.put_client(web_client("brief", refresh=RefreshPolicy.NEVER))
     with session_of(app.id) as session:
         token = await connect(session, node, person)
@@ -211,7 +211,7 @@ async def test_an_app_may_be_given_no_refresh_token(node, photos, person):
 
 
 async def test_a_machine_asks_for_itself(node, photos):
-    """N11, S57: BackendApplicationClient."""
+    """FN11, FS57: BackendApplicationClient."""
     machine = await node.put_client(
         web_client(
             "machine",
@@ -236,7 +236,7 @@ async def test_a_machine_asks_for_itself(node, photos):
 
 
 async def test_no_is_access_denied(node, photos, person):
-    """S10, S19, N1: state comes back with the refusal, so the library can check it first."""
+    """FS10, FS19, FN1: state comes back with the refusal, so the library can check it first."""
     app = await node.put_client(web_client("denied"))
     with session_of(app.id) as session:
         link, state = session.authorization_url(f"{node.issuer}/authorize")
@@ -248,7 +248,7 @@ async def test_no_is_access_denied(node, photos, person):
 
 
 async def test_a_scope_nobody_defined_is_invalid_scope(node, photos, person):
-    """S9, N1: answered at once, before anybody signs in."""
+    """FS9, FN1: answered at once, before anybody signs in."""
     app = await node.put_client(web_client("dreamer"))
     with session_of(app.id, scope=["photos:burn"]) as session:
         link, _ = session.authorization_url(f"{node.issuer}/authorize")
@@ -258,7 +258,7 @@ async def test_a_scope_nobody_defined_is_invalid_scope(node, photos, person):
 
 
 async def test_an_answer_to_another_question_is_a_mismatch(node, photos, person):
-    """S10, S40: the library finds the state of an earlier link."""
+    """FS10, FS40: the library finds the state of an earlier link."""
     app = await node.put_client(web_client("forgetful"))
     with session_of(app.id) as session:
         link, _ = session.authorization_url(f"{node.issuer}/authorize")
@@ -269,7 +269,7 @@ async def test_an_answer_to_another_question_is_a_mismatch(node, photos, person)
 
 
 async def test_a_code_buys_once_and_only_for_its_verifier_and_client(node, photos, person):
-    """S21, S27, S28, S58, N1: `invalid_client` and `invalid_grant`, in words for the developer."""
+    """FS21, FS27, FS28, FS58, FN1: `invalid_client` and `invalid_grant`, in words for the developer."""
     app = await node.put_client(web_client("thief"))
     token_url, secret = f"{node.issuer}/token", node.secrets[app.id]
     with session_of(app.id) as session, session_of(app.id) as thief:
@@ -294,7 +294,7 @@ async def test_a_code_buys_once_and_only_for_its_verifier_and_client(node, photo
 
 
 async def test_a_grant_that_was_not_registered_is_unauthorized_client(node, photos):
-    """N1: the app is known, the way it asks is not for it."""
+    """FN1: the app is known, the way it asks is not for it."""
     app = await node.put_client(web_client("overreaching"))
     machine = BackendApplicationClient(app.id)
     with session_of(None, client=machine, pkce=None) as session, pytest.raises(UnauthorizedClientError):

@@ -60,7 +60,7 @@ async def says(page, text):
 
 
 async def test_a_page_without_a_server_is_a_whole_client(node, photos, page):
-    """N2, S22, S32, S36, S37: a public client across origins: exchange, API, renewal, revocation.
+    """FN2, FS22, FS32, FS36, FS37: a public client across origins: exchange, API, renewal, revocation.
 
     The library checked `iss`, `state` and every reply it was allowed to read; that it was allowed is the
     work of the CORS headers of /token and /revoke, on 200 and on 400 alike.
@@ -97,7 +97,7 @@ async def test_a_page_without_a_server_is_a_whole_client(node, photos, page):
 
 
 async def test_an_origin_that_was_forgotten_reads_nothing_until_it_is_registered(node, photos, page):
-    """N2: the redirect URI alone is not enough; the browser withholds the reply from any other origin."""
+    """FN2: the redirect URI alone is not enough; the browser withholds the reply from any other origin."""
     async with photo_wall_at_its_origin(node, photos, "staging") as staging:
         await node.change_client("staging", origins=("https://wall.example",))
         await page.goto(staging)
@@ -117,7 +117,7 @@ async def test_an_origin_that_was_forgotten_reads_nothing_until_it_is_registered
 
 @pytest.mark.parametrize("response_type", ["token", "code token"])
 async def test_there_is_no_implicit_grant(node, photos, page, response_type):
-    """N2: whoever edits the link is answered `unsupported_response_type`, and the library reads it."""
+    """FN2: whoever edits the link is answered `unsupported_response_type`, and the library reads it."""
     async with photo_wall_at_its_origin(node, photos, f"old_{len(response_type)}") as wall:
         await page.goto(wall)
         await says(page, "ready")

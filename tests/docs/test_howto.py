@@ -20,7 +20,7 @@ def program(page: str) -> str:
 
 
 async def test_the_requests_of_connect_an_app_run_as_printed(tmp_path, monkeypatch):
-    """N17, N21: whoever types the page gets a token, renews it and gives it back."""
+    """FN17, FN21: whoever types the page gets a token, renews it and gives it back."""
     async with seeded_node(sqlite_url(tmp_path)) as node:
         loop = asyncio.get_running_loop()
         monkeypatch.setenv("ISSUER", node.issuer)

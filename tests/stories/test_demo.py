@@ -51,7 +51,7 @@ async def started():
 
 
 async def test_sign_in_untick_a_scope_allow_call_be_refused_refresh(started, page):
-    """S16–S18, S34, S36, S39–S42, N1, N4, N7, N13: the main job, from login button to renewed token."""
+    """FS16, FS17, FS18, FS34, FS36, FS39, FS40, FS41, FS42, FN1, FN4, FN7, FN13: the main job, from login button to renewed token."""
     violations = []
     page.on("console", lambda message: violations.append(message.text) if message.type == "error" else None)
     await page.goto(started["app"])
@@ -81,7 +81,7 @@ async def test_sign_in_untick_a_scope_allow_call_be_refused_refresh(started, pag
 
 
 async def test_denying_brings_access_denied_back_to_the_app(started, page):
-    """S19, N1: the app hears that the person said no, and tells it in words."""
+    """FS19, FN1: the app hears that the person said no, and tells it in words."""
     callbacks = []
     page.on("request", lambda request: callbacks.append(request.url) if "/callback" in request.url else None)
     await page.goto(started["app"])
@@ -104,7 +104,7 @@ async def test_cancelling_the_sign_in_is_access_denied_too(started, page):
 
 
 async def test_revoking_the_grant_ends_the_refresh_token(started, page):
-    """N12, S55: what `grants revoke` takes back, the app cannot renew."""
+    """FN12, FS55: what `grants revoke` takes back, the app cannot renew."""
     await page.goto(started["app"])
     await page.click("#connect")
     await sign_in(page, started["people"][0])
