@@ -339,7 +339,7 @@ async def printer_shop(node, client_id):
 
 
 async def test_a_web_app_keeps_its_state_in_a_session(node, photos, page):
-    """FS39, FS40, FS42, FN21: login button, consent, callback, API: in a real browser, with cookies of both."""
+    """FS39, FS40, FS42, FN21: login button, consent, callback, API: in a real browser."""
     async with printer_shop(node, "shop") as shop:
         await page.goto(f"{shop}/login")
         await sign_in(page)

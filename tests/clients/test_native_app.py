@@ -66,7 +66,7 @@ async def program(node, client_id, redirect_uri):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_the_answer_comes_to_whatever_port_was_free(node, photos, page, host):
-    """FN3, FS32, FS36, FS37: registered without a port (RFC 8252 §7.3); exchange and renewal without a secret."""
+    """FN3, FS32, FS36, FS37: registered without a port (RFC 8252 §7.3); no secret anywhere."""
     app = await node.put_client(native_client(f"cli_{host}", redirect_uris=(f"http://{host}/cb",)))
     verifier = secrets.token_urlsafe(48)
     async with listening() as socket:
@@ -140,7 +140,7 @@ async def test_without_a_challenge_a_program_gets_no_code(node, photos, page):
 
 @pytest.mark.parametrize("other", ["http://127.0.0.1:{port}/other", "http://localhost:{port}/cb"])
 async def test_only_the_port_may_differ(node, photos, page, other):
-    """FN3, FN8, FS4, FS7: another path, or the name where the literal was registered, stays on an error page."""
+    """FN3, FN8, FS4, FS7: another path, or the name for the literal, stays on an error page."""
     app = await node.put_client(native_client(f"strict_{len(other)}"))
     async with listening() as socket, program(node, app.id, other.format(port=socket.port)) as client:
         link, _ = client.create_authorization_url(

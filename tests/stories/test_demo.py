@@ -51,7 +51,7 @@ async def started():
 
 
 async def test_sign_in_untick_a_scope_allow_call_be_refused_refresh(started, page):
-    """FS16, FS17, FS18, FS34, FS36, FS39, FS40, FS41, FS42, FN1, FN4, FN7, FN13: the main job, from login button to renewed token."""
+    """FS16, FS17, FS18, FS34, FS36, FS39, FS40, FS41, FS42, FN1, FN4, FN7, FN13: the main job."""
     violations = []
     page.on("console", lambda message: violations.append(message.text) if message.type == "error" else None)
     await page.goto(started["app"])

@@ -1,6 +1,6 @@
 """The authorization request: parsed once, in this order, into a value that needs no further checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -63,12 +63,13 @@ class AuthorizationRequest:
         """
         for check in CHECKS:
             check(params, client)
-        scope = _scope(params, client, registry)
+        named = tuple(dict.fromkeys(named_api(name, client, registry) for name in params.every("resource")))
+        scope = requested_scope(Scope.parse(params.get("scope")), client, registry, named)
         return cls(
             client=client,
             answer_to=answer_to,
             scope=scope,
-            resources=tuple(api.identifier for api in _resources(params, client, scope, registry)),
+            resources=tuple(api.identifier for api in _resources(named, client, scope, registry)),
             code_challenge=parse_challenge(params, required=client.require_pkce),
             nonce=_at_most(params, "nonce", MAX_NONCE),
             prompts=_prompts(params),
@@ -140,20 +141,16 @@ CHECKS: tuple[Callable[[Params, Client], None], ...] = (
 )
 
 
-def _scope(params: Params, client: Client, registry: Registry) -> Scope:
-    scope = requested_scope(Scope.parse(params.get("scope")), client, registry)
-    if not scope:
-        raise OAuthError(ErrorCode.INVALID_SCOPE, "scope is missing and this client has no default scope")
-    return scope
+def requested_scope(asked: Scope, client: Client, registry: Registry, named: Iterable[Api]) -> Scope:
+    """What is asked for, or the client's default, at the APIs that `resource` names if it does.
 
-
-def requested_scope(asked: Scope, client: Client, registry: Registry) -> Scope:
-    """What is asked for, or the client's default.
-
-    Raises `invalid_scope` for what it may not have (RFC 6749 §3.3).
+    Raises `invalid_scope` for what the client may not have, and when there is nothing (RFC 6749 §3.3).
     """
     if not asked:
-        return registry.default_scope(client)
+        default = registry.default_scope(client, named)
+        if not default:
+            raise OAuthError(ErrorCode.INVALID_SCOPE, "scope is missing and there is no default scope")
+        return default
     unknown = [token for token in asked if registry.find_scope(token) is None]
     forbidden = [token for token in asked - client.scope if token not in unknown]
     if unknown or forbidden:
@@ -165,17 +162,15 @@ def requested_scope(asked: Scope, client: Client, registry: Registry) -> Scope:
     return asked
 
 
-def _resources(params: Params, client: Client, scope: Scope, registry: Registry) -> tuple[Api, ...]:
+def _resources(named: tuple[Api, ...], client: Client, scope: Scope, registry: Registry) -> tuple[Api, ...]:
     """The APIs the tokens are for.
 
     `resource`, else the scopes' APIs, else the client's default API (`design` 11). A person who reads the
     scopes of one API never lets a token for another be made: a `resource` needs a scope of its own beside
     it, unless no API's scope is asked for at all (threat G4).
     """
-    asked = params.every("resource")
     found = registry.apis_of(scope)
-    if asked:
-        named = tuple(dict.fromkeys(named_api(resource, client, registry) for resource in asked))
+    if named:
         if found and not set(named) <= set(found):
             raise OAuthError(ErrorCode.INVALID_TARGET, "resource is named, but no scope of it is asked for")
         return named

@@ -16,10 +16,11 @@ def decide(request: ClientCredentialsRequest, client: Client, registry: Registry
 
     Raises `invalid_scope` or `invalid_target`.
     """
-    scope = requested_scope(request.scope, client, registry)
+    named = None if request.resource is None else named_api(request.resource, client, registry)
+    scope = requested_scope(request.scope, client, registry, () if named is None else (named,))
     if any(token in SERVER_SCOPES for token in scope):
         raise OAuthError(ErrorCode.INVALID_SCOPE, "this scope needs a person")
-    api = _api(request, scope, client, registry)
+    api = _the_one_api(scope, registry) if named is None else named
     inside = Scope(tuple(token for token in scope if registry.api_of_scope.get(token) == api))
     if not inside:
         raise OAuthError(
@@ -30,9 +31,7 @@ def decide(request: ClientCredentialsRequest, client: Client, registry: Registry
     )
 
 
-def _api(request: ClientCredentialsRequest, scope: Scope, client: Client, registry: Registry) -> Api:
-    if request.resource is not None:
-        return named_api(request.resource, client, registry)
+def _the_one_api(scope: Scope, registry: Registry) -> Api:
     found = registry.apis_of(scope)
     if len(found) > 1:
         raise OAuthError(

@@ -68,21 +68,31 @@ def granted_by(
             "scope goes beyond what was granted",
             tell_operator=f"asked for more than granted: {scope - grant.scope}",
         )
-    still_allowed = grant.scope & client.scope
-    api = _api_of(grant, client, registry, resource)
-    elsewhere = (token for token in still_allowed if registry.api_of_scope.get(token, api) != api)
+    wanted = (scope or grant.scope) & client.scope
+    api = _api_of(grant, client, registry, resource, wanted)
+    elsewhere = (token for token in wanted if registry.api_of_scope.get(token, api) != api)
+    given = wanted - Scope(tuple(elsewhere))
+    if not given:
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            "nothing that was granted may still be used here",
+            tell_operator=f"grant {grant.id} has {grant.scope}, {client.id} may have {client.scope}",
+        )
     return Granted(
         client=client,
         subject=grant.subject,
         grant=grant,
         api=api,
-        scope=((scope & still_allowed) if scope else still_allowed) - Scope(tuple(elsewhere)),
+        scope=given,
         with_refresh_token=wants_refresh_token(client, grant.scope),
     )
 
 
-def _api_of(grant: Grant, client: Client, registry: Registry, resource: str | None) -> Api:
-    """The one API of the token: `resource` among those consented, else the default or the first of them."""
+def _api_of(grant: Grant, client: Client, registry: Registry, resource: str | None, wanted: Scope) -> Api:
+    """The one API of the token, among those consented.
+
+    The one that `resource` names, else the client's default or the first that a wanted scope belongs to.
+    """
     if resource is not None:
         api = named_api(resource, client, registry)
         if api.identifier not in grant.resources:
@@ -92,8 +102,9 @@ def _api_of(grant: Grant, client: Client, registry: Registry, resource: str | No
                 tell_operator=f"{api.identifier} not among {', '.join(grant.resources)}",
             )
         return api
-    first = grant.resources[0]
-    choice = next((name for name in grant.resources if name == client.default_api), first)
+    asked_of = {one.identifier for one in registry.apis_of(wanted)}
+    possible = [name for name in grant.resources if name in asked_of] or grant.resources
+    choice = next((name for name in possible if name == client.default_api), possible[0])
     chosen = registry.find_api(choice)
     if chosen is None:
         raise unusable(f"the API {choice} is no longer registered")

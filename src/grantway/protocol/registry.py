@@ -68,9 +68,12 @@ class Registry:
         found = (self.api_of_scope.get(token) for token in scope)
         return tuple(dict.fromkeys(api for api in found if api is not None))
 
-    def default_scope(self, client: Client) -> Scope:
-        """What a request without `scope` asks for: the default scopes among those the client may ask for."""
-        defaults = (name for api in self.apis.values() for name in api.default_scope)
+    def default_scope(self, client: Client, apis: Iterable[Api] = ()) -> Scope:
+        """What a request without `scope` asks for: the default scopes among those the client may ask for.
+
+        Those of `apis` alone, where the request names some by `resource`.
+        """
+        defaults = (name for api in tuple(apis) or self.apis.values() for name in api.default_scope)
         return Scope(tuple(defaults)) & client.scope
 
     def is_sensitive(self, name: str) -> bool:
