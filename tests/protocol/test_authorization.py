@@ -78,7 +78,6 @@ def test_a_request_in_order_is_read_whole():
         ({"nonce": ("a", "b")}, ErrorCode.INVALID_REQUEST),
         ({"resource": CALENDAR.identifier}, ErrorCode.INVALID_TARGET),
     ],
-    ids=str,
 )
 def test_each_fault_has_its_error(changes, error):
     """AZ10, AZ11, AZ12, AZ16, AZ19, AZ20, AZ26, AZ28, AZ31"""

@@ -92,7 +92,6 @@ def basic(text):
         ((), {"client_id": "web", "client_secret": "s"}, Presented(client_id="web", method=POST, secret="s")),
         ((), {"client_id": "spa"}, Presented(client_id="spa", method=NONE, secret=None)),
     ],
-    ids=str,
 )
 def test_one_credential_is_read(authorization, body, expected):
     """CA01, CA06"""
@@ -126,7 +125,6 @@ def test_one_credential_is_read(authorization, body, expected):
             )
         ),
     ],
-    ids=str,
 )
 def test_two_malformed_or_missing_credentials_are_refused(authorization, body, error):
     """CA04, CA06, CA07"""

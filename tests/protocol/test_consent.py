@@ -51,7 +51,6 @@ def remembered(scope):
         ({"client": FIRST_PARTY, "prompts": frozenset({Prompt.LOGIN})}, None),
         ({"client": replace(NATIVE, first_party=True)}, READ),
     ],
-    ids=str,
 )
 def test_people_are_asked_for_what_they_have_not_allowed_this_very_app(facts, asked):
     """AZ25: `design` 9; who can be impersonated is asked about every time."""

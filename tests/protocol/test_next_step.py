@@ -67,7 +67,6 @@ def decide(
         (ISSUE, {"framed": True, "client": replace(WEB, silent_in_frames=True), "prompts": {P.NONE}}),
         (ISSUE, {"framed": True, "client": replace(WEB, silent_in_frames=True)}),
     ],
-    ids=str,
 )
 def test_the_next_question_is_the_first_that_is_open(expected, facts):
     """AZ25, AZ27, AZ28: sign in, choose, consent; a question answered is not asked again."""
@@ -86,7 +85,6 @@ def test_the_next_question_is_the_first_that_is_open(expected, facts):
         (ErrorCode.INTERACTION_REQUIRED, {"framed": True}),
         (ErrorCode.INTERACTION_REQUIRED, {"framed": True, "who": OUT}),
     ],
-    ids=str,
 )
 def test_silence_turns_each_question_into_its_error(error, facts):
     """AZ24, AZ25, AZ28"""

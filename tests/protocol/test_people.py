@@ -20,7 +20,6 @@ from tests.protocol.samples import ADA, NOON, SESSION
         (replace(ADA, disabled_at=0.0), "ada is disabled"),
         (replace(ADA, tokens_valid_from=NOON + 0.001), "was revoked"),
     ],
-    ids=str,
 )
 def test_who_is_gone_disabled_or_cut_off_may_do_nothing(person, why):
     """IN04: one gate for every issuance."""

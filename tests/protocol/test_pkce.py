@@ -44,7 +44,6 @@ def test_none_at_all_is_possible_only_where_it_is_not_required():
         {"code_challenge": CHALLENGE + "\n", "code_challenge_method": "S256"},
         {"code_challenge": "é" * 43, "code_challenge_method": "S256"},
     ],
-    ids=str,
 )
 def test_anything_in_between_is_refused_whether_required_or_not(sent, required):
     """AZ20, AZ22, AZ23"""

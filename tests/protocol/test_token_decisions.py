@@ -130,7 +130,6 @@ def test_possession_is_proven_before_anything_else_is_told_or_punished():
         {"code": replace(CODE, expires_at=NOON + 0.001)},
         {"person": replace(ADA, tokens_valid_from=GRANT.created_at)},
     ],
-    ids=str,
 )
 def test_a_code_that_is_proven_becomes_what_was_granted(facts):
     """CR01, CR12"""
@@ -155,7 +154,6 @@ def choosing(resource, scope=""):
         ({"request": choosing(None, "photos:read")}, PHOTOS, "photos:read"),
         ({"client": replace(WEB, scope=Scope.of(["photos:read"]))}, PHOTOS, "photos:read"),
     ],
-    ids=str,
 )
 def test_a_token_is_for_one_api_and_holds_what_is_still_allowed_of_it(facts, api, scope):
     """RT01: asked, consented, and still registered for the client."""
@@ -177,7 +175,6 @@ def test_a_token_is_for_one_api_and_holds_what_is_still_allowed_of_it(facts, api
             ErrorCode.INVALID_TARGET,
         ),
     ],
-    ids=str,
 )
 def test_what_was_not_granted_cannot_be_asked_for_later(facts, error):
     """RT06"""
@@ -232,7 +229,6 @@ def machine(scope="", resource=None, client=MACHINE):
         ({"scope": "photos:read", "resource": PHOTOS.identifier}, PHOTOS, "photos:read"),
         ({"scope": "photos:read calendar:read", "resource": CALENDAR.identifier}, CALENDAR, "calendar:read"),
     ],
-    ids=str,
 )
 def test_a_machine_gets_a_token_of_its_own(facts, api, scope):
     """CR14: RFC 6749 §4.4.3 - no person, no refresh token."""
@@ -253,7 +249,6 @@ def test_a_machine_gets_a_token_of_its_own(facts, api, scope):
         ({"scope": "photos:read", "resource": CALENDAR.identifier}, ErrorCode.INVALID_SCOPE),
         ({"scope": "photos:read", "resource": "https://api.example/unknown"}, ErrorCode.INVALID_TARGET),
     ],
-    ids=str,
 )
 def test_a_machine_gets_nothing_it_is_not_registered_for(facts, error):
     with pytest.raises(OAuthError) as refusal:
