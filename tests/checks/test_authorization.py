@@ -32,7 +32,7 @@ async def open_with(visitor: Visitor, extra: str, **parameters):
 
 
 async def test_a_valid_request_is_answered_with_a_code_the_state_the_issuer_and_nothing_else(node, visitor):
-    """AZ01: first with a person to ask, then at once."""
+    """AZ01, FS1, FS2, FN6: first with a person to ask, then at once."""
     page = await page_of(visitor)
     assert is_login(page)
     page = await visitor.sign_in(page)
@@ -94,7 +94,7 @@ async def test_state_survives_the_pages_of_a_person(node, visitor):
 
 
 async def test_a_state_is_refused_rather_than_cut(node, member):
-    """AZ02: 2,048 bytes are the most; of a longer one nothing is sent back."""
+    """AZ02, FS11: 2,048 bytes are the most; of a longer one nothing is sent back."""
     is_code(returned(await page_of(member, state="x" * 2048)), node, "x" * 2048)
     is_refusal(returned(await page_of(member, state="x" * 2049)), node, "invalid_request", state=None)
 

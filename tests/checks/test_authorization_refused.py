@@ -10,7 +10,7 @@ RELAXED = {"redirect_uri": "https://relaxed.example/cb"}
 
 @pytest.mark.parametrize("client_id", [None, "", "nobody", "Printer", "printer ", "x" * 5000, "a\x00b", "ü"])
 async def test_without_a_known_client_only_the_person_is_told(node, member, client_id):
-    """AZ07"""
+    """AZ07, FS3"""
     page = await member.get(member.link(client_id=client_id) if client_id is None else member.link(client_id))
     told_on_a_page(page)
 

@@ -19,7 +19,7 @@ TO_RELAXED, FILLED = RELAXED["redirect_uri"], "https://filled.example/cb"
 
 
 async def test_a_code_buys_an_access_token(node, member):
-    """CR01"""
+    """CR01, FN9, FN18"""
     code, verifier = await fresh_code(member)
     body = tokens_of(await node.redeem(code, verifier))
     assert body["token_type"] == "Bearer"
@@ -122,7 +122,7 @@ MALFORMED_VERIFIERS = {
 
 @pytest.mark.parametrize("change", WRONG_VERIFIERS.values(), ids=WRONG_VERIFIERS)
 async def test_a_wrong_verifier_is_refused(node, member, change):
-    """CR07: and burns nothing."""
+    """CR07, FS13: and burns nothing."""
     code, verifier = await fresh_code(member)
     is_error(await node.redeem(code, change(verifier)), "invalid_grant")
     tokens_of(await node.redeem(code, verifier))
@@ -177,7 +177,7 @@ async def test_a_verifier_of_any_allowed_character_and_length_is_accepted(node, 
     ],
 )
 async def test_the_redirect_uri_is_the_one_of_the_request(node, member, redirect_uri):
-    """CR11: another registered one will not do."""
+    """CR11, FS26: another registered one will not do."""
     to = "https://other.example/callback"
     code, verifier = await fresh_code(member, "other", to)
     is_error(await node.redeem(code, verifier, "other", redirect_uri=redirect_uri), "invalid_grant")
@@ -224,7 +224,7 @@ async def test_without_a_challenge_the_redirect_uri_must_be_repeated(node, membe
     ids=lambda value: str(value)[:60],
 )
 async def test_a_token_request_says_what_it_brings(node, form, error):
-    """CR14"""
+    """CR14, FS24, FS25, FN10"""
     is_error(await node.token("printer", **form), error)
 
 
@@ -255,7 +255,7 @@ async def test_a_grant_type_the_client_is_not_registered_for_is_refused(node, me
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
 async def test_the_token_endpoint_answers_posts_only(node, member, method):
-    """CR16: and the code is not burnt."""
+    """CR16, FS23: and the code is not burnt."""
     code, verifier = await fresh_code(member)
     form = f"grant_type=authorization_code&code={code}&code_verifier={verifier}"
     for path, body in (("/token", form), (f"/token?{form}", "")):

@@ -151,7 +151,7 @@ async def test_the_grant_types_named_work_and_no_other(node, metadata, member):
 
 
 async def test_the_authentication_methods_named_work(node, metadata, member):
-    """MD07: `none` among them, since there are public clients."""
+    """MD07, FS33: `none` among them, since there are public clients."""
     clients = {"none": "spa", "client_secret_basic": "printer", "client_secret_post": "other"}
     assert set(metadata["token_endpoint_auth_methods_supported"]) == set(clients)
     assert set(metadata["revocation_endpoint_auth_methods_supported"]) == set(clients)

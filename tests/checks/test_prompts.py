@@ -20,7 +20,7 @@ SELECT_ACCOUNT = 'action="/select-account"'
 
 
 async def test_silence_needs_somebody_who_is_signed_in(node, visitor):
-    """AZ24"""
+    """AZ24, FS15"""
     is_refusal(returned(await page_of(visitor, prompt="none")), node, "login_required")
 
 

@@ -209,12 +209,12 @@ async def test_only_native_apps_have_ports_of_their_own(node, member, port):
 @pytest.mark.parametrize("client_id", ["other", "single", "printer", "cli"])
 @pytest.mark.parametrize("redirect_uri", [None, ""])
 async def test_a_request_without_an_address_is_told_on_a_page(node, member, client_id, redirect_uri):
-    """RU12: with one registered or several, unless the owner has switched it on."""
+    """RU12, FS5: with one registered or several, unless the owner has switched it on."""
     told_on_a_page(await page_of(member, client_id, redirect_uri=redirect_uri))
 
 
 async def test_the_owner_of_a_client_with_one_address_may_let_it_be_left_out(node, member):
-    """RU12: then it may be left out at the token endpoint as well."""
+    """RU12, FS6: then it may be left out at the token endpoint as well."""
     to = "https://filled.example/cb"
     page = await page_of(member, "filled_in", redirect_uri=None, prompt="consent")
     code = is_code(returned(await member.submit(page, answer="allow"), to), node)

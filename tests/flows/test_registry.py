@@ -210,6 +210,7 @@ async def test_two_changes_at_once_both_count(server):
 
 
 async def test_a_deleted_app_is_gone_with_its_secrets(server):
+    """FN5"""
     client = (await add_client(server, PRINTER, actor="x")).client
     await delete_client(server, client.id, actor="cli:ada")
     assert await stored(server, client.id) is None

@@ -169,7 +169,7 @@ async def test_a_client_of_one_host_is_remembered(visitor):
 
 
 async def test_the_person_reads_who_asks_and_where_they_go(visitor):
-    """D10: host of the redirect, warnings for apps on the device, the account it is about."""
+    """D10, FS46: host of the redirect, warnings for apps on the device, the account it is about."""
     texts = {
         CALLBACK: (await consent_page(visitor)).text,
         LOOPBACK: (await consent_page(visitor, "cli", redirect_uri=LOOPBACK)).text,

@@ -114,7 +114,7 @@ async def test_a_code_is_bound_to_its_redirect_uri(target, visitor, redirect_uri
 
 
 async def test_no_secret_passes_for_one_of_another_kind(target, visitor):
-    """E4: as it is, and with the prefix and checksum of the kind that is asked for."""
+    """E4, FS20: as it is, and with the prefix and checksum of the kind that is asked for."""
     tokens = await visitor.tokens()
     opaque = await visitor.tokens(scope="notes:read")
     code, verifier = await visitor.code(), visitor.verifier
