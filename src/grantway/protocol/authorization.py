@@ -63,7 +63,8 @@ class AuthorizationRequest:
         """
         for check in CHECKS:
             check(params, client)
-        named = tuple(dict.fromkeys(named_api(name, client, registry) for name in params.every("resource")))
+        asked = (named_api(name, client, registry) for name in params.every("resource"))
+        named = tuple({api.identifier: api for api in asked}.values())
         scope = requested_scope(Scope.parse(params.get("scope")), client, registry, named)
         return cls(
             client=client,
@@ -171,7 +172,7 @@ def _resources(named: tuple[Api, ...], client: Client, scope: Scope, registry: R
     """
     found = registry.apis_of(scope)
     if named:
-        if found and not set(named) <= set(found):
+        if found and not {api.identifier for api in named} <= {api.identifier for api in found}:
             raise OAuthError(ErrorCode.INVALID_TARGET, "resource is named, but no scope of it is asked for")
         return named
     if not found and client.default_api is not None:

@@ -70,7 +70,9 @@ def granted_by(
         )
     wanted = (scope or grant.scope) & client.scope
     api = _api_of(grant, client, registry, resource, wanted)
-    elsewhere = (token for token in wanted if registry.api_of_scope.get(token, api) != api)
+    elsewhere = (
+        token for token in wanted if registry.api_of_scope.get(token, api).identifier != api.identifier
+    )
     given = wanted - Scope(tuple(elsewhere))
     if not given:
         raise OAuthError(

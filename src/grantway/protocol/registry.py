@@ -66,7 +66,7 @@ class Registry:
     def apis_of(self, scope: Scope) -> tuple[Api, ...]:
         """The APIs these scopes belong to, in the order they are first named."""
         found = (self.api_of_scope.get(token) for token in scope)
-        return tuple(dict.fromkeys(api for api in found if api is not None))
+        return tuple({api.identifier: api for api in found if api is not None}.values())
 
     def default_scope(self, client: Client, apis: Iterable[Api] = ()) -> Scope:
         """What a request without `scope` asks for: the default scopes among those the client may ask for.

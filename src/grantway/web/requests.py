@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from grantway.protocol.errors import OAuthError
@@ -95,11 +96,17 @@ def caller_network(request: Request, trusted: Sequence[Network]) -> str:
                 break
     if address is None:
         return "unknown"
+    return _network_of(address)
+
+
+@lru_cache(maxsize=4096)
+def _network_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(text.strip("[]"))
