@@ -18,13 +18,17 @@ MOST = 64  # members of a batch
 
 
 class Gathered(Generic[_Ask, _Answer]):
-    """One kind of call. `together` answers several in one statement, in order; `alone` answers one."""
+    """One kind of call. `alone` answers one.
+
+    `together` answers several in one statement, in order, a member that cannot be answered by its error.
+    When it raises, nothing was carried out and each is tried alone; or, with Unavailable, nobody knows.
+    """
 
     def __init__(
         self,
         *,
         alone: Callable[[_Ask], Awaitable[_Answer]],
-        together: Callable[[Sequence[_Ask]], Awaitable[Sequence[_Answer]]],
+        together: Callable[[Sequence[_Ask]], Awaitable[Sequence[_Answer | BaseException]]],
     ) -> None:
         self._alone, self._together = alone, together
         self._waiting: deque[tuple[_Ask, asyncio.Future[_Answer]]] = deque()
@@ -59,7 +63,9 @@ class Gathered(Generic[_Ask, _Answer]):
                 await self._answer_alone(ask, answer)
         else:
             for (_, answer), result in zip(batch, answers, strict=True):
-                if not answer.done():
+                if isinstance(result, BaseException):
+                    _settle(answer, error=result)
+                elif not answer.done():
                     answer.set_result(result)
 
     async def _answer_alone(self, ask: _Ask, answer: asyncio.Future[_Answer]) -> None:
@@ -72,6 +78,6 @@ class Gathered(Generic[_Ask, _Answer]):
                 answer.set_result(result)
 
 
-def _settle(answer: asyncio.Future[_Answer], *, error: Exception) -> None:
+def _settle(answer: asyncio.Future[_Answer], *, error: BaseException) -> None:
     if not answer.done():
         answer.set_exception(error)

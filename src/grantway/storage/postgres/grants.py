@@ -1,4 +1,7 @@
-"""Consents and grants in PostgreSQL; how credentials are spent stands in `spending.py`."""
+"""Consents and grants in PostgreSQL: looked up, revoked, withdrawn.
+
+How an approval is stored stands in `approvals.py`, how credentials are spent in `spending.py`.
+"""
 
 from collections.abc import Sequence
 
@@ -14,13 +17,12 @@ from grantway.protocol.grants import (
 from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import CODE, GRANT, REFRESH
 from grantway.storage.port import (
-    Conflict,
     IssueOutcome,
     Outcome,
     SpendCode,
     SpendRefreshToken,
-    Unavailable,
 )
+from grantway.storage.postgres.approvals import Approval, Approvals
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import Database, sql
 from grantway.storage.postgres.spending import Ask, Spending
@@ -32,56 +34,19 @@ from grantway.storage.rows import (
     read_grant,
     read_person_if_any,
     read_refresh_token,
-    write_code,
-    write_consent,
-    write_grant,
 )
 
 _FIND_CONSENT = sql("""
 SELECT {consent} FROM consents
 WHERE subject = $1 AND client_id = $2 AND (expires_at IS NULL OR expires_at > {now})""")
+_FIND_CONSENTS = sql("""
+SELECT {consent:c} FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[])) AS a (subject, client_id)
+JOIN consents c ON c.subject = a.subject AND c.client_id = a.client_id
+WHERE c.expires_at IS NULL OR c.expires_at > {now}""")
 _LIST_CONSENTS = sql("""
 SELECT {consent} FROM consents WHERE subject = $1 AND (expires_at IS NULL OR expires_at > {now})
 ORDER BY updated_at DESC, id DESC""")
 _DROP_CONSENT = "DELETE FROM consents WHERE subject = $1 AND client_id = $2"
-
-# $1–$12 are the code, $13–$23 the grant ($16 its consent), then the consent, if any, and the audit.
-_ISSUE_WITH_CONSENT = sql(
-    """
-WITH done AS (
-    INSERT INTO codes ({code}) VALUES ({code:$1}) ON CONFLICT (flow_id) DO NOTHING RETURNING id
-), kept AS (
-    INSERT INTO consents ({consent}) SELECT {consent:$24} FROM done
-    ON CONFLICT (subject, client_id) DO UPDATE SET
-        id = CASE WHEN coalesce(consents.expires_at > {now}, TRUE) THEN consents.id ELSE excluded.id END,
-        created_at = CASE WHEN coalesce(consents.expires_at > {now}, TRUE)
-            THEN consents.created_at ELSE excluded.created_at END,
-        scope = excluded.scope, updated_at = excluded.updated_at, expires_at = excluded.expires_at
-    RETURNING id
-), granted AS (
-    INSERT INTO grants ({grant})
-    SELECT $13, $14, $15, coalesce((SELECT id FROM kept), $16), $17, $18, $19, $20, $21, $22, $23 FROM done
-), noted AS ({note})
-SELECT id FROM done""",
-    note=audit_sql(31, only_if="done"),
-)
-# A consent that is named and not given must be in force, and stay so until this commits.
-_ISSUE = sql(
-    """
-WITH in_force AS MATERIALIZED (
-    SELECT id FROM consents
-    WHERE subject = $15 AND client_id = $14 AND id = $16 AND (expires_at IS NULL OR expires_at > {now})
-    FOR SHARE
-), done AS (
-    INSERT INTO codes ({code}) SELECT {code:$1} WHERE $16 IS NULL OR EXISTS (SELECT FROM in_force)
-    ON CONFLICT (flow_id) DO NOTHING RETURNING id
-), granted AS (
-    INSERT INTO grants ({grant}) SELECT {grant:$13} FROM done
-), noted AS ({note})
-SELECT id FROM done""",
-    note=audit_sql(24, only_if="done"),
-)
-_FIND_FLOW = "SELECT id FROM codes WHERE flow_id = $1"
 
 _CODES = """
 SELECT {code:c}, {grant:g}, {person:p}
@@ -114,14 +79,24 @@ class GrantVerbs(Verbs):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
+        self._approvals = Approvals(database)
+        self._consent_reads = Gathered(alone=self._find_consent, together=self._find_consents)
         self._codes = Spending(database, "codes")
         self._refresh_tokens = Spending(database, "refresh_tokens")
         self._code_reads = Gathered(alone=self._find_code, together=self._find_codes)
         self._refresh_reads = Gathered(alone=self._find_refresh_token, together=self._find_refresh_tokens)
 
     async def find_consent(self, subject: str, client_id: str) -> Consent | None:
-        row = await self._database.one(_FIND_CONSENT, subject, client_id)
+        return await self._consent_reads.ask((subject, client_id))
+
+    async def _find_consent(self, pair: tuple[str, str]) -> Consent | None:
+        row = await self._database.one(_FIND_CONSENT, *pair)
         return None if row is None else read_consent(row)
+
+    async def _find_consents(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Consent | None]:
+        subjects, clients = zip(*pairs, strict=True)
+        found = {row[:2]: row for row in await self._database.all(_FIND_CONSENTS, subjects, clients)}
+        return [read_consent(found[pair]) if pair in found else None for pair in pairs]
 
     async def list_consents(self, subject: str) -> Sequence[Consent]:
         return [read_consent(row) for row in await self._database.all(_LIST_CONSENTS, subject)]
@@ -129,19 +104,7 @@ class GrantVerbs(Verbs):
     async def issue_code(
         self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
     ) -> IssueOutcome:
-        values = (*write_code(code), *write_grant(grant))
-        if consent is None:
-            done = await self._database.one(_ISSUE, *values, *audit_values(audit))
-        else:
-            values += write_consent(consent)
-            done = await self._database.one(_ISSUE_WITH_CONSENT, *values, *audit_values(audit))
-        if done:
-            return IssueOutcome.ISSUED
-        if await self._database.one(_FIND_FLOW, code.flow_id):
-            return IssueOutcome.ALREADY_DONE
-        if consent is None:
-            raise Conflict(f"consent {grant.consent_id} is no longer in force")
-        raise Unavailable(f"flow {code.flow_id} had a code, which has just left")
+        return await self._approvals.store(Approval(code, grant, consent, tuple(audit)))
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
         return await self._code_reads.ask(code_id)

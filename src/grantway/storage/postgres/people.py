@@ -6,9 +6,10 @@ from grantway.protocol.people import Person, Session, SignedIn
 from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import SESSION
 from grantway.storage.port import Conflict
-from grantway.storage.postgres.connections import sql
+from grantway.storage.postgres.batches import Gathered
+from grantway.storage.postgres.connections import Database, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
-from grantway.storage.rows import read_person, read_session, write_person, write_session
+from grantway.storage.rows import Row, read_person, read_session, write_person, write_session
 
 _ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:$1})")
 _FIND_PERSON = sql("SELECT {person} FROM people WHERE username = $1")
@@ -23,9 +24,10 @@ WITH held AS (SELECT id FROM grants WHERE subject = $1 AND revoked_at IS NULL OR
 UPDATE grants g SET revoked_at = {now} FROM held WHERE g.id = held.id""")
 
 _OPEN_SESSION = sql("INSERT INTO sessions ({session}) VALUES ({session:$1})")
-_FIND_SESSION = sql("""
+_SESSIONS = """
 SELECT {session:s}, {person:p} FROM sessions s JOIN people p ON p.subject = s.subject
-WHERE s.id = $1 AND s.expires_at > {now}""")
+WHERE s.expires_at > {now} AND s.id = """
+_FIND_SESSION, _FIND_SESSIONS = sql(_SESSIONS + "$1"), sql(_SESSIONS + "ANY($1::text[])")
 _TOUCH_SESSION = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2"
 _DROP_SESSION = "DELETE FROM sessions WHERE id = $1"
 _END_SESSION = sql(
@@ -37,6 +39,10 @@ _END_SESSIONS = "DELETE FROM sessions WHERE subject = $1"
 
 class PeopleVerbs(Verbs):
     """`port.People`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._session_reads = Gathered(alone=self._find_session, together=self._find_sessions)
 
     async def add_person(self, person: Person, audit: Sequence[AuditEntry]) -> None:
         async with self._database.transaction() as transaction:
@@ -80,13 +86,22 @@ class PeopleVerbs(Verbs):
             await add_audit(transaction, audit)
 
     async def find_session(self, session_id: str) -> SignedIn | None:
+        return await self._session_reads.ask(session_id)
+
+    async def _find_session(self, session_id: str) -> SignedIn | None:
         row = await self._database.one(_FIND_SESSION, session_id)
-        if row is None:
-            return None
-        return SignedIn(read_session(row[: len(SESSION)]), read_person(row[len(SESSION) :]))
+        return None if row is None else _read_signed_in(row)
+
+    async def _find_sessions(self, ids: Sequence[str]) -> Sequence[SignedIn | None]:
+        found = {row[0]: row for row in await self._database.all(_FIND_SESSIONS, ids)}
+        return [_read_signed_in(found[one]) if one in found else None for one in ids]
 
     async def touch_session(self, session_id: str, *, seen_at: float) -> None:
         await self._database.count(_TOUCH_SESSION, session_id, seen_at)
 
     async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
         await self._database.count(_END_SESSION, session_id, *audit_values(audit))
+
+
+def _read_signed_in(row: Row) -> SignedIn:
+    return SignedIn(read_session(row[: len(SESSION)]), read_person(row[len(SESSION) :]))

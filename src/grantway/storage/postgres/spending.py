@@ -165,16 +165,16 @@ class Spending:
         except Cut as unknown:
             return await self._try_again(ask, unknown)
 
-    async def _spend_together(self, asks: Sequence[Ask]) -> Sequence[Outcome]:
+    async def _spend_together(self, asks: Sequence[Ask]) -> Sequence[Outcome | BaseException]:
         columns = [list(column) for column in zip(*(ask.values() for ask in asks), strict=True)]
         try:
             won = {place - 1 for (place,) in await self._database.all(self._together, *columns)}
         except Cut as unknown:
-            return [await self._try_again(ask, unknown) for ask in asks]
-        lost = iter(
-            await asyncio.gather(*(self._why_lost(ask) for place, ask in enumerate(asks) if place not in won))
-        )
-        return [Won() if place in won else next(lost) for place in range(len(asks))]
+            again = (self._try_again(ask, unknown) for ask in asks)
+            return await asyncio.gather(*again, return_exceptions=True)
+        lost = (self._why_lost(ask) for place, ask in enumerate(asks) if place not in won)
+        reasons = iter(await asyncio.gather(*lost, return_exceptions=True))
+        return [Won() if place in won else next(reasons) for place in range(len(asks))]
 
     async def _try(self, ask: Ask) -> Outcome:
         if await self._database.one(self._alone, *ask.values()):
