@@ -17,7 +17,8 @@ def test_an_account_is_added_under_one_spelling_of_its_name(gw, ada):
 
 
 def test_a_name_is_taken_once(gw, ada):
-    gw("user", "add", "ADA", "--password-stdin", input=PASSWORD, code=5)
+    done = gw("user", "add", "ADA", "--password-stdin", input=PASSWORD, code=5)
+    assert "already a person ada" in done.stderr
 
 
 @pytest.mark.parametrize("password", ["admin", "password", "grantway", "", "12345678"])

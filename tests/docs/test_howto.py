@@ -3,6 +3,9 @@
 import asyncio
 import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,40 @@ async def test_the_requests_of_connect_an_app_run_as_printed(tmp_path, monkeypat
 
         audit = await node.store.read_audit(limit=3)
         assert "refresh_token.revoked" in {entry.action for entry in audit}
+
+
+def console(page: str, heading: str) -> list[list[str]]:
+    """The commands of the first console block below a heading, as a shell would split them."""
+    text = (DOCS.parent / page).read_text().partition(heading)[2]
+    block = re.search(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert block, f"{page}: no console block below {heading}"
+    return [shlex.split(line.removeprefix("$ ")) for line in block[1].splitlines()]
+
+
+def test_the_commands_of_the_readme_make_a_server(tmp_path):
+    """FN21: each command of "A server of your own" does what it says, in an empty folder."""
+    _, *commands, serve = console("README.md", "## A server of your own")
+    for _, *words in commands:
+        extra = ["--password-stdin"] if words[0] == "user" else []
+        done = subprocess.run(
+            [sys.executable, "-m", "grantway", *words, *extra],
+            cwd=tmp_path,
+            input="a long walk by the lake\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert 0 == done.returncode, f"{words}: {done.stderr}"
+    assert ["grantway", "serve"] == serve
+    question = shlex.split("api check photos POST /photos --scope photos:write")
+    allowed = subprocess.run(
+        [sys.executable, "-m", "grantway", *question],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ALLOWED" in allowed.stdout
 
 
 PAGES = sorted(path.relative_to(DOCS.parent) for path in (*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")))

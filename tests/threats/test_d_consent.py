@@ -181,6 +181,8 @@ async def test_the_person_reads_who_asks_and_where_they_go(visitor):
     assert "Another app could answer in its place" in texts[APP_CALLBACK]
     assert "<code>com.example.app:</code>" in texts[APP_CALLBACK]
     assert all("Ada Lovelace" in text and "See your photos" in text for text in texts.values())
+    vouched = [address for address, text in texts.items() if ">Verified<" in text]
+    assert vouched == [CALLBACK], "nobody vouches for what another app could pretend to be"
 
 
 # --- no more than was allowed ---------------------------------------------------------

@@ -72,13 +72,13 @@ def create(
     token_lifetime: float | None,
     credentials: bool,
 ) -> None:
-    r"""Register an API.
+    """Register an API.
 
     \b
-    grantway api create photos --audience https://api.example/photos \
-        --scope 'photos:read=See your photos' --default photos:read \
+    grantway api create photos --audience https://api.example/photos
+        --scope 'photos:read=See your photos' --default photos:read
         --rule 'GET /photos photos:read' --rule 'GET /photos/{id} photos:read'
-    """
+    """  # noqa: D301 - click wants the character
     from grantway.flows.registry_apis import RegisteredApi, add_api
     from grantway.protocol.apis import Api, ApiMistakes, TokenFormat
 

@@ -18,7 +18,10 @@ _OPTIONS = (
         "--redirect-uri", multiple=True, metavar="URI", help="Where people return to; repeat for several."
     ),
     click.option(
-        "--scope", multiple=True, metavar="SCOPE", help="A scope it may ask for; repeat for several."
+        "--scope",
+        multiple=True,
+        metavar="SCOPE",
+        help="A scope it may ask for and cannot do without; repeat for several.",
     ),
     click.option("--optional-scope", multiple=True, metavar="SCOPE", help="A scope people may untick."),
     click.option("--api", metavar="API", help="The API its tokens are for when a request names none."),

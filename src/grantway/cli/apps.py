@@ -51,12 +51,12 @@ def create(
     env_file: Path | None,
     **given: Any,
 ) -> None:
-    r"""Register an app and show its secret, once.
+    """Register an app and show its secret, once.
 
     \b
-    grantway app create "Photo Printer" --redirect-uri https://printer.example/cb \\
+    grantway app create "Photo Printer" --redirect-uri https://printer.example/cb
         --scope photos:read --optional-scope photos:delete
-    """
+    """  # noqa: D301 - click wants the character
     from grantway.flows import registry
     from grantway.protocol.clients import ClientType
 

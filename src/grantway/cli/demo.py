@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import shutil
 import socket
 import sys
 import tempfile
@@ -166,8 +167,8 @@ def _serve(own: Demo, settings: "Settings", wanted: "Wanted") -> None:
     with ExitStack() as stack:
         parts: list[Part] = [
             (create_app(settings), [stack.enter_context(one) for one in _localhost(own.port)]),
-            (printer, [stack.enter_context(listening("127.0.0.1", own.app_port))]),
-            (photos, [stack.enter_context(listening("127.0.0.1", own.api_port))]),
+            (printer, [stack.enter_context(listening("127.0.0.1", own.app_port, flag="--app-port"))]),
+            (photos, [stack.enter_context(listening("127.0.0.1", own.api_port, flag="--api-port"))]),
         ]
         uvloop.run(serve_together(parts, ready=lambda: _announce(own, wanted)))
 
@@ -210,10 +211,15 @@ def _announce(own: Demo, wanted: "Wanted") -> None:
                2 leave "Delete your photos" unticked: Allow
                3 Show my photos, Add a photo: the API lets the app in
                4 Delete photo 1: the API refuses, and the app shows why
-               5 take it back:  grantway --config {own.config} grants revoke ada {_CLIENT_ID}
+               5 take it back:  {_command()} --config {own.config} grants revoke ada {_CLIENT_ID}
                  then Refresh the token: refused. Access ends within {_TOKENS_LIVE // 60} minutes
 
   Ctrl-C stops everything. A server of your own: grantway init
 """
     )
     sys.stdout.flush()
+
+
+def _command() -> str:
+    """How to call this program from the shell that started it."""
+    return "grantway" if shutil.which("grantway") else sys.argv[0]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "grantway.toml"
 KEY_NAME = "grantway.key"
+DEV_ISSUER = "http://localhost:8600"
 _API = "https://api.example/photos"
 
 
@@ -35,20 +36,23 @@ _API = "https://api.example/photos"
     default=".",
     help="Where to write them.",
 )
+@click.option("--dev", is_flag=True, help="For this machine alone: plain http on loopback.")
 @click.option("--force", is_flag=True, help="Replace a configuration file. A master key is never replaced.")
-def init(*, issuer: str | None, database: str, folder: Path, force: bool) -> None:
+def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: bool) -> None:
     """Write a commented grantway.toml and a master key for a new server."""
     from grantway.settings_keys import write_new_key
     from grantway.settings_rules import issuer_problem
 
+    if issuer is None and dev:
+        issuer = DEV_ISSUER
     if issuer is None:
         if not (choices().asking and sys.stdin.isatty()):
             raise Failure(
                 "no issuer: nobody can be asked here", hint="add --issuer https://id.example", code=USAGE
             )
         issuer = click.prompt("Public address of this server (https://…)", err=True)
-    if problem := issuer_problem(issuer, dev=False):
-        raise Failure(f"issuer: {problem}", hint="for this machine alone: grantway serve --dev", code=USAGE)
+    if problem := issuer_problem(issuer, dev=dev):
+        raise Failure(f"issuer: {problem}", hint="for this machine alone: grantway init --dev", code=USAGE)
     config, key = folder / CONFIG_NAME, folder / KEY_NAME
     if config.exists() and not force:
         raise Failure(f"{config} exists", hint="--force replaces it, but not the master key", code=CONFLICT)
@@ -57,7 +61,7 @@ def init(*, issuer: str | None, database: str, folder: Path, force: bool) -> Non
         kept = key.exists()
         if not kept:
             write_new_key(key)
-        config.write_text(configuration(issuer, database), "utf-8")
+        config.write_text(configuration(issuer, database, dev=dev), "utf-8")
     except OSError as failed:
         raise Failure(f"{failed.filename}: {failed.strerror}", hint="choose another --dir") from None
     if choices().json:
@@ -67,19 +71,25 @@ def init(*, issuer: str | None, database: str, folder: Path, force: bool) -> Non
     click.echo(f"  Wrote {config}" + (f"; kept {key}" if kept else f" and {key} (0600)"))
     click.echo("  Keep the key apart from the database: without it, a backup cannot be used.")
     click.echo("  Next")
-    click.echo(f"    grantway{at} user add YOU")
+    if database.startswith("postgres"):
+        click.echo(f"    grantway{at} db upgrade")
     click.echo(
-        f"    grantway{at} api create photos --audience {issuer}/photos --scope 'photos:read=See your photos'"
+        f"    grantway{at} api create photos --audience {_API} --scope 'photos:read=See your photos' "
+        "--rule 'GET /photos photos:read'"
     )
+    click.echo(f"    grantway{at} user add YOU")
+    click.echo(f"    grantway{at} app create NAME --redirect-uri https://… --scope photos:read")
     click.echo(f"    grantway{at} serve")
-    note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
+    if not dev:
+        note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
 
 
-def configuration(issuer: str, database: str) -> str:
+def configuration(issuer: str, database: str, *, dev: bool = False) -> str:
     """A configuration file with every option, those that are not used as comments."""
     from grantway.settings import SECTIONS, options
 
-    chosen = {"issuer": issuer, "database.url": database, "secrets.key_file": KEY_NAME}
+    chosen: dict[str, object] = {"issuer": issuer, "database.url": database, "secrets.key_file": KEY_NAME}
+    chosen |= {"dev": True} if dev else {}
     lines = [
         "# Settings of a Grantway server; paths are relative to this file. Every one can also be given as",
         "# an environment variable: GRANTWAY_ISSUER, GRANTWAY_SERVER__PORT, … (`grantway settings`).",

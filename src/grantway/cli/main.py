@@ -26,14 +26,14 @@ PLACES = {
 @click.command(cls=Lazy, places=PLACES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="grantway")
 def cli() -> None:
-    r"""Grantway, an OAuth 2.0 / 2.1 authorization server.
+    """Grantway, an OAuth 2.0 / 2.1 authorization server.
 
     \b
     Start here:  grantway demo     everything on this machine, to click through
                  grantway init     a server of your own
 
     Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 conflict or drift, 6 unreachable.
-    """
+    """  # noqa: D301 - click wants the character
 
 
 def main() -> None:

@@ -163,8 +163,8 @@ def _hand_down(flags: dict[str, object], loaded: "Loaded") -> None:
         os.environ["GRANTWAY_CONFIG"] = str(loaded.config.absolute())
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens on this address. Raises Failure when the port is taken."""
+def listening(host: str, port: int, *, flag: str = "--port") -> socket.socket:
+    """A socket that listens on this address. Raises Failure naming the flag when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -174,7 +174,7 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as taken:
         listener.close()
         words = f"cannot listen on {host}:{port}: {taken.strerror}"
-        raise Failure(words, hint="another port: --port 8610", code=CONFLICT) from None
+        raise Failure(words, hint=f"another port: {flag} {port + 100}", code=CONFLICT) from None
     listener.set_inheritable(True)
     return listener
 

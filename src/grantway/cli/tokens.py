@@ -53,11 +53,11 @@ def token() -> None:
 @click.option("--audience", metavar="URI", help="Whom it must be meant for.")
 @click.option("--typ", default="at+jwt", show_default=True, help="What kind of JWT it must be.")
 def inspect(*, jwks: Path | None, issuer: str | None, audience: str | None, typ: str) -> None:
-    r"""Decode a token from stdin and check it. Exit code 0 if it is good, 1 if not.
+    """Decode a token from stdin and check it. Exit code 0 if it is good, 1 if not.
 
     \b
     pbpaste | grantway token inspect --audience https://api.example/photos
-    """
+    """  # noqa: D301 - click wants the character
     if sys.stdin.isatty():
         raise Failure("no token on stdin", hint="pipe it in, so that no shell keeps it", code=USAGE)
     text = sys.stdin.read().strip().removeprefix("Bearer ")

@@ -8,6 +8,7 @@ from grantway.crypto.secrets import random_base62
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, canonical_username
 from grantway.storage.changes import AuditEntry
+from grantway.storage.port import Conflict
 
 
 class Rejected(Exception):
@@ -53,7 +54,10 @@ async def add_person(server: Server, draft: PersonDraft, *, actor: str) -> Perso
         password_hash=hashed,
         created_at=now,
     )
-    await server.store.add_person(person, [_entry(now, actor, "person.added", person)])
+    try:
+        await server.store.add_person(person, [_entry(now, actor, "person.added", person)])
+    except Conflict:
+        raise Conflict(f"there is already a person {username}") from None
     return person
 
 

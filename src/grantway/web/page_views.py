@@ -91,7 +91,7 @@ def consent_view(
     client, question = ask.request.client, step.question
     return ConsentView(
         client_name=client.name,
-        standing=Standing.FIRST_PARTY if client.first_party else Standing.VERIFIED,
+        standing=_standing(client),
         destination=destination(ask.request.answer_to.redirect_uri),
         account=account(person),
         can_switch=True,
@@ -104,6 +104,13 @@ def consent_view(
         action=action,
         seal=seal,
     )
+
+
+def _standing(client: Client) -> Standing | None:
+    """An app on the person's own device may be anybody's, whoever registered it."""
+    if client.can_be_impersonated:
+        return None
+    return Standing.FIRST_PARTY if client.first_party else Standing.VERIFIED
 
 
 def _groups(question: ConsentQuestion, registry: Registry) -> tuple[ScopeGroup, ...]:

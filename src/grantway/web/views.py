@@ -196,7 +196,7 @@ class ConsentView:
     """
 
     client_name: str
-    standing: Standing
+    standing: Standing | None  # None: known here, but others could answer in its place
     destination: Destination
     account: Account  # whose data it is
     can_switch: bool  # offer "Use another account"
