@@ -41,7 +41,7 @@ def assert_unusable(reply) -> None:
 
 def mutations(secret: str) -> list[str]:
     """Cut, extended, altered: what a store that compares loosely would let pass."""
-    return [
+    altered = [
         *(secret[:-n] for n in range(1, 41)),
         *(secret[n:] for n in (1, 5, 21)),
         *(secret + tail for tail in ("=", " ", "x", "0", "\u00a0", "%", "==")),
@@ -52,6 +52,7 @@ def mutations(secret: str) -> list[str]:
         secret.replace("_", "-", 1),
         secret[:5] + "\uff10" + secret[6:],
     ]
+    return [other for other in altered if other != secret]  # a JWT need not hold an underscore
 
 
 async def test_a_code_is_redeemed_once_however_many_try_at_once(fresh):
