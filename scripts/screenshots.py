@@ -13,8 +13,8 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.async_api import Browser, Page  # noqa: E402 - after the path is set
 
-from tests.node import PASSWORD, Node, Visitor, seeded_node, sqlite_url  # noqa: E402
-from tests.services.browser import chromium  # noqa: E402
+from tests.node import PASSWORD, Node, Visitor, seeded_node, sqlite_url  # noqa: E402 - as above
+from tests.services.browser import chromium  # noqa: E402 - as above
 
 SCOPE = "photos:read photos:write photos:delete offline_access"
 WIDTHS = {"desk": 1280, "phone": 320}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.node import CALLBACK, Visitor, leaving_url, seeded_node, sqlite_url
@@ -80,6 +81,27 @@ def test_the_commands_of_the_readme_make_a_server(tmp_path):
         check=False,
     )
     assert "ALLOWED" in allowed.stdout
+
+
+async def test_the_guard_of_the_readme_lets_in_who_may_and_nobody_else(tmp_path, monkeypatch):
+    """FN13: the printed definition and the printed app, in front of a real server's keys."""
+    text = (DOCS.parent / "README.md").read_text().partition("## Protect an API")[2]
+    definition, source = (
+        re.search(rf"^```{kind}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[1] for kind in ("toml", "python")
+    )
+    (tmp_path / "photos.toml").write_text(definition)
+    monkeypatch.chdir(tmp_path)
+    async with seeded_node(sqlite_url(tmp_path)) as node:
+        names = {}
+        exec(source.replace("http://localhost:8600", node.issuer), names)  # noqa: S102 - what the page prints
+        token = (await Visitor(node).tokens(scope="photos:read"))["access_token"]
+        transport = httpx2.ASGITransport(app=names["app"])
+        async with httpx2.AsyncClient(transport=transport, base_url="https://api.example") as api:
+            stranger = await api.get("/photos/1")
+            ada = await api.get("/photos/1", headers={"authorization": f"Bearer {token}"})
+            unlisted = await api.get("/albums/1", headers={"authorization": f"Bearer {token}"})
+        assert (401, 200, 403) == (stranger.status_code, ada.status_code, unlisted.status_code)
+        assert node.people["ada"].subject == ada.text
 
 
 PAGES = sorted(path.relative_to(DOCS.parent) for path in (*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")))

@@ -209,7 +209,7 @@ def test_g4_a_token_for_another_api_is_refused_whatever_it_holds():
 
 
 def test_an_api_known_by_its_identifier_alone_allows_nothing():
-    api = Api.minimal(API.identifier)
+    api = Api(identifier=API.identifier, name="bare")
     assert isinstance(judge(api, token(READ), "GET", "/photos"), Refused)
 
 

@@ -81,6 +81,7 @@ def save_env(path: Path, client_id: str, secret: str | None) -> None:
     kept = [line for line in old if line.partition("=")[0].strip() not in own]
     text = "\n".join([*kept, *(f"{name}={value}" for name, value in own.items())]) + "\n"
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
         file.write(text)
     draft.replace(path)

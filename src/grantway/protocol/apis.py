@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Self
 
 from grantway.protocol.scope import is_scope_token
 
@@ -167,11 +166,6 @@ class Api:
         for shape in sorted(by_shape, key=lambda shape: [segment == _VARIABLE for segment in shape]):
             by_length.setdefault(len(shape), []).append(by_shape[shape])
         return by_length
-
-    @classmethod
-    def minimal(cls, identifier: str) -> Self:
-        """An API known by its identifier alone: nothing is listed, so everything is refused."""
-        return cls(identifier=identifier, name=identifier)
 
 
 def _wrong_with(api: Api) -> list[str]:
