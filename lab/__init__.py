@@ -1,0 +1,1 @@
+"""Experiments that break things on purpose and count what was lost (`make lab`)."""
