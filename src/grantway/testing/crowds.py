@@ -13,9 +13,11 @@ from grantway.testing.bench import (
     family,
     issue,
     issued,
+    opaque_token,
     redeem,
     refresh_token,
     same,
+    some_person,
     spend_code,
     spend_refresh,
 )
@@ -92,9 +94,34 @@ async def readers_in_a_crowd_each_find_their_own(bench: Bench) -> None:
     same([each and (each.client_id, each.subject) for each in consents], pairs)
 
 
+async def questions_about_tokens_in_a_crowd_are_each_answered(bench: Bench) -> None:
+    """D13, N6: of living tokens, of one revoked, of one whose grant is, of one without a grant."""
+    people = [await some_person(bench) for _ in range(_CROWD)]
+    grants = [(await family(bench, subject=person.subject))[0].grant for person in people]
+    tokens = [await opaque_token(bench, grant) for grant in grants]
+    tokens[2] = await opaque_token(bench, None)
+    for token in tokens:
+        await bench.store.add_opaque_token(token)
+    await bench.store.revoke_opaque_token(tokens[7].id, [])
+    await bench.store.revoke_grant(grants[9].id, [])
+    found = await at_once(
+        bench.store.find_opaque_token(token.id) for token in [*tokens, replace(tokens[0], id="0")]
+    )
+    same([each and each.id for each in found], [*(token.id for token in tokens), None])
+    facts = await at_once(
+        bench.store.token_facts(token_id=token.id, grant_id=token.grant_id, subject=token.subject)
+        for token in tokens
+    )
+    same([place for place, each in enumerate(facts) if each.token_revoked], [7])
+    same([place for place, each in enumerate(facts) if not each.grant_live], [9])
+    told = [each.person and each.person.subject for each in facts]
+    same(told, [token.subject for token in tokens])
+
+
 CHECKS = checks_of(
     silent_approvals_in_a_crowd_are_each_stored_or_refused,
     spends_in_a_crowd_are_each_judged_for_themselves,
     refreshes_in_a_crowd_are_each_judged_for_themselves,
     readers_in_a_crowd_each_find_their_own,
+    questions_about_tokens_in_a_crowd_are_each_answered,
 )

@@ -33,13 +33,14 @@ class Gathered(Generic[_Ask, _Answer]):
         self._alone, self._together = alone, together
         self._waiting: deque[tuple[_Ask, asyncio.Future[_Answer]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()  # asked once: before Python 3.12 each time is a system call
 
     async def ask(self, ask: _Ask) -> _Answer:
         """The answer to this one, whatever becomes of the others."""
-        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[_Answer] = self._loop.create_future()
         self._waiting.append((ask, answer))
         if len(self._lanes) < LANES:
-            lane = asyncio.create_task(self._serve())
+            lane = self._loop.create_task(self._serve())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
         return await answer

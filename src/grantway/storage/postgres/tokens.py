@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from grantway.protocol.grants import OpaqueToken
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import TokenFacts
-from grantway.storage.postgres.connections import sql
+from grantway.storage.postgres.batches import Gathered
+from grantway.storage.postgres.connections import Database, sql
 from grantway.storage.postgres.verbs import Verbs, audit_sql, audit_values
-from grantway.storage.rows import read_opaque_token, read_person_if_any, write_opaque_token
+from grantway.storage.rows import Row, read_opaque_token, read_person_if_any, write_opaque_token
 
 _ADD_OPAQUE = sql("INSERT INTO opaque_tokens ({opaque}) VALUES ({opaque:$1})")
-_FIND_OPAQUE = sql("SELECT {opaque} FROM opaque_tokens WHERE id = $1")
+_OPAQUE = "SELECT {opaque} FROM opaque_tokens WHERE id = "
+_FIND_OPAQUE, _FIND_OPAQUES = sql(_OPAQUE + "$1"), sql(_OPAQUE + "ANY($1::text[])")
 _REVOKE_OPAQUE = sql(
     """
 WITH revoked AS (
@@ -25,23 +27,44 @@ WITH revoked AS (
 ) {note}""",
     note=audit_sql(3, only_if="revoked"),
 )
-_FACTS = sql("""
-SELECT EXISTS (SELECT FROM revoked_jwts WHERE id = $1)
-        OR EXISTS (SELECT FROM opaque_tokens WHERE id = $1 AND revoked_at IS NOT NULL),
-    $2::text IS NULL OR EXISTS (SELECT FROM grants WHERE id = $2 AND revoked_at IS NULL),
+# About one token, or about one of many: the same questions, asked of a row `a`.
+_FACTS = """
+SELECT EXISTS (SELECT FROM revoked_jwts WHERE id = a.token_id)
+        OR EXISTS (SELECT FROM opaque_tokens WHERE id = a.token_id AND revoked_at IS NOT NULL),
+    a.grant_id IS NULL OR EXISTS (SELECT FROM grants WHERE id = a.grant_id AND revoked_at IS NULL),
     {person:p}
-FROM (VALUES (1)) AS always LEFT JOIN people p ON p.subject = $3""")
+FROM ROWS AS a (token_id, grant_id, subject NTH) LEFT JOIN people p ON p.subject = a.subject"""
+_FACTS_OF_ONE = sql(_FACTS.replace("ROWS", "(VALUES ($1::text, $2::text, $3::text))").replace(" NTH", ""))
+_FACTS_OF_MANY = sql(
+    _FACTS.replace("ROWS", "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY").replace(
+        " NTH", ", place"
+    )
+    + " ORDER BY a.place"
+)
+_Named = tuple[str, str | None, str | None]  # a token, its grant, its person
 
 
 class TokenVerbs(Verbs):
     """`port.Tokens`."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._opaque_reads = Gathered(alone=self._find_opaque_token, together=self._find_opaque_tokens)
+        self._fact_reads = Gathered(alone=self._facts_of_one, together=self._facts_of_many)
+
     async def add_opaque_token(self, token: OpaqueToken) -> None:
         await self._database.count(_ADD_OPAQUE, *write_opaque_token(token))
 
     async def find_opaque_token(self, token_id: str) -> OpaqueToken | None:
+        return await self._opaque_reads.ask(token_id)
+
+    async def _find_opaque_token(self, token_id: str) -> OpaqueToken | None:
         row = await self._database.one(_FIND_OPAQUE, token_id)
         return None if row is None else read_opaque_token(row)
+
+    async def _find_opaque_tokens(self, ids: Sequence[str]) -> Sequence[OpaqueToken | None]:
+        found = {row[0]: row for row in await self._database.all(_FIND_OPAQUES, ids)}
+        return [read_opaque_token(found[one]) if one in found else None for one in ids]
 
     async def revoke_opaque_token(self, token_id: str, audit: Sequence[AuditEntry]) -> None:
         await self._database.count(_REVOKE_OPAQUE, token_id, *audit_values(audit))
@@ -50,5 +73,15 @@ class TokenVerbs(Verbs):
         await self._database.count(_REVOKE_JWT, token_id, expires_at, *audit_values(audit))
 
     async def token_facts(self, *, token_id: str, grant_id: str | None, subject: str | None) -> TokenFacts:
-        row = (await self._database.all(_FACTS, token_id, grant_id, subject))[0]
-        return TokenFacts(token_revoked=row[0], grant_live=row[1], person=read_person_if_any(row[2:]))
+        return await self._fact_reads.ask((token_id, grant_id, subject))
+
+    async def _facts_of_one(self, named: _Named) -> TokenFacts:
+        return _read_facts((await self._database.all(_FACTS_OF_ONE, *named))[0])
+
+    async def _facts_of_many(self, named: Sequence[_Named]) -> Sequence[TokenFacts]:
+        columns = zip(*named, strict=True)
+        return [_read_facts(row) for row in await self._database.all(_FACTS_OF_MANY, *columns)]
+
+
+def _read_facts(row: Row) -> TokenFacts:
+    return TokenFacts(token_revoked=row[0], grant_live=row[1], person=read_person_if_any(row[2:]))
