@@ -17,9 +17,13 @@ class Target:
     authorize: str = "/authorize"
     token: str = "/token"
     introspect: str = ""  # "" when the server has none
+    introspect_basic: str = ""  # Authorization header of who asks, if not `basic`
+    opaque_basic: str = ""  # the same, of who asks about opaque tokens
+    asking_more: str = ""  # appended to the authorization request of somebody who has to be asked
     metadata: str = ""  # path of the RFC 8414 or OpenID discovery document
     authorize_more: str = ""  # appended to the query of the authorization request
     token_more: str = ""  # appended to the form of the code exchange
     credentials_form: str = ""  # of a client credentials request; "" when not offered
     credentials_basic: str = ""  # another client's Authorization header for it, if not `basic`
+    opaque_scope: str = ""  # of the flow that gives an opaque token, if not `scope`
     opaque_flow_more: str = ""  # appended to the authorization request to be given an opaque token instead

@@ -32,6 +32,7 @@ class NodeProcess:
     cores: str = ""  # as for taskset: "0" or "0,1"; empty for any
     port: int = field(default_factory=free_port)
     issuer: str = ""
+    module: str = "grantway"  # what is run
     settings: Mapping[str, str] = field(default_factory=dict)  # GRANTWAY_… variables
     process: subprocess.Popen[bytes] | None = None
 
@@ -64,7 +65,7 @@ class NodeProcess:
     def start(self, *, wait: bool = True) -> float:
         """Start it; seconds until it answered. With `wait=False` at once, and `wait_ready` answers later."""
         began = time.perf_counter()
-        command = [sys.executable, "-m", "grantway", "--quiet", "serve", "--dev", "--port", str(self.port)]
+        command = [sys.executable, "-m", self.module, "--quiet", "serve", "--dev", "--port", str(self.port)]
         command += ["--issuer", self.issuer, "--workers", str(self.workers)]
         if self.cores:
             command = ["taskset", "-c", self.cores, *command]

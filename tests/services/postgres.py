@@ -158,3 +158,9 @@ def remove_what_killed_runs_left() -> None:
             shutil.rmtree(left, ignore_errors=True)
         except (PermissionError, ValueError):
             continue
+
+
+def version() -> str:
+    """What the newest installed server calls itself: "15.14"."""
+    said = subprocess.run([program("postgres"), "--version"], check=True, capture_output=True, text=True)
+    return said.stdout.split()[2]

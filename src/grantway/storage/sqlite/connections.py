@@ -25,7 +25,7 @@ from grantway.storage.rows import Row
 _NOW = "((julianday('now') - 2440587.5) * 86400.0)"  # Unix seconds, to the millisecond
 _OLDEST = (3, 37, 0)  # STRICT tables
 _WRITE_PATIENCE = 5.0  # seconds a write waits for another process that is writing
-_MOST_TOGETHER = 64  # writes in one transaction: bounds how long the last of them waits
+MOST_TOGETHER = 64  # writes in one transaction: bounds how long the last of them waits
 _READ_PATIENCE = 0.25  # a read waits only while another process opens or closes the file
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -212,7 +212,7 @@ class Writer:
         """Waits for a job; takes along those that wait already. False with the last batch."""
         batch: list[_Job] = []
         with contextlib.suppress(Empty):
-            while len(batch) < _MOST_TOGETHER:
+            while len(batch) < MOST_TOGETHER:
                 job = self._jobs.get(block=not batch)
                 if job is None:
                     return batch, False
