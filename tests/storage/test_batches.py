@@ -87,3 +87,19 @@ async def test_no_more_lanes_are_open_than_there_may_be():
     assert LANES >= len(road.calls._lanes)
     road.open.set()
     assert [number * 2 for number in range(20, 30)] == await asyncio.gather(*calls)
+
+
+async def test_who_asks_in_the_moment_the_last_lane_ends_is_answered():
+    """A lost wake-up: every lane has just found nobody waiting, and an answered caller asks again at once."""
+    road = Road()
+    road.open.clear()
+
+    async def asks_twice(number):
+        return await road.calls.ask(number), await road.calls.ask(number + 100)
+
+    callers = [asyncio.create_task(asks_twice(number)) for number in range(LANES)]
+    await asyncio.sleep(0)
+    road.open.set()
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(*callers)
+    assert [(number * 2, number * 2 + 200) for number in range(LANES)] == answers

@@ -42,16 +42,22 @@ class Gathered(Generic[_Ask, _Answer]):
         if len(self._lanes) < LANES:
             lane = self._loop.create_task(self._serve())
             self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
         return await answer
 
     async def _serve(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            if len(batch) == 1:
-                await self._answer_alone(*batch[0])
-            else:
-                await self._answer_together(batch)
+        lane = asyncio.current_task()
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+                if len(batch) == 1:
+                    await self._answer_alone(*batch[0])
+                else:
+                    await self._answer_together(batch)
+        finally:
+            # In the very step that found nobody waiting. In a callback of the task it would be too late: an
+            # ask between the two would count on a lane that is gone, and wait for ever.
+            if lane is not None:
+                self._lanes.discard(lane)
 
     async def _answer_together(self, batch: list[tuple[_Ask, asyncio.Future[_Answer]]]) -> None:
         try:
