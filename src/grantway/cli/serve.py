@@ -1,6 +1,7 @@
 """`grantway serve`: the server itself."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -113,7 +114,9 @@ def _run(settings: "Settings") -> None:
         if own.workers == 1:
             from grantway.app import create_app
 
-            server = uvicorn.Server(server_config(create_app(settings)))
+            app = create_app(settings)
+            collect_less()
+            server = uvicorn.Server(server_config(app))
             server.run(sockets=[listener])
             if not server.started:
                 raise Failure("the server did not start", hint="its log above says why; grantway db check")
@@ -150,7 +153,19 @@ def worker() -> Any:
     from grantway.settings_sources import load
 
     log_to_stderr(logging.INFO)
-    return create_app(load().settings)
+    app = create_app(load().settings)
+    collect_less()
+    return app
+
+
+def collect_less() -> None:
+    """Leave what is loaded by now, for good, out of garbage collections, and have fewer of them.
+
+    A full collection of it holds every request up for tens of milliseconds.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _hand_down(flags: dict[str, object], loaded: "Loaded") -> None:
