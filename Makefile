@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench mutate lock clean runtime dev
+.PHONY: help demo serve test check format bench lab mutate lock clean runtime dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ format: dev ## Format the code and mend what can be mended
 
 bench: dev ## Measure the server under load, on both databases (ARGS=…)
 	@$(BIN)/python -m bench $(ARGS)
+
+lab: dev ## Break things on purpose and count what was lost; writes docs/reliability.md (ARGS="RX1 --full")
+	@$(BIN)/python -m lab $(ARGS)
 
 mutate: dev ## Break the code on purpose and see that a test notices (ARGS=…)
 	@$(BIN)/python scripts/mutate.py $(ARGS)

@@ -123,11 +123,11 @@ def fetched(target: Target, *, connections: int, count: int) -> list[tuple[str, 
 
 
 def _rate_of_exchange(target: Target, connections: int, rate: float) -> float:
-    """How many codes a second may be needed: half as many again as flows are played, times two steps."""
+    """How many codes a second may be needed: twice as many as its half of a flow suggests."""
     if rate:
         return rate * 1.1
     tried = _play(target.port, workloads.code_flow(target), connections=connections, warm_up=0.2, seconds=0.8)
-    return tried.per_second * 3 + 10
+    return tried.per_second * 4 + 10
 
 
 def _play(port: int, story: Workload, **how: float) -> Result:

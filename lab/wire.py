@@ -16,6 +16,17 @@ class Reply:
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()  # every Set-Cookie header
+
+    @property
+    def status_code(self) -> int:
+        """The status, by the name that the forms of `tests.node` look for."""
+        return self.status
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode(errors="replace")
 
 
 class Wire:
@@ -25,6 +36,8 @@ class Wire:
         self._port, self._host = port, host
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self.answered = 0  # by this connection; 0 says that it is a fresh one
+        self.begun = False  # has anything of an answer arrived?
 
     async def get(self, path: str, **headers: str) -> Reply:
         """A GET request. Raises Broken."""
@@ -55,17 +68,25 @@ class Wire:
             raise
 
     async def _exchange(self, octets: bytes) -> Reply:
+        self.begun = False
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            self.answered = 0
         self._writer.write(octets)
-        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        pairs = (line.partition(":")[::2] for line in head[1:] if line)
-        headers = {name.lower(): value.strip() for name, value in pairs}
+        first = await self._reader.readexactly(1)
+        self.begun = True
+        head = (first + await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        pairs = [
+            (name.lower(), value.strip())
+            for name, _, value in (line.partition(":") for line in head[1:] if line)
+        ]
+        headers = dict(pairs)
         body = await self._reader.readexactly(int(headers.get("content-length", "0")))
-        reply = Reply(int(head[0].split(" ")[1]), headers, body)
+        cookies = tuple(value for name, value in pairs if name == "set-cookie")
+        self.answered += 1
         if headers.get("connection", "").lower() == "close":
             await self.close()
-        return reply
+        return Reply(int(head[0].split(" ")[1]), headers, body, cookies)
 
     async def close(self) -> None:
         """Hang up."""

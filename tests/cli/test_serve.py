@@ -152,6 +152,20 @@ async def test_several_workers_share_one_port_on_postgresql(tmp_path, port, post
         assert "Traceback" not in server.said["stderr"]
 
 
+async def test_workers_do_not_outlive_the_process_that_started_them(tmp_path, port, postgres_dsn):
+    """RX2: after a kill -9 of the supervisor alone the port is free for its successor."""
+    for words in (("init", "--issuer", "https://id.example", "--db", postgres_dsn), ("db", "upgrade")):
+        with running(tmp_path, *words) as command:
+            assert command.end() == 0, command.said
+    with running(tmp_path, "serve", "--port", port, "--workers", 2) as server:
+        server.wait_for(ready(port))
+        server.process.kill()
+        deadline = time.monotonic() + 20
+        while ready(port)():
+            assert time.monotonic() < deadline, "orphans answer"
+            time.sleep(0.1)
+
+
 def test_the_healthcheck_tells_by_its_exit_code(tmp_path, port):
     with running(tmp_path, "serve", "--dev", "--port", port) as server:
         server.wait_for(ready(port))

@@ -27,9 +27,13 @@ SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
 class Postgres:
-    """One cluster. Real durability (fsync, synchronous commit), trust authentication on loopback only."""
+    """One cluster. Real durability (fsync, synchronous commit), trust authentication on loopback only.
 
-    def __init__(self) -> None:
+    Further `settings` as in postgresql.conf.
+    """
+
+    def __init__(self, **settings: str) -> None:
+        self._settings = SETTINGS | settings
         remove_what_killed_runs_left()
         self.port = free_port()
         self.home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
@@ -82,7 +86,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server as our own child; answer once it accepts connections."""
-        settings = [f"--{name}={value}" for name, value in (SETTINGS | {"port": str(self.port)}).items()]
+        settings = [f"--{name}={value}" for name, value in self._all_settings().items()]
         command = [*as_postgres(), program("postgres"), "-D", f"{self.home}/data", *settings]
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -95,6 +99,9 @@ class Postgres:
                 self.stop("immediate")
                 raise RuntimeError(f"PostgreSQL did not start:\n{log_tail}")
             time.sleep(0.02)
+
+    def _all_settings(self) -> dict[str, str]:
+        return self._settings | {"port": str(self.port)}
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Stop by pid. `fast` ends sessions and writes a checkpoint; `immediate` is like a power cut."""

@@ -80,6 +80,14 @@ async def test_a_database_that_would_break_a_promise_is_refused_in_one_line(
     assert "\n" not in str(refusal.value)
 
 
+async def test_a_cluster_that_does_not_flush_is_refused():
+    """N5: whatever is acknowledged, a power cut would take it."""
+    with Postgres(fsync="off") as careless:
+        with pytest.raises(StorageProblem, match="fsync is off") as refusal:
+            await open_store(await careless.fresh_database(), auto_migrate=True)
+        assert "\n" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("change", ["/nowhere", "?unknown_port=x&sslmode=odd"])
 async def test_a_database_that_does_not_exist_is_refused_in_one_line(postgres_dsn, change):
     url = postgres_dsn.rpartition("/")[0] + change if change.startswith("/") else postgres_dsn + change

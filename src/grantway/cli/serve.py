@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +157,15 @@ def worker() -> Any:
     log_to_stderr(logging.INFO)
     app = create_app(load().settings)
     collect_less()
+    threading.Thread(target=_end_with, args=[os.getppid()], name="grantway-parent", daemon=True).start()
     return app
+
+
+def _end_with(parent: int) -> None:
+    """Stop this worker when the process that started it is gone: an orphan would keep the port."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def collect_less() -> None:

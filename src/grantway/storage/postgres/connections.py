@@ -179,9 +179,10 @@ def _count(status: str) -> int:
 
 async def check_settings(database: Database) -> None:
     """Raises StorageProblem where this database would break a promise."""
-    durable, isolation, encoding, version = (
+    durable, flushed, isolation, encoding, version = (
         await database.all(
-            "SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation'), "
+            "SELECT current_setting('synchronous_commit'), current_setting('fsync'), "
+            "current_setting('transaction_isolation'), "
             "current_setting('server_encoding'), current_setting('server_version_num')::int"
         )
     )[0]
@@ -189,6 +190,11 @@ async def check_settings(database: Database) -> None:
         raise StorageProblem(
             f"synchronous_commit is {durable}, so an acknowledged write could be lost: "
             "run ALTER ROLE … SET synchronous_commit = on, then start again"
+        )
+    if flushed != "on":
+        raise StorageProblem(
+            "fsync is off, so a power cut could lose acknowledged writes and damage the database: "
+            "run ALTER SYSTEM SET fsync = on, reload PostgreSQL, then start again"
         )
     if isolation != "read committed":
         raise StorageProblem(
