@@ -190,7 +190,7 @@ def workers(options: Options) -> Section:
                             renamed = replace(one, storage=f"PostgreSQL, {_SHARE:.0%} of a core each")
                             capped.append(_one(renamed, running, workload, 32, options, on))
                     except NoQuota as refused:
-                        say(f"no control groups here ({refused}): compared on two cores only")
+                        say(f"no control groups ({refused}): compared on two cores only")
     found = figures(free) + figures(capped)
     for single, double in zip(found[::2], found[1::2], strict=True):
         kind = "with a share each" if "core each" in single.contender else "on two cores"
@@ -198,9 +198,9 @@ def workers(options: Options) -> Section:
     return Section(
         "workers",
         "One worker and two",
-        "Two cores are too few to see two workers: they are shared with PostgreSQL and the generator. So the "
-        f"same is measured again with {_SHARE:.0%} of a core for each worker (control groups): twice the CPU, "
-        "twice the work?",
+        "Two cores are too few to see two workers: PostgreSQL and the generator share them. So the same is "
+        f"measured again with {_SHARE:.0%} of a core for each worker (control groups): twice the CPU, twice "
+        "the work?",
         found,
         facts,
     )
