@@ -91,7 +91,7 @@ def grantway(
         )
         target = asyncio.run(_prepared(node))
         if grants:
-            fill(node.database, grants, expired_share=0.0)
+            asyncio.run(fill(node.database, grants))
         with node:
             assert node.process is not None
             yield Running(target, (node.process.pid,))

@@ -244,17 +244,16 @@ class _Trial:
     async def passwords(self) -> None:
         """Let every process hash as many passwords at once as it may: each takes 19 MB, which may stay."""
         seal, cookies = self._known.steps["/login"][0]
-        body = urlencode({"username": "ada", "password": "wrong", "answer": "login"}).encode() + b"&x=" + seal
         head = b"POST /login HTTP/1.1\r\nhost: %b\r\ncookie: %b\r\nx-forwarded-for: 203.0.113.%d\r\n"
         more = b"content-type: application/x-www-form-urlencoded\r\ncontent-length: %d\r\n\r\n%b"
-        for start in range(0, 40, 20):
+        for start in range(0, 60, 20):  # on many connections, so that every process takes some
             connections = [_Connection(self._port) for _ in range(20)]
-            sent = [
-                head % (self._known.host, cookies, start + place) + more % (len(body), body)
-                for place in range(20)
-            ]
-            pairs = zip(connections, sent, strict=True)
-            await asyncio.gather(*(connection.exchange("POST", text) for connection, text in pairs))
+            exchanges = []
+            for number, connection in enumerate(connections, start):
+                body = b"answer=login&password=wrong&username=nobody%d&x=" % number + seal
+                sent = head % (self._known.host, cookies, number) + more % (len(body), body)
+                exchanges.append(connection.exchange("POST", sent))
+            await asyncio.gather(*exchanges)
             for connection in connections:
                 connection.close()
 

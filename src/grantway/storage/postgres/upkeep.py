@@ -28,16 +28,18 @@ WITH taken AS (
 UPDATE throttles t SET empty_at = t.empty_at - held.seconds FROM held WHERE t.key = held.key"""
 _READ_AUDIT = sql("SELECT {audit} FROM audit ORDER BY number DESC LIMIT $1")
 
-# $1 is the size of the batch, $2 the seconds for which the rows are kept beyond their end.
+# $1 is the size of the batch, $2 the seconds for which the rows are kept beyond their end. Where much has
+# expired, only the order keeps PostgreSQL from reading the whole table for every batch.
 _DROP = """
 WITH gone AS MATERIALIZED (
-    SELECT {key} FROM {table} WHERE {end} < {now} - $2::float8 LIMIT $1 FOR UPDATE SKIP LOCKED)
+    SELECT {key} FROM {table} WHERE {end} < {now} - $2::float8
+    ORDER BY {end} LIMIT $1 FOR UPDATE SKIP LOCKED)
 DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM gone)"""
 _DROPS = tuple((sql(_DROP, table=each.table, key=each.key, end=each.end), each.kept) for each in PERISHABLES)
 _WIPE = sql("""
 WITH stale AS MATERIALIZED (
     SELECT id FROM refresh_tokens WHERE locked_successor IS NOT NULL AND spent_at < {now} - $2::float8
-    LIMIT $1 FOR UPDATE SKIP LOCKED)
+    ORDER BY spent_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 UPDATE refresh_tokens SET locked_successor = NULL WHERE id IN (SELECT id FROM stale)""")
 
 
