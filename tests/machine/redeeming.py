@@ -43,16 +43,28 @@ class Redeeming(Machine):
     @noted
     def begin(self, person, client, scope, node):
         """No example is without tokens."""
-        return found(self._connect(person, client, scope, EVERYTHING, node))
+        return found(self._connect(person, client, scope=scope, tick=EVERYTHING, thief=None, node=node))
 
-    @rule(target=tokens, person=people, client=client_ids, scope=common_scopes, tick=ticks, node=nodes)
+    @rule(
+        target=tokens,
+        person=people,
+        client=client_ids,
+        scope=common_scopes,
+        tick=ticks,
+        thief=st.none() | places,
+        node=nodes,
+    )
     @noted
-    def connect(self, person, client, scope, tick, node):
-        """A person allows it, and the client redeems the code at once, on the other node."""
-        return found(self._connect(person, client, scope, tick, node))
+    def connect(self, *, person, client, scope, tick, thief, node):
+        """A person allows it; thieves may try the code; then its client redeems it, on the other node."""
+        return found(self._connect(person, client, scope=scope, tick=tick, thief=thief, node=node))
 
-    def _connect(self, person: str, client: str, scope: str, tick: str, node: int) -> Tokens | None:
+    def _connect(
+        self, person: str, client: str, *, scope: str, tick: str, thief: int | None, node: int
+    ) -> Tokens | None:
         code = self._authorize(person, client, Asked(scope), tick, node)
+        if code is not None and thief is not None:
+            self._redeem_wrongly(code, thief, node)
         return None if code is None else self._redeem(code, node + 1, Wanted())
 
     @rule(target=tokens, code=consumes(codes), node=nodes, resource=st.none() | apis)

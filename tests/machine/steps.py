@@ -105,14 +105,26 @@ class Steps(Redeeming, Refreshing):
     @precondition(lambda self: self.living_tokens())
     @rule(held=living, node=nodes)
     @noted
-    def suspend(self, held, node):
-        """While its client is disabled nothing works, and nothing is lost."""
+    def suspend_client(self, held, node):
+        """While it is disabled nothing works, and nothing is lost."""
         client = held.grant.client
         self.run(self.example.enable(client, enabled=False))
         self._redeem(held.code, node, Wanted())
         self._refresh(held, client, node, Wanted())
         self.run(self.example.assert_all([held.access], [], node))
         self.run(self.example.enable(client, enabled=True))
+
+    @precondition(lambda self: self.living_tokens())
+    @rule(held=living, node=nodes)
+    @noted
+    def suspend_person(self, held, node):
+        """What ended stays ended when they are back in use."""
+        person = held.grant.person
+        self.run(self.fleet.disable_person(person.username, node))
+        self.model.disable(person)
+        self.run(self.example.enable_person(person, node))
+        self._refresh(held, held.grant.client, node, Wanted())
+        self.touch(*self.model.grants)
 
     @precondition(lambda self: self.model.disabled())
     @rule(node=nodes)
@@ -123,8 +135,7 @@ class Steps(Redeeming, Refreshing):
             if isinstance(each, Client):
                 self.run(self.example.enable(each, enabled=True))
             else:
-                self.run(self.fleet.enable_person(each.username, node))
-                each.enabled = True
+                self.run(self.example.enable_person(each, node))
         self.touch(*self.model.grants)
 
     @rule(seconds=waits)

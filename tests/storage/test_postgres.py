@@ -13,6 +13,7 @@ from grantway.storage import open_store
 from grantway.storage.port import Dead, Replayed, Unavailable, Won
 from grantway.storage.postgres import PostgresStore
 from grantway.storage.postgres.connections import Cut
+from grantway.storage.postgres.grants import FIND_CODES
 from grantway.storage.problems import StorageProblem
 from grantway.testing import Bench, passing_in_postgres
 from grantway.testing.bench import (
@@ -314,3 +315,26 @@ async def test_a_store_lives_through_a_restart_of_its_server():
         await store.close()
         with pytest.raises(Unavailable):
             await store.ping()
+
+
+async def test_a_plan_made_for_a_small_table_goes_when_it_has_grown(store, other, bench):
+    """U7: else every request reads the whole table, until PostgreSQL looks by itself, once a minute."""
+    await other.execute(
+        "SET plan_cache_mode = force_generic_plan"
+    )  # as it chooses by itself, if in its own time
+    statement = await other.prepare(FIND_CODES)
+
+    async def plan():
+        return str(await other.fetch(f"EXPLAIN EXECUTE {statement.get_name()}(ARRAY['a', 'b'])"))
+
+    assert "Seq Scan on codes" in await plan()
+    for _ in range(30):
+        await asyncio.gather(*[issued(bench) for _ in range(50)])
+    assert "Seq Scan on codes" in await plan()
+    async with asyncio.timeout(30):
+        while "codes" not in await store.freshen_statistics():
+            await asyncio.sleep(0.05)  # the count of changes arrives within a second
+    assert "Seq Scan on codes" not in await plan()
+    async with asyncio.timeout(30):
+        while await store.freshen_statistics():
+            await asyncio.sleep(0.05)

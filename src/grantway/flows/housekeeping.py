@@ -1,4 +1,4 @@
-"""What a node does when nobody calls: drops what has expired, and writes down which secrets were used."""
+"""What a node does when nobody calls: drops what has expired, writes down which secrets were used, counts."""
 
 import asyncio
 import logging
@@ -29,12 +29,13 @@ async def write_secret_uses(server: Server) -> None:
 
 
 async def keep_house(server: Server) -> None:
-    """Do both until cancelled. A database that is away is tried again in the next round."""
+    """Do all of it until cancelled. A database that is away is tried again in the next round."""
     while True:
         await asyncio.sleep(EVERY)
         try:
             await write_secret_uses(server)
             dropped = await drop_expired(server)
+            await server.store.freshen_statistics()
         except Unavailable as away:
             _log.warning("housekeeping put off: %s", away)
             continue

@@ -285,6 +285,13 @@ class Upkeep(Protocol):
         everything else until it expires. The audit log stays.
         """
 
+    async def freshen_statistics(self) -> Sequence[str]:
+        """Count again what the database's planner counts on; returns the tables that had changed a lot.
+
+        Else a plan that was made while a table was small reads the whole of it for every request, until the
+        database notices by itself.
+        """
+
 
 class Store(Registry, People, Grants, Tokens, Upkeep, Protocol):
     """All of it, and its life."""

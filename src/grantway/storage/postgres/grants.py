@@ -52,7 +52,7 @@ _CODES = """
 SELECT {code:c}, {grant:g}, {person:p}
 FROM codes c JOIN grants g ON g.id = c.grant_id LEFT JOIN people p ON p.subject = g.subject
 WHERE c.id = """
-_FIND_CODE, _FIND_CODES = sql(_CODES + "$1"), sql(_CODES + "ANY($1::text[])")
+_FIND_CODE, FIND_CODES = sql(_CODES + "$1"), sql(_CODES + "ANY($1::text[])")
 _REFRESHES = """
 SELECT {refresh:r}, {grant:g}, {person:p}
 FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id LEFT JOIN people p ON p.subject = g.subject
@@ -114,7 +114,7 @@ class GrantVerbs(Verbs):
         return None if row is None else _read_code_evidence(row)
 
     async def _find_codes(self, ids: Sequence[str]) -> Sequence[CodeEvidence | None]:
-        found = {row[0]: row for row in await self._database.all(_FIND_CODES, ids)}
+        found = {row[0]: row for row in await self._database.all(FIND_CODES, ids)}
         return [_read_code_evidence(found[one]) if one in found else None for one in ids]
 
     async def find_refresh_token(self, token_id: str) -> RefreshEvidence | None:
