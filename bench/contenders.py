@@ -2,10 +2,11 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.peers import PEERS, Peer, Running
 from bench.target import Target
@@ -16,8 +17,6 @@ from tests.services.filling import fill
 from tests.services.fleet import NodeProcess
 from tests.services.postgres import Postgres
 
-# Logins come from many networks, as they do in life: a single one would meet the throttle.
-_BEHIND_A_PROXY = {"GRANTWAY_SERVER__TRUSTED_PROXIES": "127.0.0.1"}
 CONNECTIONS = 64  # as many signed-in browsers are prepared; the most that any run opens
 
 
@@ -74,7 +73,13 @@ def ground(cores: str) -> Iterator[Ground]:
 
 
 def grantway(
-    storage: str, *, workers: int = 1, grants: int = 0, module: str = "grantway", name: str = "Grantway"
+    storage: str,
+    *,
+    workers: int = 1,
+    grants: int = 0,
+    module: str = "grantway",
+    name: str = "Grantway",
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Contender:
     """Grantway as its README starts it, with so many live grants in the database beforehand."""
 
@@ -87,7 +92,7 @@ def grantway(
             workers=workers,
             cores=on.cores,
             module=module,
-            settings=_BEHIND_A_PROXY,
+            settings=settings,
         )
         target = asyncio.run(_prepared(node))
         if grants:

@@ -60,7 +60,7 @@ class Meter:
         """When this operation begins; waits for its turn in an open loop."""
         if not self.every:
             return time.perf_counter()
-        due = self._next = max(self._next, self.counts_from - 1) + self.every
+        due = self._next = (self._next or time.perf_counter()) + self.every
         if due > time.perf_counter():
             yield Wait(due)
         return due

@@ -16,6 +16,8 @@ from bench.peers import Running
 from bench.sections import GENERATOR_CORE, SERVER_CORE, Options, Section, on_core, say, taking_turns
 
 LOGINS = 20.0  # a second
+# Logins come from many networks, as they do in life: a single one would meet the throttle.
+_BEHIND_A_PROXY = {"GRANTWAY_SERVER__TRUSTED_PROXIES": "127.0.0.1"}
 EXCHANGES = 20_000  # the least that the budget is measured over
 
 
@@ -78,7 +80,7 @@ def budget(options: Options) -> Section:
 
 def half_load(options: Options) -> Section:
     """Latency at half of what it can do, alone and while people sign in."""
-    contenders = [grantway("PostgreSQL"), grantway("SQLite")]
+    contenders = [grantway(storage, settings=_BEHIND_A_PROXY) for storage in ("PostgreSQL", "SQLite")]
     facts: dict[str, float] = {}
     seconds = max(3.0, options.seconds * 2)
     with ground("") as on, ExitStack() as stack:
@@ -110,7 +112,8 @@ def _with_and_without_logins(
     for _ in range(runs):
         quiet.append(uvloop.run(_paced(running, rate, seconds, logins=0.0)))
         busy.append(uvloop.run(_paced(running, rate, seconds, logins=LOGINS)))
-        say(f"  p99 {quiet[-1].p99:.1f} ms; with logins {busy[-1].p99:.1f} ms")
+        failed = quiet[-1].failed + busy[-1].failed
+        say(f"  p99 {quiet[-1].p99:.1f} ms; with logins {busy[-1].p99:.1f} ms; {failed} failed")
     return quiet, busy
 
 
