@@ -20,7 +20,7 @@ def family(pid: int) -> tuple[int, ...]:
 
 
 def cpu_seconds(*pids: int) -> float:
-    """User and system time, in seconds, of these processes and their living descendants."""
+    """User and system time, in seconds, of these processes and their descendants, the ended ones included."""
     return sum(_ticks(member) for pid in pids for member in family(pid)) / TICK
 
 
@@ -29,7 +29,7 @@ def _ticks(pid: int) -> int:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
-    return int(fields[11]) + int(fields[12])
+    return sum(int(field) for field in fields[11:15])  # its own, and of children that it has seen off
 
 
 def resident_bytes(pid: int) -> int:
