@@ -79,6 +79,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._web: WebApp | None = None
+        self._door: Door | None = None
         self._server: Server | None = None
 
     @property
@@ -87,6 +88,11 @@ class Application:
         if self._server is None:
             raise RuntimeError("the lifespan has not started")
         return self._server
+
+    def drain(self) -> None:
+        """Turn readiness red: this node is about to stop. Requests are answered until it does."""
+        if self._door is not None:
+            self._door.draining = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer HTTP; run the node for as long as the lifespan lasts."""
@@ -103,7 +109,8 @@ class Application:
             async with open_server(self._settings) as server, _background(server):
                 proxies = [ipaddress.ip_network(text) for text in self._settings.server.trusted_proxies]
                 self._server = server
-                self._web = WebApp(Door(server, hosts=self._settings.server.hosts, trusted_proxies=proxies))
+                self._door = Door(server, hosts=self._settings.server.hosts, trusted_proxies=proxies)
+                self._web = WebApp(self._door)
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as failure:

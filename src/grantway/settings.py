@@ -60,6 +60,15 @@ class ServerSettings:
             "list",
         ),
     )
+    linger: float = field(
+        default=5.0,
+        metadata=about(
+            "When it is told to stop, so long may open connections bring one more request; at most 1m.",
+            "duration",
+            least=0,
+            most=60,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,7 @@ from grantway.cli.running import actor, load_settings, told
 from grantway.cli.settings import masked
 
 if TYPE_CHECKING:
-    import uvicorn
-
+    from grantway.cli.http_server import ServerConfig
     from grantway.settings import Settings
     from grantway.settings_sources import Loaded
 
@@ -103,7 +102,7 @@ def _announce(loaded: "Loaded") -> None:
 
 def _run(settings: "Settings") -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are finished."""
-    import uvicorn
+    from grantway.cli.http_server import Server, Workers
 
     own = settings.server
     with listening(own.host, own.port) as listener:
@@ -113,23 +112,23 @@ def _run(settings: "Settings") -> None:
         if own.workers == 1:
             from grantway.app import create_app
 
-            server = uvicorn.Server(server_config(create_app(settings)))
+            server = Server(server_config(create_app(settings), linger=own.linger))
             server.run(sockets=[listener])
             if not server.started:
                 raise Failure("the server did not start", hint="its log above says why; grantway db check")
         else:
-            from uvicorn.supervisors import Multiprocess
+            config = server_config(
+                "grantway.cli.serve:worker", factory=True, workers=own.workers, linger=own.linger
+            )
+            Workers(config, sockets=[listener]).run()
 
-            config = server_config("grantway.cli.serve:worker", factory=True, workers=own.workers)
-            Multiprocess(config, sockets=[listener]).run()
 
-
-def server_config(app: Any, **more: Any) -> "uvicorn.Config":
+def server_config(app: Any, **more: Any) -> "ServerConfig":
     """How we run uvicorn, here and in the demo. Addresses of proxies are our own business, not its."""
-    import uvicorn
+    from grantway.cli.http_server import ServerConfig
 
     usual: dict[str, Any] = {"lifespan": "on", "timeout_graceful_shutdown": PATIENCE}
-    return uvicorn.Config(
+    return ServerConfig(
         app,
         loop="uvloop",
         http="httptools",

@@ -33,6 +33,7 @@ class Door:
         self.renderer = Renderer(base=self.base)
         self._hosts = {self._netloc, *(host.lower() for host in hosts)} | self._loopback_hosts()
         self._trusted_proxies = tuple(trusted_proxies)
+        self.draining = False  # told to stop: readiness is red, requests are still answered
 
     @property
     def policy(self) -> Policy:
@@ -103,6 +104,11 @@ class Door:
                 "name": "clock",
                 "status": "failed" if off else "ok",
                 "detail": f"{snapshots.clock_offset:+.3f} s",
+            },
+            {
+                "name": "serving",
+                "status": "failed" if self.draining else "ok",
+                "detail": "stopping" if self.draining else "takes requests",
             },
         ]
 
