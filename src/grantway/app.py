@@ -1,7 +1,6 @@
 """The composition root: settings in, a running server out. The only file that knows every room."""
 
 import asyncio
-import ipaddress
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +19,7 @@ from grantway.storage.opening import open_store
 from grantway.storage.port import Unavailable
 from grantway.web.asgi import WebApp
 from grantway.web.door import Door
-from grantway.web.requests import Receive, Scope, Send
+from grantway.web.requests import Receive, Scope, Send, networks_of
 
 RESTART_AFTER = 1.0  # seconds
 _log = logging.getLogger("grantway.app")
@@ -107,7 +106,7 @@ class Application:
         await receive()
         try:
             async with open_server(self._settings) as server, _background(server):
-                proxies = [ipaddress.ip_network(text) for text in self._settings.server.trusted_proxies]
+                proxies = networks_of(self._settings.server.trusted_proxies)
                 self._server = server
                 self._door = Door(server, hosts=self._settings.server.hosts, trusted_proxies=proxies)
                 self._web = WebApp(self._door)

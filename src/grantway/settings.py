@@ -60,6 +60,32 @@ class ServerSettings:
             "list",
         ),
     )
+    head_timeout: float = field(
+        default=10.0,
+        metadata=about("So long may the head of a request take to arrive.", "duration", least=0.1, most=300),
+    )
+    body_timeout: float = field(
+        default=20.0,
+        metadata=about("So long may its body take to arrive.", "duration", least=0.1, most=300),
+    )
+    write_timeout: float = field(
+        default=30.0,
+        metadata=about(
+            "A caller that reads nothing of its answer for so long is dropped.",
+            "duration",
+            least=0.1,
+            most=300,
+        ),
+    )
+    connections_per_network: int = field(
+        default=1024,
+        metadata=about(
+            "Connections of one address (IPv6: one /64) to one process. Trusted proxies may have any number.",
+            "number",
+            least=1,
+            most=1_000_000,
+        ),
+    )
     linger: float = field(
         default=5.0,
         metadata=about(

@@ -48,6 +48,11 @@ def test_the_written_file_explains_every_setting_and_its_defaults_are_right(outs
         "workers": 1,
         "hosts": [],
         "trusted_proxies": [],
+        "head_timeout": "10s",
+        "body_timeout": "20s",
+        "write_timeout": "30s",
+        "connections_per_network": 1024,
+        "linger": "5s",
     }
 
 

@@ -10,6 +10,7 @@ import uvicorn
 from uvicorn.supervisors import multiprocess
 
 from grantway.app import Application
+from grantway.cli.slow_callers import Connections, Limits, PatientProtocol
 
 _TICK = 0.05  # seconds between looks at what is still open
 
@@ -17,8 +18,9 @@ _TICK = 0.05  # seconds between looks at what is still open
 class ServerConfig(uvicorn.Config):
     """uvicorn's configuration, and what it has no name for. Travels to worker processes by pickle."""
 
-    def __init__(self, app: Any, *, linger: float = 0.0, **usual: Any) -> None:
-        super().__init__(app, **usual)
+    def __init__(self, app: Any, *, limits: Limits, linger: float = 0.0, **usual: Any) -> None:
+        super().__init__(app, http=PatientProtocol, **usual)
+        self.limits = limits
         self.linger = linger  # seconds for which idle connections may still bring a request
 
 
@@ -33,6 +35,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: ServerConfig) -> None:
         super().__init__(config)
+        self.server_state = Connections(config.limits)
         self._linger = config.linger
         self._politely = False
 

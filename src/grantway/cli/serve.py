@@ -112,26 +112,46 @@ def _run(settings: "Settings") -> None:
         if own.workers == 1:
             from grantway.app import create_app
 
-            server = Server(server_config(create_app(settings), linger=own.linger))
+            server = Server(server_config(create_app(settings), **_patience(settings)))
             server.run(sockets=[listener])
             if not server.started:
                 raise Failure("the server did not start", hint="its log above says why; grantway db check")
         else:
             config = server_config(
-                "grantway.cli.serve:worker", factory=True, workers=own.workers, linger=own.linger
+                "grantway.cli.serve:worker", factory=True, workers=own.workers, **_patience(settings)
             )
             Workers(config, sockets=[listener]).run()
+
+
+def _patience(settings: "Settings") -> dict[str, Any]:
+    """How long callers may take, as `ServerConfig` wants it."""
+    from grantway.cli.slow_callers import Limits
+    from grantway.web.requests import networks_of
+
+    own = settings.server
+    limits = Limits(
+        head=own.head_timeout,
+        body=own.body_timeout,
+        write=own.write_timeout,
+        connections=own.connections_per_network,
+        uncounted=networks_of(own.trusted_proxies),
+    )
+    return {"limits": limits, "linger": own.linger}
 
 
 def server_config(app: Any, **more: Any) -> "ServerConfig":
     """How we run uvicorn, here and in the demo. Addresses of proxies are our own business, not its."""
     from grantway.cli.http_server import ServerConfig
+    from grantway.cli.slow_callers import Limits
 
-    usual: dict[str, Any] = {"lifespan": "on", "timeout_graceful_shutdown": PATIENCE}
+    usual: dict[str, Any] = {
+        "lifespan": "on",
+        "timeout_graceful_shutdown": PATIENCE,
+        "limits": Limits(),
+    }
     return ServerConfig(
         app,
         loop="uvloop",
-        http="httptools",
         ws="none",
         log_config=None,
         access_log=False,
