@@ -170,6 +170,25 @@ class TokenSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """How keys take turns."""
+
+    rotate_every: float = field(
+        default=90 * 86400.0,
+        metadata=about("After so long a new key signs; at least 1d.", "duration", least=86400),
+    )
+    cache_lifetime: int = field(
+        default=300,
+        metadata=about(
+            "So long may others keep /jwks. A new key is published for longer than that before it signs.",
+            "seconds",
+            least=1,
+            most=86400,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginSettings:
     """How long people stay signed in."""
 
@@ -198,6 +217,7 @@ class Settings:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     secrets: SecretsSettings = field(default_factory=SecretsSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
+    keys: KeySettings = field(default_factory=KeySettings)
     login: LoginSettings = field(default_factory=LoginSettings)
     dev: bool = field(
         default=False,
@@ -259,6 +279,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "database": DatabaseSettings,
     "secrets": SecretsSettings,
     "tokens": TokenSettings,
+    "keys": KeySettings,
     "login": LoginSettings,
 }
 

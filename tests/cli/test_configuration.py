@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from grantway.crypto.envelope import MasterKey
-from grantway.settings import options
+from grantway.settings import SECTIONS, options
 
 ISSUER = "https://id.example"
 
@@ -24,12 +24,10 @@ def test_init_writes_what_a_server_needs_and_nobody_else_may_read_the_key(outsid
     MasterKey.from_text(key.read_text())
     assert key.read_text().strip() not in result.output
     assert tomllib.loads((folder / "grantway.toml").read_text()) == {
+        **{section: {} for section in SECTIONS},
         "issuer": ISSUER,
-        "server": {},
         "database": {"url": "sqlite:///grantway.db"},
         "secrets": {"key_file": "grantway.key"},
-        "tokens": {},
-        "login": {},
     }
     outside_dev("app", "list")
 

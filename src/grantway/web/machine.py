@@ -21,7 +21,6 @@ from grantway.web.replies import (
 )
 from grantway.web.requests import Request, TooLarge
 
-KEYS_KEPT = 300  # seconds others may keep our keys
 METADATA_KEPT = 300  # seconds
 _log = logging.getLogger("grantway.refusals")
 _VARY: Header = (b"vary", b"Origin")
@@ -79,7 +78,7 @@ async def preflight(door: Door, request: Request) -> Reply:
 
 async def jwks(door: Door, _request: Request) -> Reply:
     """GET /jwks (RFC 7517 §5): prepared bytes."""
-    return public_json(door.server.snapshots.newest.jwks, max_age=KEYS_KEPT)
+    return public_json(door.server.snapshots.newest.jwks, max_age=door.policy.keys_cached)
 
 
 async def metadata(door: Door, _request: Request) -> Reply:
