@@ -19,6 +19,8 @@ from grantway.storage.opening import open_store
 from grantway.storage.port import Unavailable
 from grantway.web.asgi import WebApp
 from grantway.web.door import Door
+from grantway.web.management import ManagementApp
+from grantway.web.metrics import PrometheusMetrics
 from grantway.web.requests import Receive, Scope, Send, networks_of
 
 RESTART_AFTER = 1.0  # seconds
@@ -77,8 +79,10 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
 class Application:
     """Opens the node at start-up, keeps it fresh, closes it at shutdown."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, management_port: int = 0) -> None:
         self._settings = settings
+        self._management_port = management_port  # requests that come to this port are the operators'
+        self._management: ManagementApp | None = None
         self._web: WebApp | None = None
         self._door: Door | None = None
         self._server: Server | None = None
@@ -100,7 +104,10 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http" and self._web is not None:
-            await self._web(scope, receive, send)
+            if self._management is not None and scope["server"][1] == self._management_port:
+                await self._management(scope, receive, send)
+            else:
+                await self._web(scope, receive, send)
         else:
             raise RuntimeError(f"no answer for {scope['type']} before the lifespan has started")
 
@@ -110,8 +117,11 @@ class Application:
             async with open_server(self._settings) as server, _background(server):
                 proxies = networks_of(self._settings.server.trusted_proxies)
                 self._server = server
-                self._door = Door(server, hosts=self._settings.server.hosts, trusted_proxies=proxies)
+                metrics = PrometheusMetrics() if self._management_port else None
+                hosts = self._settings.server.hosts
+                self._door = Door(server, hosts=hosts, trusted_proxies=proxies, metrics=metrics)
                 self._web = WebApp(self._door)
+                self._management = ManagementApp(self._door) if self._management_port else None
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as failure:
@@ -149,6 +159,9 @@ async def _kept_alive(name: str, work: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(RESTART_AFTER)
 
 
-def create_app(settings: Settings) -> Application:
-    """The server as an ASGI application: one node, opened with its lifespan."""
-    return Application(settings)
+def create_app(settings: Settings, *, management_port: int = 0) -> Application:
+    """The server as an ASGI application: one node, opened with its lifespan.
+
+    What comes to `management_port`, if the server listens there too, is answered as operators' requests.
+    """
+    return Application(settings, management_port=management_port)

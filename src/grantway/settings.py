@@ -60,6 +60,13 @@ class ServerSettings:
             "list",
         ),
     )
+    management_host: str = field(
+        default="127.0.0.1", metadata=about("Address of the management port, which asks for no password.")
+    )
+    management_port: int = field(
+        default=0,
+        metadata=about("Port for /livez, /readyz and /metrics; 0 for none.", "number", least=0, most=65535),
+    )
     head_timeout: float = field(
         default=10.0,
         metadata=about("So long may the head of a request take to arrive.", "duration", least=0.1, most=300),

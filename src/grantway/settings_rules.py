@@ -121,6 +121,10 @@ def _server_rules(settings: "Settings") -> Iterator[Mistake]:
         yield Mistake(
             "server.host", f"with dev only this machine may be bound (127.0.0.1), not {server.host!r}"
         )
+    if server.management_port == server.port:
+        yield Mistake("server.management_port", f"must be another port than server.port, {server.port}")
+    if settings.dev and not is_loopback(server.management_host):
+        yield Mistake("server.management_host", "with dev only this machine may be bound (127.0.0.1)")
     for host in server.hosts:
         name = re.sub(r":\d{1,5}$", "", host)
         if not _HOST.fullmatch(name):

@@ -46,6 +46,8 @@ def test_the_written_file_explains_every_setting_and_its_defaults_are_right(outs
         "workers": 1,
         "hosts": [],
         "trusted_proxies": [],
+        "management_host": "127.0.0.1",
+        "management_port": 0,
         "head_timeout": "10s",
         "body_timeout": "20s",
         "write_timeout": "30s",

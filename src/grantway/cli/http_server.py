@@ -18,9 +18,12 @@ _TICK = 0.05  # seconds between looks at what is still open
 class ServerConfig(uvicorn.Config):
     """uvicorn's configuration, and what it has no name for. Travels to worker processes by pickle."""
 
-    def __init__(self, app: Any, *, limits: Limits, linger: float = 0.0, **usual: Any) -> None:
+    def __init__(
+        self, app: Any, *, limits: Limits, linger: float = 0.0, management_port: int = 0, **usual: Any
+    ) -> None:
         super().__init__(app, http=PatientProtocol, **usual)
         self.limits = limits
+        self.management_port = management_port  # listened at until the end, so that probes see the stop
         self.linger = linger  # seconds for which idle connections may still bring a request
 
 
@@ -36,7 +39,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: ServerConfig) -> None:
         super().__init__(config)
         self.server_state = Connections(config.limits)
-        self._linger = config.linger
+        self._linger, self._management_port = config.linger, config.management_port
         self._politely = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -63,11 +66,12 @@ class Server(uvicorn.Server):
 
         Whoever has connected believes that they are heard: closing the socket would reset them.
         """
-        own = [listener.dup() for listener in sockets]
-        for server in self.servers:
-            server.close()
-        for listener in sockets:
-            listener.close()
+        own = []
+        for listener, server in zip(sockets, self.servers, strict=True):
+            if listener.getsockname()[1] != self._management_port:
+                own.append(listener.dup())
+                server.close()
+                listener.close()
         await asyncio.sleep(0)  # the loop closes its own descriptors in its next round
         for listener in own:
             with listener:

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import sys
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from grantway.cli.running import actor, load_settings, told
 from grantway.cli.settings import masked
 
 if TYPE_CHECKING:
+    from grantway.app import Application
     from grantway.cli.http_server import ServerConfig
     from grantway.settings import Settings
     from grantway.settings_sources import Loaded
@@ -28,6 +31,7 @@ PATIENCE = 20  # seconds that requests under way get when the server stops
 @click.command(cls=Leaf)
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on.")
+@click.option("--management-port", type=int, help="Port for /livez, /readyz and /metrics, on loopback.")
 @click.option("--workers", type=int, help="Processes; more than one needs PostgreSQL.")
 @click.option("--issuer", metavar="URL", help="Public https:// address of this server.")
 @click.option("--dev", is_flag=True, default=None, help="Plain http and a made-up key, on this machine only.")
@@ -36,6 +40,7 @@ def serve(
     *,
     host: str | None,
     port: int | None,
+    management_port: int | None,
     workers: int | None,
     issuer: str | None,
     dev: bool | None,
@@ -45,6 +50,7 @@ def serve(
     flags: dict[str, object] = {
         "server.host": host,
         "server.port": port,
+        "server.management_port": management_port,
         "server.workers": workers,
         "issuer": issuer,
         "dev": dev,
@@ -92,6 +98,7 @@ def _announce(loaded: "Loaded") -> None:
         ("Grantway", "development server: plain http, this machine only" if settings.dev else ""),
         ("Issuer", settings.issuer),
         ("Listening on", f"http://{host}:{settings.server.port}"),
+        *_management_fact(settings),
         ("Database", masked(settings.database.url)),
         ("Metadata", f"{settings.issuer}/.well-known/oauth-authorization-server"),
         ("Configuration", str(loaded.config or "none")),
@@ -100,27 +107,42 @@ def _announce(loaded: "Loaded") -> None:
         note(f"  {name.ljust(14)} {value}".rstrip())
 
 
+def _management_fact(settings: "Settings") -> list[tuple[str, str]]:
+    own = settings.server
+    host = f"[{own.management_host}]" if ":" in own.management_host else own.management_host
+    return [("Management", f"http://{host}:{own.management_port}/readyz, /metrics")] * bool(
+        own.management_port
+    )
+
+
 def _run(settings: "Settings") -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are finished."""
     from grantway.cli.http_server import Server, Workers
+    from grantway.web.metrics import MULTIPROCESS
 
     own = settings.server
-    with listening(own.host, own.port) as listener:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(listening(own.host, own.port))]
+        if own.management_port:
+            flag = "--management-port"
+            listeners.append(
+                stack.enter_context(listening(own.management_host, own.management_port, flag=flag))
+            )
         # uvicorn raises the signal again when it has finished: by then there is nothing left to stop.
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, _stopped)
         if own.workers == 1:
-            from grantway.app import create_app
-
-            server = Server(server_config(create_app(settings), **_patience(settings)))
-            server.run(sockets=[listener])
+            server = Server(server_config(_application(settings), **_patience(settings)))
+            server.run(sockets=listeners)
             if not server.started:
                 raise Failure("the server did not start", hint="its log above says why; grantway db check")
         else:
             config = server_config(
                 "grantway.cli.serve:worker", factory=True, workers=own.workers, **_patience(settings)
             )
-            Workers(config, sockets=[listener]).run()
+            if own.management_port:
+                os.environ[MULTIPROCESS] = stack.enter_context(TemporaryDirectory(prefix="grantway-metrics-"))
+            Workers(config, sockets=listeners).run()
 
 
 def _patience(settings: "Settings") -> dict[str, Any]:
@@ -136,7 +158,7 @@ def _patience(settings: "Settings") -> dict[str, Any]:
         connections=own.connections_per_network,
         uncounted=networks_of(own.trusted_proxies),
     )
-    return {"limits": limits, "linger": own.linger}
+    return {"limits": limits, "linger": own.linger, "management_port": own.management_port}
 
 
 def server_config(app: Any, **more: Any) -> "ServerConfig":
@@ -165,11 +187,16 @@ def server_config(app: Any, **more: Any) -> "ServerConfig":
 
 def worker() -> Any:
     """The application in a process of its own; its settings come through the environment."""
-    from grantway.app import create_app
     from grantway.settings_sources import load
 
     log_to_stderr(logging.INFO)
-    return create_app(load().settings)
+    return _application(load().settings)
+
+
+def _application(settings: "Settings") -> "Application":
+    from grantway.app import create_app
+
+    return create_app(settings, management_port=settings.server.management_port)
 
 
 def _hand_down(flags: dict[str, object], loaded: "Loaded") -> None:

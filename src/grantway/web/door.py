@@ -11,6 +11,7 @@ from grantway.flows.snapshot import TOO_OLD
 from grantway.protocol.policy import Policy
 from grantway.storage.port import Unavailable
 from grantway.web.cookies import Cookies
+from grantway.web.metrics import Metrics
 from grantway.web.render import Renderer
 from grantway.web.replies import Reply, page_reply
 from grantway.web.requests import Network, Request, caller_network
@@ -24,9 +25,15 @@ class Door:
     """One server, as seen from the web."""
 
     def __init__(
-        self, server: Server, *, hosts: Sequence[str] = (), trusted_proxies: Sequence[Network] = ()
+        self,
+        server: Server,
+        *,
+        hosts: Sequence[str] = (),
+        trusted_proxies: Sequence[Network] = (),
+        metrics: Metrics | None = None,
     ) -> None:
         self.server = server
+        self.metrics = Metrics() if metrics is None else metrics
         address = urlsplit(self.policy.issuer)
         self.scheme, self.base, self._netloc = address.scheme, address.path, address.netloc.lower()
         self.cookies = Cookies(https=self.policy.is_https)
@@ -56,6 +63,10 @@ class Door:
         """Is this Host one we answer for? No header ever changes the issuer (threats W1, W9)."""
         named = request.every(b"host")
         return len(named) == 1 and named[0].lower() in self._hosts
+
+    def lists_host(self, *names: str) -> bool:
+        """Is one of these names a host of ours?"""
+        return not self._hosts.isdisjoint(names)
 
     def network_of(self, request: Request) -> str:
         """Where the request comes from, for throttles."""
