@@ -214,6 +214,19 @@ class LoginSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingSettings:
+    """What is told on stderr."""
+
+    format: str = field(
+        default="auto",
+        metadata=about("json: an object a line; console: columns; auto: console on a terminal, else json."),
+    )
+    level: str = field(
+        default="info", metadata=about("The least that is told: debug, info, warning or error.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything an operator can choose. Raises BadSettings with all that is wrong at once."""
 
@@ -226,6 +239,7 @@ class Settings:
     tokens: TokenSettings = field(default_factory=TokenSettings)
     keys: KeySettings = field(default_factory=KeySettings)
     login: LoginSettings = field(default_factory=LoginSettings)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
     dev: bool = field(
         default=False,
         metadata=about("For development: plain http, a made-up master key, and this machine only.", "switch"),
@@ -288,6 +302,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "tokens": TokenSettings,
     "keys": KeySettings,
     "login": LoginSettings,
+    "logging": LoggingSettings,
 }
 
 

@@ -1,7 +1,6 @@
 """`grantway serve`: the server itself."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from grantway.cli.commands import CONFLICT, Failure, Leaf, choices
+from grantway.cli.commands import CONFLICT, Failure, Leaf, choices, wants_color
+from grantway.cli.logs import log_to_stderr
 from grantway.cli.printing import note
 from grantway.cli.running import actor, load_settings, told
 from grantway.cli.settings import masked
@@ -55,10 +55,11 @@ def serve(
         "issuer": issuer,
         "dev": dev,
         "database.auto_migrate": auto_migrate,
+        "logging.level": "warning" if choices().quiet else None,
     }
     loaded = load_settings(flags)
     settings = loaded.settings
-    log_to_stderr(logging.WARNING if choices().quiet else logging.INFO)
+    log_to_stderr(settings.logging.format, settings.logging.level, color=wants_color(sys.stderr))
     _warn(settings)
     with told():
         asyncio.run(prepare(settings))
@@ -189,8 +190,9 @@ def worker() -> Any:
     """The application in a process of its own; its settings come through the environment."""
     from grantway.settings_sources import load
 
-    log_to_stderr(logging.INFO)
-    return _application(load().settings)
+    settings = load().settings
+    log_to_stderr(settings.logging.format, settings.logging.level, color=wants_color(sys.stderr))
+    return _application(settings)
 
 
 def _application(settings: "Settings") -> "Application":
@@ -227,9 +229,3 @@ def listening(host: str, port: int, *, flag: str = "--port") -> socket.socket:
 
 def _stopped(_: int, __: FrameType | None) -> None:
     """Asked to stop, and stopping: exit code 0."""
-
-
-def log_to_stderr(level: int) -> None:
-    """One line per event, on stderr."""
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -75,7 +75,11 @@ class WebApp:
     def _failed(self, request: Request, path: str) -> Reply:
         """A fault of ours: the log has all of it, the caller a reference (threat G7)."""
         reference = Door.reference()
-        _log.exception("%s %s %s failed", reference, request.method, Door.printable(path[:_MAX_SHOWN]))
+        _log.exception(
+            "%s failed",
+            request.method,
+            extra={"reference": reference, "path": Door.printable(path[:_MAX_SHOWN])},
+        )
         if "text/html" in (request.header(b"accept") or ""):
             return error_pages.failed_page(self._door, request, reference)
         content = {"error": "server_error", "error_description": f"reference {reference}"}

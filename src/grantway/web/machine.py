@@ -119,9 +119,14 @@ async def _answered(door: Door, request: Request, answer: Callable[[Call], Await
         )
         return await answer(call)
     except OAuthError as refusal:
-        _log.info("%s %s: %s", request.path, refusal.code, door.printable(refusal.tell_operator))
+        reference = door.reference()
+        _log.info(
+            "%s",
+            door.printable(refusal.tell_operator),
+            extra={"reference": reference, "path": request.path, "error": refusal.code.value},
+        )
         _count_refusal(door, request, params, refusal)
-        return refusal_reply(refusal)
+        return refusal_reply(refusal).plus((b"grantway-flow", reference.encode()))
     except TooLarge:
         return json_reply({"error": "invalid_request"}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except Unavailable as away:
