@@ -13,6 +13,7 @@ from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
+from grantway.protocol.metadata import metadata_path
 from grantway.protocol.policy import Policy
 from grantway.settings import Settings
 from grantway.storage.opening import open_store
@@ -94,6 +95,11 @@ class Application:
             raise RuntimeError("the lifespan has not started")
         return self._server
 
+    @property
+    def metadata_path(self) -> str:
+        """Where the host answers for our metadata: at its root, wherever we are mounted (RFC 8414 §3.1)."""
+        return metadata_path(self._settings.issuer)
+
     def drain(self) -> None:
         """Turn readiness red: this node is about to stop. Requests are answered until it does."""
         if self._door is not None:
@@ -109,19 +115,28 @@ class Application:
             else:
                 await self._web(scope, receive, send)
         else:
-            raise RuntimeError(f"no answer for {scope['type']} before the lifespan has started")
+            raise RuntimeError(
+                f"no answer for {scope['type']} before the lifespan has started: "
+                "a host that mounts this application enters `async with app.running()` in its own lifespan"
+            )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the node. For hosts that mount this application: they do not pass their lifespan on."""
+        async with open_server(self._settings) as server, _background(server):
+            proxies = networks_of(self._settings.server.trusted_proxies)
+            self._server = server
+            metrics = PrometheusMetrics() if self._management_port else None
+            hosts = self._settings.server.hosts
+            self._door = Door(server, hosts=hosts, trusted_proxies=proxies, metrics=metrics)
+            self._web = WebApp(self._door)
+            self._management = ManagementApp(self._door) if self._management_port else None
+            yield
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            async with open_server(self._settings) as server, _background(server):
-                proxies = networks_of(self._settings.server.trusted_proxies)
-                self._server = server
-                metrics = PrometheusMetrics() if self._management_port else None
-                hosts = self._settings.server.hosts
-                self._door = Door(server, hosts=hosts, trusted_proxies=proxies, metrics=metrics)
-                self._web = WebApp(self._door)
-                self._management = ManagementApp(self._door) if self._management_port else None
+            async with self.running():
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as failure:

@@ -30,6 +30,12 @@ class WebApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path: str = scope["path"]
+        if (
+            self._door.base
+            and scope.get("root_path") == self._door.base
+            and not path.startswith(self._door.base)
+        ):
+            path = self._door.base + path  # a host that cuts off the path at which it has mounted us
         began = perf_counter()
         request = Request(scope, receive, path.removeprefix(self._door.base) or "/")
         try:
