@@ -5,8 +5,19 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
+from tests import gathered
 from tests.services.browser import chromium
 from tests.services.postgres import Postgres
+
+gathered.start()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_is_logged() -> Iterator[None]:
+    """T1: at the end, every line that any test caused is searched for every secret that was made."""
+    yield
+    found = gathered.GATHERED.found()
+    assert found == [], f"{len(found)} lines of the log hold a secret"
 
 
 @pytest.fixture(scope="session")

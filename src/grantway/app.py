@@ -1,7 +1,6 @@
 """The composition root: settings in, a running server out. The only file that knows every room."""
 
 import asyncio
-import ipaddress
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,13 +13,16 @@ from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
+from grantway.protocol.metadata import metadata_path
 from grantway.protocol.policy import Policy
 from grantway.settings import Settings
 from grantway.storage.opening import open_store
 from grantway.storage.port import Unavailable
 from grantway.web.asgi import WebApp
 from grantway.web.door import Door
-from grantway.web.requests import Receive, Scope, Send
+from grantway.web.management import ManagementApp
+from grantway.web.metrics import PrometheusMetrics
+from grantway.web.requests import Receive, Scope, Send, networks_of
 
 RESTART_AFTER = 1.0  # seconds
 _log = logging.getLogger("grantway.app")
@@ -39,6 +41,8 @@ def policy_of(settings: Settings) -> Policy:
         session_lifetime=login.session_lifetime,
         session_idle_lifetime=login.session_idle_lifetime,
         flow_lifetime=login.flow_lifetime,
+        keys_cached=settings.keys.cache_lifetime,
+        keys_rotated_every=settings.keys.rotate_every,
         dev=settings.dev,
     )
 
@@ -76,9 +80,12 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
 class Application:
     """Opens the node at start-up, keeps it fresh, closes it at shutdown."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, management_port: int = 0) -> None:
         self._settings = settings
+        self._management_port = management_port  # requests that come to this port are the operators'
+        self._management: ManagementApp | None = None
         self._web: WebApp | None = None
+        self._door: Door | None = None
         self._server: Server | None = None
 
     @property
@@ -88,22 +95,48 @@ class Application:
             raise RuntimeError("the lifespan has not started")
         return self._server
 
+    @property
+    def metadata_path(self) -> str:
+        """Where the host answers for our metadata: at its root, wherever we are mounted (RFC 8414 §3.1)."""
+        return metadata_path(self._settings.issuer)
+
+    def drain(self) -> None:
+        """Turn readiness red: this node is about to stop. Requests are answered until it does."""
+        if self._door is not None:
+            self._door.draining = True
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer HTTP; run the node for as long as the lifespan lasts."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http" and self._web is not None:
-            await self._web(scope, receive, send)
+            if self._management is not None and scope["server"][1] == self._management_port:
+                await self._management(scope, receive, send)
+            else:
+                await self._web(scope, receive, send)
         else:
-            raise RuntimeError(f"no answer for {scope['type']} before the lifespan has started")
+            raise RuntimeError(
+                f"no answer for {scope['type']} before the lifespan has started: "
+                "a host that mounts this application enters `async with app.running()` in its own lifespan"
+            )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the node. For hosts that mount this application: they do not pass their lifespan on."""
+        async with open_server(self._settings) as server, _background(server):
+            proxies = networks_of(self._settings.server.trusted_proxies)
+            self._server = server
+            metrics = PrometheusMetrics() if self._management_port else None
+            hosts = self._settings.server.hosts
+            self._door = Door(server, hosts=hosts, trusted_proxies=proxies, metrics=metrics)
+            self._web = WebApp(self._door)
+            self._management = ManagementApp(self._door) if self._management_port else None
+            yield
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            async with open_server(self._settings) as server, _background(server):
-                proxies = [ipaddress.ip_network(text) for text in self._settings.server.trusted_proxies]
-                self._server = server
-                self._web = WebApp(Door(server, hosts=self._settings.server.hosts, trusted_proxies=proxies))
+            async with self.running():
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as failure:
@@ -141,6 +174,9 @@ async def _kept_alive(name: str, work: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(RESTART_AFTER)
 
 
-def create_app(settings: Settings) -> Application:
-    """The server as an ASGI application: one node, opened with its lifespan."""
-    return Application(settings)
+def create_app(settings: Settings, *, management_port: int = 0) -> Application:
+    """The server as an ASGI application: one node, opened with its lifespan.
+
+    What comes to `management_port`, if the server listens there too, is answered as operators' requests.
+    """
+    return Application(settings, management_port=management_port)

@@ -60,6 +60,48 @@ class ServerSettings:
             "list",
         ),
     )
+    management_host: str = field(
+        default="127.0.0.1", metadata=about("Address of the management port, which asks for no password.")
+    )
+    management_port: int = field(
+        default=0,
+        metadata=about("Port for /livez, /readyz and /metrics; 0 for none.", "number", least=0, most=65535),
+    )
+    head_timeout: float = field(
+        default=10.0,
+        metadata=about("So long may the head of a request take to arrive.", "duration", least=0.1, most=300),
+    )
+    body_timeout: float = field(
+        default=20.0,
+        metadata=about("So long may its body take to arrive.", "duration", least=0.1, most=300),
+    )
+    write_timeout: float = field(
+        default=30.0,
+        metadata=about(
+            "A caller that reads nothing of its answer for so long is dropped.",
+            "duration",
+            least=0.1,
+            most=300,
+        ),
+    )
+    connections_per_network: int = field(
+        default=1024,
+        metadata=about(
+            "Connections of one address (IPv6: one /64) to one process. Trusted proxies may have any number.",
+            "number",
+            least=1,
+            most=1_000_000,
+        ),
+    )
+    linger: float = field(
+        default=5.0,
+        metadata=about(
+            "When it is told to stop, so long may open connections bring one more request; at most 1m.",
+            "duration",
+            least=0,
+            most=60,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +177,25 @@ class TokenSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """How keys take turns."""
+
+    rotate_every: float = field(
+        default=90 * 86400.0,
+        metadata=about("After so long a new key signs; at least 1d.", "duration", least=86400),
+    )
+    cache_lifetime: int = field(
+        default=300,
+        metadata=about(
+            "So long may others keep /jwks. A new key is published for longer than that before it signs.",
+            "seconds",
+            least=1,
+            most=86400,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginSettings:
     """How long people stay signed in."""
 
@@ -153,6 +214,19 @@ class LoginSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingSettings:
+    """What is told on stderr."""
+
+    format: str = field(
+        default="auto",
+        metadata=about("json: an object a line; console: columns; auto: console on a terminal, else json."),
+    )
+    level: str = field(
+        default="info", metadata=about("The least that is told: debug, info, warning or error.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything an operator can choose. Raises BadSettings with all that is wrong at once."""
 
@@ -163,7 +237,9 @@ class Settings:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     secrets: SecretsSettings = field(default_factory=SecretsSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
+    keys: KeySettings = field(default_factory=KeySettings)
     login: LoginSettings = field(default_factory=LoginSettings)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
     dev: bool = field(
         default=False,
         metadata=about("For development: plain http, a made-up master key, and this machine only.", "switch"),
@@ -224,7 +300,9 @@ SECTIONS: Final[Mapping[str, type]] = {
     "database": DatabaseSettings,
     "secrets": SecretsSettings,
     "tokens": TokenSettings,
+    "keys": KeySettings,
     "login": LoginSettings,
+    "logging": LoggingSettings,
 }
 
 

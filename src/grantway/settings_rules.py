@@ -21,6 +21,8 @@ NO_MASTER_KEY: Final = (
     "is needed to keep the signing keys encrypted: `grantway init` sets up a new server, "
     "`grantway keys master` prints a fresh key"
 )
+LOG_FORMATS: Final = ("auto", "json", "console")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 _ISSUER_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
@@ -72,6 +74,12 @@ def rules(settings: "Settings") -> Iterator[Mistake]:
         )
     if login.session_idle_lifetime > login.session_lifetime:
         yield Mistake("login.session_idle_lifetime", "must not be longer than login.session_lifetime")
+    for name, value, known in (
+        ("logging.format", settings.logging.format, LOG_FORMATS),
+        ("logging.level", settings.logging.level, LOG_LEVELS),
+    ):
+        if value not in known:
+            yield Mistake(name, f"must be {', '.join(known[:-1])} or {known[-1]}, not {value!r}")
     if settings.registry is not None and not settings.registry.is_file():
         yield Mistake("registry", f"there is no file {settings.registry}")
 
@@ -121,6 +129,10 @@ def _server_rules(settings: "Settings") -> Iterator[Mistake]:
         yield Mistake(
             "server.host", f"with dev only this machine may be bound (127.0.0.1), not {server.host!r}"
         )
+    if server.management_port and server.management_port == server.port:
+        yield Mistake("server.management_port", f"must be another port than server.port, {server.port}")
+    if settings.dev and not is_loopback(server.management_host):
+        yield Mistake("server.management_host", "with dev only this machine may be bound (127.0.0.1)")
     for host in server.hosts:
         name = re.sub(r":\d{1,5}$", "", host)
         if not _HOST.fullmatch(name):

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from grantway.crypto.envelope import MasterKey
-from grantway.settings import options
+from grantway.settings import SECTIONS, options
 
 ISSUER = "https://id.example"
 
@@ -24,12 +24,10 @@ def test_init_writes_what_a_server_needs_and_nobody_else_may_read_the_key(outsid
     MasterKey.from_text(key.read_text())
     assert key.read_text().strip() not in result.output
     assert tomllib.loads((folder / "grantway.toml").read_text()) == {
+        **{section: {} for section in SECTIONS},
         "issuer": ISSUER,
-        "server": {},
         "database": {"url": "sqlite:///grantway.db"},
         "secrets": {"key_file": "grantway.key"},
-        "tokens": {},
-        "login": {},
     }
     outside_dev("app", "list")
 
@@ -48,6 +46,13 @@ def test_the_written_file_explains_every_setting_and_its_defaults_are_right(outs
         "workers": 1,
         "hosts": [],
         "trusted_proxies": [],
+        "management_host": "127.0.0.1",
+        "management_port": 0,
+        "head_timeout": "10s",
+        "body_timeout": "20s",
+        "write_timeout": "30s",
+        "connections_per_network": 1024,
+        "linger": "5s",
     }
 
 

@@ -1,20 +1,73 @@
 """`grantway keys`, `grantway db`, `grantway healthcheck`."""
 
 import sqlite3
+from contextlib import closing
+from datetime import datetime
 
 from grantway.crypto.envelope import MasterKey
 
 
-def test_a_new_key_signs_and_the_old_one_stays_published(gw):
+def states(gw):
+    return {key["kid"]: key["state"] for key in gw.json("keys", "list")}
+
+
+def test_a_new_key_waits_until_everybody_can_know_it(gw):
+    """K13: published first; `keys list` says from when it signs."""
     (old,) = [key["kid"] for key in gw.json("keys", "list") if key["alg"] == "ES256"]
     turned = gw.json("keys", "rotate")
+    assert (turned["state"], turned["retiring"]) == ("next", [])
+    assert (states(gw)[old], states(gw)[turned["kid"]]) == ("active", "next")
+    assert "active from" in gw("keys", "list").stdout
+    made, signs = (
+        datetime.fromisoformat(key[name])
+        for key in gw.json("keys", "list")
+        if key["kid"] == turned["kid"]
+        for name in ("created_at", "until")
+    )
+    assert 300 < (signs - made).total_seconds() < 330
+
+
+def test_a_new_key_signs_at_once_and_the_old_one_stays_published(gw):
+    """K13: by --now."""
+    (old,) = [key["kid"] for key in gw.json("keys", "list") if key["alg"] == "ES256"]
+    turned = gw.json("keys", "rotate", "--now")
     assert turned["retiring"] == [old]
-    states = {key["kid"]: key["state"] for key in gw.json("keys", "list")}
-    assert (states[old], states[turned["kid"]]) == ("retiring", "active")
+    assert (states(gw)[old], states(gw)[turned["kid"]]) == ("retiring", "active")
+
+
+def test_in_an_emergency_every_older_key_is_revoked_and_destroyed(gw, folder):
+    """K13: asked first; other algorithms are left alone; nothing private of them stays in the database."""
+    gw("keys", "rotate", "--emergency", code=2)
+    gw("keys", "rotate", "--now")
+    gw("keys", "rotate")
+    before = states(gw)
+    turned = gw.json("keys", "rotate", "--emergency", "--yes")
+    es256 = {key["kid"] for key in gw.json("keys", "list") if key["alg"] == "ES256"} - {turned["kid"]}
+    assert (3, set(turned["revoked"])) == (len(es256), es256)
+    assert {kid: state for kid, state in states(gw).items() if kid not in es256 | {turned["kid"]}} == {
+        kid: state for kid, state in before.items() if kid not in es256
+    }
+    with closing(sqlite3.connect(folder / "grantway.db")) as database:
+        left = database.execute("SELECT kid FROM stored_keys WHERE length(envelope) > 0").fetchall()
+    assert es256 & {kid for (kid,) in left} == set()
+
+
+def test_the_master_key_is_changed_with_both_accepted_meanwhile(gw, monkeypatch):
+    """S2, K13: start with both, rewrap, start with the new one alone."""
+    old, new = MasterKey.generate().to_text(), MasterKey.generate().to_text()
+    monkeypatch.setenv("GRANTWAY_SECRETS__KEY", old)
+    kids = set(states(gw))
+    monkeypatch.setenv("GRANTWAY_SECRETS__KEY", new)
+    gw("keys", "list", code=1)
+    monkeypatch.setenv("GRANTWAY_SECRETS__PREVIOUS_KEY", old)
+    assert kids == set(gw.json("keys", "rewrap")["rewrapped"])
+    assert [] == gw.json("keys", "rewrap")["rewrapped"]
+    monkeypatch.delenv("GRANTWAY_SECRETS__PREVIOUS_KEY")
+    assert kids == set(states(gw))
 
 
 def test_a_key_of_another_algorithm_leaves_the_first_alone(gw):
-    assert gw.json("keys", "rotate", "--alg", "EdDSA")["retiring"] == []
+    assert gw.json("keys", "rotate", "--now", "--alg", "EdDSA")["retiring"] == []
     assert {key["alg"]: key["state"] for key in gw.json("keys", "list")}["ES256"] == "active"
 
 

@@ -111,10 +111,11 @@ class Example:
 
     async def stand_still(self) -> None:
         """Take back the seconds that have really gone by: only steps make time pass, else the same steps
-        would come to another end on a slower machine."""
+        would come to another end on a slower machine. Nor does a registry grow old between steps."""
         drift = time.monotonic() - self.still_since
         if drift > MOST_DRIFT:
             self.still_since += drift
+            await self.fleet.look()
             await self.fleet.pass_time(-drift, [])
 
     async def moment(self, first: float | None, seconds: float) -> float:

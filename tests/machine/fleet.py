@@ -36,6 +36,7 @@ NOTES = Api(
 )
 APIS = (PHOTOS, NOTES, CALENDAR)
 DAY = 86400
+PATIENCE = 120.0  # seconds: a machine may be busy with others
 
 
 @dataclass
@@ -56,7 +57,9 @@ class Fleet:
         self.running: list[Any] = [None for _ in self.ports]
         self.nodes = [None for _ in self.ports]  # type: ignore[list-item]  # until they are started
         self.https = [
-            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=30)
+            httpx2.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=PATIENCE
+            )
             for port in self.ports
         ]
         self.secrets: dict[str, str] = {}
@@ -206,7 +209,7 @@ class Browser(Visitor):
     """A person's browser, which may be sent to any node: they share a host, so the cookies go along."""
 
     def __post_init__(self) -> None:
-        self.http = httpx2.AsyncClient(trust_env=False, verify=False, timeout=30)
+        self.http = httpx2.AsyncClient(trust_env=False, verify=False, timeout=PATIENCE)
 
     def at(self, node: Node) -> "Browser":
         self.node = node

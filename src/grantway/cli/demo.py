@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import shutil
 import socket
 import sys
@@ -17,8 +16,9 @@ from urllib.parse import quote
 import click
 
 from grantway.cli.commands import Failure, Leaf, choices
+from grantway.cli.logs import log_to_stderr
 from grantway.cli.running import told
-from grantway.cli.serve import listening, log_to_stderr
+from grantway.cli.serve import listening
 
 if TYPE_CHECKING:
     from grantway.cli.demo_servers import Part
@@ -80,7 +80,7 @@ def demo(*, port: int, app_port: int, api_port: int, data: Path | None) -> None:
     """Bring up a server, a sample app and a sample API, and say what to click. Ctrl-C stops everything."""
     from grantway.crypto.secrets import random_base62
 
-    log_to_stderr(logging.WARNING)
+    log_to_stderr("console", "warning")
     with ExitStack() as stack:
         if data is None:
             data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grantway-demo-")))

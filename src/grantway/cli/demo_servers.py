@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
-
 from grantway.cli.commands import Failure
+from grantway.cli.http_server import Server
 from grantway.cli.serve import server_config
 
 Part = tuple[Any, list[socket.socket]]  # an ASGI application and where it listens
 _PATIENCE = 3  # seconds that requests under way get
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """One of several: signals are not its business."""
 
     @contextmanager

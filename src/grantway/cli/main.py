@@ -19,6 +19,7 @@ PLACES = {
     "token": ("grantway.cli.tokens:token", "Look into a token"),
     "settings": ("grantway.cli.settings:settings", "Every setting, with its meaning and default"),
     "config": ("grantway.cli.settings:config", "The settings in force, and where they came from"),
+    "doctor": ("grantway.cli.doctor:doctor", "Is it set up as it should be? Says what to do next"),
     "healthcheck": ("grantway.cli.health:healthcheck", "Is the server ready? Tells by its exit code"),
 }
 

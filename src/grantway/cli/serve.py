@@ -2,26 +2,28 @@
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import socket
 import sys
 import threading
 import time
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from grantway.cli.commands import CONFLICT, Failure, Leaf, choices
+from grantway.cli.commands import CONFLICT, Failure, Leaf, choices, wants_color
+from grantway.cli.logs import log_to_stderr
 from grantway.cli.printing import note
 from grantway.cli.running import actor, load_settings, told
 from grantway.cli.settings import masked
 
 if TYPE_CHECKING:
-    import uvicorn
-
+    from grantway.app import Application
+    from grantway.cli.http_server import ServerConfig
     from grantway.settings import Settings
     from grantway.settings_sources import Loaded
 
@@ -32,6 +34,7 @@ PATIENCE = 20  # seconds that requests under way get when the server stops
 @click.command(cls=Leaf)
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on.")
+@click.option("--management-port", type=int, help="Port for /livez, /readyz and /metrics, on loopback.")
 @click.option("--workers", type=int, help="Processes; more than one needs PostgreSQL.")
 @click.option("--issuer", metavar="URL", help="Public https:// address of this server.")
 @click.option("--dev", is_flag=True, default=None, help="Plain http and a made-up key, on this machine only.")
@@ -40,6 +43,7 @@ def serve(
     *,
     host: str | None,
     port: int | None,
+    management_port: int | None,
     workers: int | None,
     issuer: str | None,
     dev: bool | None,
@@ -49,14 +53,16 @@ def serve(
     flags: dict[str, object] = {
         "server.host": host,
         "server.port": port,
+        "server.management_port": management_port,
         "server.workers": workers,
         "issuer": issuer,
         "dev": dev,
         "database.auto_migrate": auto_migrate,
+        "logging.level": "warning" if choices().quiet else None,
     }
     loaded = load_settings(flags)
     settings = loaded.settings
-    log_to_stderr(logging.WARNING if choices().quiet else logging.INFO)
+    log_to_stderr(settings.logging.format, settings.logging.level, color=wants_color(sys.stderr))
     _warn(settings)
     with told():
         asyncio.run(prepare(settings))
@@ -96,6 +102,7 @@ def _announce(loaded: "Loaded") -> None:
         ("Grantway", "development server: plain http, this machine only" if settings.dev else ""),
         ("Issuer", settings.issuer),
         ("Listening on", f"http://{host}:{settings.server.port}"),
+        *_management_fact(settings),
         ("Database", masked(settings.database.url)),
         ("Metadata", f"{settings.issuer}/.well-known/oauth-authorization-server"),
         ("Configuration", str(loaded.config or "none")),
@@ -104,40 +111,75 @@ def _announce(loaded: "Loaded") -> None:
         note(f"  {name.ljust(14)} {value}".rstrip())
 
 
+def _management_fact(settings: "Settings") -> list[tuple[str, str]]:
+    own = settings.server
+    host = f"[{own.management_host}]" if ":" in own.management_host else own.management_host
+    return [("Management", f"http://{host}:{own.management_port}/readyz, /metrics")] * bool(
+        own.management_port
+    )
+
+
 def _run(settings: "Settings") -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are finished."""
-    import uvicorn
+    from grantway.cli.http_server import Server, Workers
+    from grantway.web.metrics import MULTIPROCESS
 
     own = settings.server
-    with listening(own.host, own.port) as listener:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(listening(own.host, own.port))]
+        if own.management_port:
+            flag = "--management-port"
+            listeners.append(
+                stack.enter_context(listening(own.management_host, own.management_port, flag=flag))
+            )
         # uvicorn raises the signal again when it has finished: by then there is nothing left to stop.
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, _stopped)
         if own.workers == 1:
-            from grantway.app import create_app
-
-            app = create_app(settings)
+            app = _application(settings)
             collect_less()
-            server = uvicorn.Server(server_config(app))
-            server.run(sockets=[listener])
+            server = Server(server_config(app, **_patience(settings)))
+            server.run(sockets=listeners)
             if not server.started:
                 raise Failure("the server did not start", hint="its log above says why; grantway db check")
         else:
-            from uvicorn.supervisors import Multiprocess
+            config = server_config(
+                "grantway.cli.serve:worker", factory=True, workers=own.workers, **_patience(settings)
+            )
+            if own.management_port:
+                os.environ[MULTIPROCESS] = stack.enter_context(TemporaryDirectory(prefix="grantway-metrics-"))
+            Workers(config, sockets=listeners).run()
 
-            config = server_config("grantway.cli.serve:worker", factory=True, workers=own.workers)
-            Multiprocess(config, sockets=[listener]).run()
+
+def _patience(settings: "Settings") -> dict[str, Any]:
+    """How long callers may take, as `ServerConfig` wants it."""
+    from grantway.cli.slow_callers import Limits
+    from grantway.web.requests import networks_of
+
+    own = settings.server
+    limits = Limits(
+        head=own.head_timeout,
+        body=own.body_timeout,
+        write=own.write_timeout,
+        connections=own.connections_per_network,
+        uncounted=networks_of(own.trusted_proxies),
+    )
+    return {"limits": limits, "linger": own.linger, "management_port": own.management_port}
 
 
-def server_config(app: Any, **more: Any) -> "uvicorn.Config":
+def server_config(app: Any, **more: Any) -> "ServerConfig":
     """How we run uvicorn, here and in the demo. Addresses of proxies are our own business, not its."""
-    import uvicorn
+    from grantway.cli.http_server import ServerConfig
+    from grantway.cli.slow_callers import Limits
 
-    usual: dict[str, Any] = {"lifespan": "on", "timeout_graceful_shutdown": PATIENCE}
-    return uvicorn.Config(
+    usual: dict[str, Any] = {
+        "lifespan": "on",
+        "timeout_graceful_shutdown": PATIENCE,
+        "limits": Limits(),
+    }
+    return ServerConfig(
         app,
         loop="uvloop",
-        http="httptools",
         ws="none",
         log_config=None,
         access_log=False,
@@ -151,14 +193,20 @@ def server_config(app: Any, **more: Any) -> "uvicorn.Config":
 
 def worker() -> Any:
     """The application in a process of its own; its settings come through the environment."""
-    from grantway.app import create_app
     from grantway.settings_sources import load
 
-    log_to_stderr(logging.INFO)
-    app = create_app(load().settings)
+    settings = load().settings
+    log_to_stderr(settings.logging.format, settings.logging.level, color=wants_color(sys.stderr))
+    app = _application(settings)
     collect_less()
     threading.Thread(target=_end_with, args=[os.getppid()], name="grantway-parent", daemon=True).start()
     return app
+
+
+def _application(settings: "Settings") -> "Application":
+    from grantway.app import create_app
+
+    return create_app(settings, management_port=settings.server.management_port)
 
 
 def _end_with(parent: int) -> None:
@@ -206,9 +254,3 @@ def listening(host: str, port: int, *, flag: str = "--port") -> socket.socket:
 
 def _stopped(_: int, __: FrameType | None) -> None:
     """Asked to stop, and stopping: exit code 0."""
-
-
-def log_to_stderr(level: int) -> None:
-    """One line per event, on stderr."""
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from hmac import compare_digest
 
-from grantway.crypto.given_secrets import given_secret_matches
+from grantway.crypto.given_secrets import given_secret_hash, given_secret_matches
 from grantway.crypto.secrets import PresentedSecret, SecretKind, read_secret
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
@@ -75,7 +75,10 @@ def _proven_secret(server: Server, client: Client | None, text: str) -> ClientSe
 
 def _is(server: Server, secret: ClientSecret, presented: PresentedSecret | None, text: str) -> bool:
     if secret.scheme is SecretScheme.GIVEN:
-        found = given_secret_matches(secret.hash, server.master_keys, client_id=secret.client_id, text=text)
+        masters, client_id = server.master_keys, secret.client_id
+        found = given_secret_matches(secret.hash, masters, client_id=client_id, text=text)
+        if found is not None and found is not masters[0]:  # the master key is being changed
+            server.secrets_again[client_id, secret.id] = given_secret_hash(masters[0], client_id, text)
         return found is not None
     return (
         presented is not None

@@ -1,10 +1,14 @@
-"""What a node does when nobody calls: drops what has expired, writes down which secrets were used, counts."""
+"""What a node does when nobody calls: drops what expired, turns keys, writes down uses of secrets, counts."""
 
 import asyncio
 import logging
+from contextlib import suppress
+from dataclasses import replace
 
+from grantway.flows.key_rotation import turn_keys
 from grantway.flows.server import Server
-from grantway.storage.port import Unavailable
+from grantway.storage.changes import AuditEntry, PutSecret
+from grantway.storage.port import Conflict, Unavailable
 
 EVERY = 5.0  # seconds between rounds
 PAUSE = 0.05  # seconds between batches of one round, so that requests come first
@@ -28,16 +32,42 @@ async def write_secret_uses(server: Server) -> None:
         await server.store.touch_secrets(used)
 
 
+async def store_secrets_again(server: Server) -> int:
+    """Put given secrets that were proven under the previous master key under the current one."""
+    again = dict(server.secrets_again)
+    server.secrets_again.clear()
+    if not again:
+        return 0
+    rows, now = await server.store.load_registry(), server.now()
+    stored = [
+        replace(secret, hash=again[secret.client_id, secret.id])
+        for client in rows.clients
+        for secret in client.secrets
+        if (secret.client_id, secret.id) in again
+    ]
+    audit = [
+        AuditEntry(at=now, actor="system", action="secret.rehashed", target=f"client:{one.client_id}")
+        for one in stored
+    ]
+    with suppress(Conflict):  # whoever authenticates next brings it again
+        await server.snapshots.change([PutSecret(one) for one in stored], audit, if_version=rows.version)
+    return len(stored)
+
+
 async def keep_house(server: Server) -> None:
     """Do all of it until cancelled. A database that is away is tried again in the next round."""
     while True:
         await asyncio.sleep(EVERY)
         try:
             await write_secret_uses(server)
+            await store_secrets_again(server)
+            turned = await turn_keys(server)
             dropped = await drop_expired(server)
             await server.store.freshen_statistics()
         except Unavailable as away:
             _log.warning("housekeeping put off: %s", away)
             continue
+        if turned:
+            _log.info("%d keys entered a new phase", turned)
         if dropped:
             _log.info("dropped %d expired rows", dropped)

@@ -25,6 +25,9 @@ class Server:
     secrets_used: dict[tuple[str, str], float] = field(
         default_factory=dict
     )  # (client, secret) → when; written later
+    secrets_again: dict[tuple[str, str], bytes] = field(
+        default_factory=dict
+    )  # (client, given secret) → its hash under the current master key; written later
 
     def now(self) -> float:
         """Unix time in seconds, by the database's clock."""

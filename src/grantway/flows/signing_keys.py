@@ -13,6 +13,7 @@ from grantway.storage.port import Conflict, Store
 
 DEFAULT_ALG = "ES256"
 ALGORITHMS = ("ES256", "RS256", "EdDSA")
+SEALING_ALG = "A256GCM"
 
 
 def new_signing_key(envelopes: Envelopes, alg: str, state: KeyState, now: float) -> StoredKey:
@@ -33,15 +34,15 @@ def new_signing_key(envelopes: Envelopes, alg: str, state: KeyState, now: float)
     )
 
 
-def new_sealing_key(envelopes: Envelopes, now: float) -> StoredKey:
+def new_sealing_key(envelopes: Envelopes, state: KeyState, now: float) -> StoredKey:
     """A fresh sealing key at rest."""
-    kid, alg = random_base62(16), "A256GCM"
+    kid, alg = random_base62(16), SEALING_ALG
     secret = SealingKey.generate().secret
     return StoredKey(
         kid=kid,
         purpose=KeyPurpose.SEALING,
         alg=alg,
-        state=KeyState.ACTIVE,
+        state=state,
         envelope=envelopes.wrap(secret, purpose=envelope_purpose(KeyPurpose.SEALING, kid, alg)),
         public_jwk=None,
         created_at=now,
@@ -65,7 +66,7 @@ async def ensure_keys(store: Store, envelopes: Envelopes, *, actor: str) -> None
         }
         fresh = [new_signing_key(envelopes, alg, KeyState.ACTIVE, now) for alg in sorted(missing)]
         if not any(key.purpose is KeyPurpose.SEALING for key in active):
-            fresh.append(new_sealing_key(envelopes, now))
+            fresh.append(new_sealing_key(envelopes, KeyState.ACTIVE, now))
         if not fresh:
             return
         audit = [

@@ -33,6 +33,7 @@ class Snapshot:
     registry: Registry
     signing_keys: Mapping[str, SigningKey]  # by algorithm: the active one
     verification_keys: Mapping[str, VerificationKey]  # by kid: all that are published
+    keys: Sequence[StoredKey]  # all there ever were, with their phases
     sealer: Sealer
     jwks: bytes  # JSON, as served
     metadata: bytes  # JSON, as served
@@ -46,13 +47,14 @@ def envelope_purpose(purpose: KeyPurpose, kid: str, alg: str) -> str:
 def picture(rows: RegistryRows, envelopes: Envelopes, issuer: str) -> Snapshot:
     """Make a snapshot of what was loaded. Raises CannotUnwrap under a wrong master key."""
     registry = Registry.of(rows.version, rows.clients, rows.apis)
-    in_use = [key for key in rows.keys if key.state is not KeyState.RETIRED]
+    in_use = [key for key in rows.keys if key.state not in {KeyState.RETIRED, KeyState.REVOKED}]
     signing = {key.kid: _signing_key(key, envelopes) for key in in_use if key.purpose is KeyPurpose.SIGNING}
-    active = [key for key in in_use if key.state is KeyState.ACTIVE]
+    active = sorted((key for key in in_use if key.state is KeyState.ACTIVE), key=lambda key: key.state_since)
     return Snapshot(
         registry=registry,
         signing_keys={signing[key.kid].alg: signing[key.kid] for key in active if key.kid in signing},
         verification_keys={kid: key.verification_key for kid, key in signing.items()},
+        keys=rows.keys,
         sealer=Sealer(_sealing_keys(in_use, envelopes)),
         jwks=msgspec.json.encode({"keys": [key.public_jwk() for key in signing.values()]}),
         metadata=msgspec.json.encode(server_metadata(issuer, registry)),

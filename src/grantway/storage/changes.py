@@ -26,12 +26,13 @@ class KeyPurpose(StrEnum):
 
 
 class KeyState(StrEnum):
-    """Where a key stands in its life: published, used, published only, gone."""
+    """Where a key stands in its life: published, used, published only, gone; or refused in an emergency."""
 
     NEXT = "next"
     ACTIVE = "active"
     RETIRING = "retiring"
     RETIRED = "retired"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class StoredKey:
     purpose: KeyPurpose
     alg: str
     state: KeyState
-    envelope: bytes
+    envelope: bytes  # empty when it is gone: the private part is destroyed
     public_jwk: dict[str, str] | None  # None for sealing keys
     created_at: float
     state_since: float

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from time import perf_counter
 
 from grantway.protocol import metadata
 from grantway.web import error_pages
@@ -29,6 +30,13 @@ class WebApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path: str = scope["path"]
+        if (
+            self._door.base
+            and scope.get("root_path") == self._door.base
+            and not path.startswith(self._door.base)
+        ):
+            path = self._door.base + path  # a host that cuts off the path at which it has mounted us
+        began = perf_counter()
         request = Request(scope, receive, path.removeprefix(self._door.base) or "/")
         try:
             reply = await self._reply(request, path)
@@ -37,6 +45,17 @@ class WebApp:
         except Exception:  # noqa: BLE001 - the last resort: logged whole, answered without detail
             reply = self._failed(request, path)
         await send_reply(reply, send)
+        metrics = self._door.metrics
+        if metrics.counts:
+            metrics.answered(
+                self._route_of(request, path), request.method, reply.status, perf_counter() - began
+            )
+
+    def _route_of(self, request: Request, path: str) -> str:
+        """What the request was for, as a label: a few words, whatever is asked for."""
+        if path in self._routes:
+            return request.path if path not in PROBES else path
+        return "asset" if request.path in self._door.renderer.assets else "other"
 
     async def _reply(self, request: Request, path: str) -> Reply:
         if path not in PROBES and not self._door.knows_host(request):
@@ -62,7 +81,11 @@ class WebApp:
     def _failed(self, request: Request, path: str) -> Reply:
         """A fault of ours: the log has all of it, the caller a reference (threat G7)."""
         reference = Door.reference()
-        _log.exception("%s %s %s failed", reference, request.method, Door.printable(path[:_MAX_SHOWN]))
+        _log.exception(
+            "%s failed",
+            request.method,
+            extra={"reference": reference, "path": Door.printable(path[:_MAX_SHOWN])},
+        )
         if "text/html" in (request.header(b"accept") or ""):
             return error_pages.failed_page(self._door, request, reference)
         content = {"error": "server_error", "error_description": f"reference {reference}"}

@@ -11,6 +11,7 @@ from grantway.flows.snapshot import TOO_OLD
 from grantway.protocol.policy import Policy
 from grantway.storage.port import Unavailable
 from grantway.web.cookies import Cookies
+from grantway.web.metrics import Metrics
 from grantway.web.render import Renderer
 from grantway.web.replies import Reply, page_reply
 from grantway.web.requests import Network, Request, caller_network
@@ -24,15 +25,22 @@ class Door:
     """One server, as seen from the web."""
 
     def __init__(
-        self, server: Server, *, hosts: Sequence[str] = (), trusted_proxies: Sequence[Network] = ()
+        self,
+        server: Server,
+        *,
+        hosts: Sequence[str] = (),
+        trusted_proxies: Sequence[Network] = (),
+        metrics: Metrics | None = None,
     ) -> None:
         self.server = server
+        self.metrics = Metrics() if metrics is None else metrics
         address = urlsplit(self.policy.issuer)
         self.scheme, self.base, self._netloc = address.scheme, address.path, address.netloc.lower()
         self.cookies = Cookies(https=self.policy.is_https)
         self.renderer = Renderer(base=self.base)
         self._hosts = {self._netloc, *(host.lower() for host in hosts)} | self._loopback_hosts()
         self._trusted_proxies = tuple(trusted_proxies)
+        self.draining = False  # told to stop: readiness is red, requests are still answered
 
     @property
     def policy(self) -> Policy:
@@ -55,6 +63,10 @@ class Door:
         """Is this Host one we answer for? No header ever changes the issuer (threats W1, W9)."""
         named = request.every(b"host")
         return len(named) == 1 and named[0].lower() in self._hosts
+
+    def lists_host(self, *names: str) -> bool:
+        """Is one of these names a host of ours?"""
+        return not self._hosts.isdisjoint(names)
 
     def network_of(self, request: Request) -> str:
         """Where the request comes from, for throttles."""
@@ -103,6 +115,11 @@ class Door:
                 "name": "clock",
                 "status": "failed" if off else "ok",
                 "detail": f"{snapshots.clock_offset:+.3f} s",
+            },
+            {
+                "name": "serving",
+                "status": "failed" if self.draining else "ok",
+                "detail": "stopping" if self.draining else "takes requests",
             },
         ]
 

@@ -155,7 +155,11 @@ def _page(
     spec: str | None,
 ) -> Reply:
     reference = door.reference()
-    _log.info("%s %s %s: %s", reference, request.path, error.code, door.printable(error.tell_operator))
+    _log.info(
+        "%s",
+        door.printable(error.tell_operator),
+        extra={"reference": reference, "path": request.path, "error": error.code.value},
+    )
     view = ErrorView(
         code=error.code.value,
         heading=heading,

@@ -8,7 +8,9 @@ from grantway.flows.client_authentication import Call
 from grantway.flows.introspect import introspect
 from grantway.flows.revoke import revoke
 from grantway.flows.token import exchange
+from grantway.protocol import metadata as at
 from grantway.protocol.errors import OAuthError
+from grantway.protocol.params import Params
 from grantway.storage.port import Unavailable
 from grantway.web.door import Door
 from grantway.web.replies import (
@@ -21,7 +23,6 @@ from grantway.web.replies import (
 )
 from grantway.web.requests import Request, TooLarge
 
-KEYS_KEPT = 300  # seconds others may keep our keys
 METADATA_KEPT = 300  # seconds
 _log = logging.getLogger("grantway.refusals")
 _VARY: Header = (b"vary", b"Origin")
@@ -32,6 +33,8 @@ async def token(door: Door, request: Request) -> Reply:
 
     async def answer(call: Call) -> Reply:
         reply = await exchange(door.server, call)
+        door.metrics.token_request(call.params.get("grant_type"), "granted")
+        door.metrics.issued("access_token")
         body: dict[str, str | int] = {
             "access_token": reply.access_token,
             "token_type": "Bearer",
@@ -40,6 +43,7 @@ async def token(door: Door, request: Request) -> Reply:
         }
         if reply.refresh_token is not None:
             body["refresh_token"] = reply.refresh_token
+            door.metrics.issued("refresh_token")
         return json_reply(body)
 
     return _shared(door, request, await _answered(door, request, answer))
@@ -50,6 +54,7 @@ async def revocation(door: Door, request: Request) -> Reply:
 
     async def answer(call: Call) -> Reply:
         await revoke(door.server, call)
+        door.metrics.revoked()
         return json_reply({})
 
     return _shared(door, request, await _answered(door, request, answer))
@@ -59,7 +64,9 @@ async def introspection(door: Door, request: Request) -> Reply:
     """POST /introspect (RFC 7662)."""
 
     async def answer(call: Call) -> Reply:
-        return json_reply(await introspect(door.server, call))
+        claims = await introspect(door.server, call)
+        door.metrics.introspected(active=claims["active"] is True)
+        return json_reply(claims)
 
     return await _answered(door, request, answer)
 
@@ -79,7 +86,7 @@ async def preflight(door: Door, request: Request) -> Reply:
 
 async def jwks(door: Door, _request: Request) -> Reply:
     """GET /jwks (RFC 7517 §5): prepared bytes."""
-    return public_json(door.server.snapshots.newest.jwks, max_age=KEYS_KEPT)
+    return public_json(door.server.snapshots.newest.jwks, max_age=door.policy.keys_cached)
 
 
 async def metadata(door: Door, _request: Request) -> Reply:
@@ -102,6 +109,7 @@ async def liveness(_door: Door, _request: Request) -> Reply:
 
 async def _answered(door: Door, request: Request, answer: Callable[[Call], Awaitable[Reply]]) -> Reply:
     """The same skeleton for each: form → flow → JSON; every refusal is one JSON shape and one log line."""
+    params: Params | None = None
     try:
         params = await request.form()
         call = Call(
@@ -111,13 +119,27 @@ async def _answered(door: Door, request: Request, answer: Callable[[Call], Await
         )
         return await answer(call)
     except OAuthError as refusal:
-        _log.info("%s %s: %s", request.path, refusal.code, door.printable(refusal.tell_operator))
-        return refusal_reply(refusal)
+        reference = door.reference()
+        _log.info(
+            "%s",
+            door.printable(refusal.tell_operator),
+            extra={"reference": reference, "path": request.path, "error": refusal.code.value},
+        )
+        _count_refusal(door, request, params, refusal)
+        return refusal_reply(refusal).plus((b"grantway-flow", reference.encode()))
     except TooLarge:
         return json_reply({"error": "invalid_request"}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except Unavailable as away:
         _log.warning("%s unavailable: %s", request.path, away)
         return unavailable_reply()
+
+
+def _count_refusal(door: Door, request: Request, params: Params | None, refusal: OAuthError) -> None:
+    if request.path == at.TOKEN:
+        values = () if params is None else params.values.get("grant_type", ())
+        door.metrics.token_request(values[0] if values else None, "refused", refusal.code.value)
+    if refusal.retry_after is not None:
+        door.metrics.rate_limited("client_authentication")
 
 
 def _shared(door: Door, request: Request, reply: Reply) -> Reply:

@@ -59,6 +59,7 @@ def _page(handler: Handler) -> Handler:
         try:
             return await handler(door, request)
         except Refused as refusal:
+            door.metrics.authorization("page", refusal.error.code.value)
             return error_pages.refused_page(door, request, refusal)
         except NotYours:
             return error_pages.not_yours_page(door, request, "no cookie of this flow, or of another person")
@@ -156,6 +157,10 @@ async def answer_login(door: Door, request: Request, browser: Browser, form: Par
     username, password = _typed(form, "username"), _typed(form, "password")
     outcome = await sign_in(door.server, browser, seal, username, password)
     if isinstance(outcome, TryAgain):
+        limited = outcome.failure.retry_after is not None
+        door.metrics.login("password", "limited" if limited else "failed")
+        if limited:
+            door.metrics.rate_limited("password_hashing" if outcome.failure.busy else "password")
         return _ask_again(door, request, outcome, username)
     if isinstance(outcome, Leave):
         return _leave_after_form(door, request, outcome)
@@ -182,6 +187,7 @@ def _ask_again(door: Door, request: Request, again: TryAgain, username: str) -> 
 
 
 def _signed_in(door: Door, request: Request, outcome: LoggedIn) -> Reply:
+    door.metrics.login("password", "succeeded")
     then = outcome.then
     reply = _go_to(door, then) if isinstance(then, Ask) else _leave_after_form(door, request, then)
     return reply.plus(door.cookies.set_session(outcome.session.text), door.cookies.set_device(outcome.device))
@@ -206,8 +212,10 @@ async def answer_consent(door: Door, request: Request, browser: Browser, form: P
         then = await choose_account(door.server, browser, seal, another=True)
     elif answer == "allow":
         then = await allow(door.server, browser, seal, Scope(form.every("scope")))
+        door.metrics.consent("allowed" if isinstance(then, Leave) and then.refusal is None else "not_allowed")
     else:
         then = await turn_back(door.server, browser, seal)
+        door.metrics.consent("denied")
     return _go_to(door, then) if isinstance(then, Ask) else _leave_after_form(door, request, then)
 
 
@@ -226,6 +234,19 @@ def _go_to(door: Door, ask: Ask) -> Reply:
 
 def _leave_at_once(door: Door, request: Request, leave: Leave) -> Reply:
     """Leave from a GET: nothing of ours was posted, so a plain redirect is safe."""
+    _count(door, leave)
+    return _leave_by_redirect(door, request, leave)
+
+
+def _count(door: Door, leave: Leave) -> None:
+    if leave.refusal is None:
+        door.metrics.authorization("code")
+        door.metrics.issued("code")
+    else:
+        door.metrics.authorization("error", leave.refusal.code.value)
+
+
+def _leave_by_redirect(door: Door, request: Request, leave: Leave) -> Reply:
     if leave.to.fields is None:
         reply = see_other(leave.to.url)
     else:
@@ -238,9 +259,10 @@ def _leave_after_form(door: Door, request: Request, leave: Leave) -> Reply:
 
     Through /continue, since `form-action 'self'` also binds redirects (`design` 4).
     """
+    _count(door, leave)
     flow = leave.interaction
     if flow is None or not flow.sends_fetch_metadata:
-        return _leave_at_once(door, request, leave)
+        return _leave_by_redirect(door, request, leave)
     return see_other(f"{door.base}{CONTINUE}?x={seal_parting(door.server, flow, leave.client.id, leave.to)}")
 
 

@@ -99,6 +99,17 @@ def caller_network(request: Request, trusted: Sequence[Network]) -> str:
     return _network_of(address)
 
 
+def connecting_network(peer: str, uncounted: Sequence[Network]) -> str | None:
+    """The network a connection comes from, as above; None for those that are not counted."""
+    address = _address(peer)
+    return None if address is None or _within(address, uncounted) else _network_of(address)
+
+
+def networks_of(texts: Sequence[str]) -> tuple[Network, ...]:
+    """Networks, as the settings write them."""
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
 @lru_cache(maxsize=4096)
 def _network_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if isinstance(address, ipaddress.IPv6Address):

@@ -1,0 +1,131 @@
+"""uvicorn as we run it: it stops without cutting a request, and does not wait for ever for slow callers."""
+
+import asyncio
+import signal
+import socket
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import multiprocess
+
+from grantway.app import Application
+from grantway.cli.slow_callers import Connections, Limits, PatientProtocol
+
+_TICK = 0.05  # seconds between looks at what is still open
+
+
+class ServerConfig(uvicorn.Config):
+    """uvicorn's configuration, and what it has no name for. Travels to worker processes by pickle."""
+
+    def __init__(
+        self, app: Any, *, limits: Limits, linger: float = 0.0, management_port: int = 0, **usual: Any
+    ) -> None:
+        super().__init__(app, http=PatientProtocol, **usual)
+        self.limits = limits
+        self.management_port = management_port  # listened at until the end, so that probes see the stop
+        self.linger = linger  # seconds for which idle connections may still bring a request
+
+
+class Server(uvicorn.Server):
+    """Answers what arrives while it stops.
+
+    uvicorn closes idle keep-alive connections the moment it is told to stop, so that a request which is on
+    its way is reset. Here every answer first says `Connection: close` and readiness turns red; connections
+    that wait to be accepted are accepted, and then nothing listens; what still comes on open connections is
+    answered. After `linger`, or as soon as nothing is open, uvicorn goes on as usual. Ctrl-C does not linger.
+    """
+
+    def __init__(self, config: ServerConfig) -> None:
+        super().__init__(config)
+        self.server_state = Connections(config.limits)
+        self._linger, self._management_port = config.linger, config.management_port
+        self._politely = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Remember who asks: a supervisor waits a moment, a person at the keyboard does not."""
+        self._politely = sig == signal.SIGTERM
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, as the class says."""
+        if isinstance(self.config.loaded_app, Application):
+            self.config.loaded_app.drain()
+        if self._politely and sockets:
+            state = self.server_state
+            state.default_headers = [*state.default_headers, (b"connection", b"close")]
+            await self._stop_listening(sockets)
+            for connection in state.connections:
+                if (cycle := getattr(connection, "cycle", None)) is not None:
+                    cycle.keep_alive = False  # the answer under way is the last one on its connection
+            await self._last_requests()
+        await super().shutdown(sockets)
+
+    async def _stop_listening(self, sockets: list[socket.socket]) -> None:
+        """Take what the kernel has accepted for us; then let it refuse the rest.
+
+        Whoever has connected believes that they are heard: closing the socket would reset them.
+        """
+        own = []
+        for listener, server in zip(sockets, self.servers, strict=True):
+            if listener.getsockname()[1] != self._management_port:
+                own.append(listener.dup())
+                server.close()
+                listener.close()
+        await asyncio.sleep(0)  # the loop closes its own descriptors in its next round
+        for listener in own:
+            with listener:
+                listener.settimeout(0)
+                waiting = list(_accepted(listener))
+            for connected in waiting:
+                await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connected)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+    async def _last_requests(self) -> None:
+        """Until nothing is open, or the time is up."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._linger
+        while self.server_state.connections and not self.force_exit and loop.time() < end:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(_TICK)
+
+
+def _accepted(listener: socket.socket) -> Any:
+    """The connections that wait on this listener, which does not block."""
+    while True:
+        try:
+            connected, _ = listener.accept()
+        except OSError:  # BlockingIOError: no more of them; else gone again, or no descriptor left
+            return
+        connected.settimeout(0)
+        yield connected
+
+
+class _Worker(multiprocess.Process):
+    """A process that serves as `Server` does."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """Made in the process itself."""
+        if self._server is None:
+            self._server = Server(self.config)  # type: ignore[arg-type]  # Workers gave it a ServerConfig
+        return self._server
+
+
+class Workers(multiprocess.Multiprocess):
+    """Several processes behind one port."""
+
+    def __init__(self, config: ServerConfig, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        multiprocess.Process = _Worker  # type: ignore[misc]  # uvicorn has no other place to say so
+
+    def terminate_all(self) -> None:
+        """Let go of the port first: while this process held it, callers would connect and never be heard."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()

@@ -1,0 +1,99 @@
+"""What the passing of time does to keys. K13."""
+
+from dataclasses import replace
+
+import pytest
+
+from grantway.flows.key_phases import GONE, KEPT_AT_LEAST, SPREAD, Times, Turn, due, into, what_follows
+from grantway.protocol.policy import Policy
+from grantway.storage.changes import KeyPurpose, KeyState, StoredKey
+from tests.node import PHOTOS
+
+DAY = 86_400.0
+TIMES = Times(ahead=312.0, every=90 * DAY, tokens=600.0)
+
+
+def key(kid="a", state=KeyState.ACTIVE, since=0.0, purpose=KeyPurpose.SIGNING, alg="ES256"):
+    return StoredKey(
+        kid=kid,
+        purpose=purpose,
+        alg=alg,
+        state=state,
+        envelope=b"locked",
+        public_jwk={},
+        created_at=since,
+        state_since=since,
+    )
+
+
+def phases(keys, now):
+    """What becomes of these keys by then, however often somebody looks."""
+    turn = due(keys, TIMES, now=now)
+    changed = {one.kid: one for one in turn.changed}
+    after = [changed.get(one.kid, one) for one in keys]
+    assert not due(after, TIMES, now=now).changed, "looking again changes nothing"
+    return {one.kid: one.state.value for one in after}
+
+
+@pytest.mark.parametrize(
+    ("now", "a", "b"), [(311.9, "active", "next"), (312.0, "retiring", "active"), (9e9, "retired", "active")]
+)
+def test_a_next_key_signs_when_everybody_can_know_it(now, a, b):
+    """K13: published before it signs; what signed before stays published."""
+    keys = [key("a", since=-DAY), key("b", KeyState.NEXT, since=0.0)]
+    if a == "retired":
+        keys[0] = replace(keys[0], state=KeyState.RETIRING)
+    assert {"a": a, "b": b} == phases(keys, now)
+
+
+def test_a_key_is_gone_when_its_last_token_is_dead_and_not_before():
+    """K13: by the longest lifetime of any API's tokens; its private half is destroyed then."""
+    long = Times.of(Policy(issuer="https://id.example"), [replace(PHOTOS, token_lifetime=int(7 * DAY))])
+    assert (312.0, 7 * DAY) == (long.ahead, long.tokens)
+    for times, kept in ((TIMES, KEPT_AT_LEAST), (long, 7 * DAY)):
+        old = key(state=KeyState.RETIRING)
+        assert Turn() == due([old], times, now=kept)
+        (gone,) = due([old], times, now=kept + SPREAD).changed
+        assert (KeyState.RETIRED, b"") == (gone.state, gone.envelope)
+
+
+def test_the_next_key_is_made_in_time():
+    """K13: so that it can sign when the other has signed for as long as it should; only one is made."""
+    wanted = (KeyPurpose.SIGNING, "ES256")
+    assert () == due([key()], TIMES, now=90 * DAY - 313).wanted
+    assert (wanted,) == due([key()], TIMES, now=90 * DAY - 312).wanted
+    assert () == due([key(), key("b", KeyState.NEXT, since=90 * DAY - 312)], TIMES, now=90 * DAY - 300).wanted
+
+
+def test_kinds_take_turns_apart():
+    """K13: by purpose and algorithm."""
+    keys = [key("a"), key("r", alg="RS256", since=DAY), key("s", purpose=KeyPurpose.SEALING, alg="A256GCM")]
+    turn = due(keys, TIMES, now=90 * DAY)
+    assert {(KeyPurpose.SIGNING, "ES256"), (KeyPurpose.SEALING, "A256GCM")} == set(turn.wanted)
+
+
+def test_after_a_long_sleep_the_newest_signs_and_the_others_never_did():
+    """K13: several next keys were ripe before any node looked."""
+    keys = [
+        key("a", since=-DAY),
+        key("b", KeyState.NEXT, since=0.0),
+        key("c", KeyState.NEXT, since=10.0),
+        key("d", KeyState.NEXT, since=400.0),
+    ]
+    assert {"a": "retiring", "b": "retired", "c": "active", "d": "next"} == phases(keys, 400.0)
+
+
+@pytest.mark.parametrize("state", sorted(GONE))
+def test_what_is_gone_stays_gone(state):
+    """K13: and says nothing of what comes next."""
+    gone = into(key(), state, 5.0)
+    assert b"" == gone.envelope
+    assert Turn() == due([gone], TIMES, now=9e9)
+    assert what_follows(gone, TIMES) is None
+
+
+def test_sealing_keys_are_kept_for_another_term():
+    """K13: a device that signed in once is known again for as long."""
+    sealing = key(state=KeyState.RETIRING, purpose=KeyPurpose.SEALING, alg="A256GCM")
+    assert not due([sealing], TIMES, now=90 * DAY)
+    assert due([sealing], TIMES, now=90 * DAY + SPREAD)
