@@ -1,8 +1,11 @@
 """`grantway app`."""
 
+import json
 import re
 
 import pytest
+
+from tests.signing import new_signer, signer_for
 
 CALLBACK = "https://printer.example/cb"
 GIVEN = "Kq7vT2mX9bLw4RzN8cHj"
@@ -158,3 +161,39 @@ def test_what_is_not_there_is_code_3(gw, printer):
         ("app", "create", "x", "--redirect-uri", CALLBACK, "--api", "nobody"),
     ):
         gw(*words, code=3)
+
+
+def test_an_app_that_signs_is_registered_with_its_public_keys(gw, folder):
+    """FS31: from a JWK Set, one key or PEM; no secret is made for it."""
+    (folder / "keys.json").write_text(f'{{"keys":[{signer_for("ES256").jwk_text}]}}')
+    made = gw.json("app", "create", "Signer", "--type", "machine", "--auth-method", "private_key_jwt",
+                   "--jwks", "keys.json")  # fmt: skip
+    assert "client_secret" not in made
+    assert [key["kid"] for key in made["jwks"]["keys"]] == ["ec"]
+    edited = gw.json("app", "edit", made["client_id"], "--jwks-uri", "https://signer.example/keys",
+                     "--legacy-audience")  # fmt: skip
+    assert (edited["jwks"], edited["jwks_uri"], edited["legacy_audience"]) == (
+        None,
+        "https://signer.example/keys",
+        True,
+    )
+    assert "legacy: the token endpoint passes too" in gw("app", "show", made["client_id"]).stdout
+
+
+def test_keys_that_cannot_verify_are_refused_with_the_reason(gw, folder):
+    """FS31: a private key above all."""
+    (folder / "private.json").write_text(json.dumps(signer_for("ES256").private_jwk))
+    (folder / "small.json").write_text(new_signer("small").jwk_text)
+    create = ("app", "create", "Signer", "--type", "machine", "--auth-method", "private_key_jwt")
+    assert "only the public half belongs here" in gw(*create, "--jwks", "private.json", code=1).stderr
+    assert "1024 bits" in gw(*create, "--jwks", "small.json", code=1).stderr
+    assert "needs keys" in gw(*create, code=1).stderr
+
+
+def test_an_app_that_signs_gets_no_secret(gw, folder):
+    """H4"""
+    (folder / "key.json").write_text(signer_for("EdDSA").jwk_text)
+    made = gw.json("app", "create", "Signer", "--type", "machine", "--auth-method", "private_key_jwt",
+                   "--jwks", "key.json")  # fmt: skip
+    assert "private_key_jwt" in gw("app", "secret", "add", made["client_id"], code=1).stderr
+    assert "it uses private_key_jwt" in gw("app", "secret", "list", made["client_id"]).output

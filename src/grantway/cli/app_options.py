@@ -1,6 +1,7 @@
 """The options that describe an app, for `app create` and `app edit`."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -33,8 +34,20 @@ _OPTIONS = (
     ),
     click.option(
         "--auth-method",
-        type=click.Choice(("client_secret_basic", "client_secret_post", "none")),
+        type=click.Choice(("client_secret_basic", "client_secret_post", "private_key_jwt", "none")),
         help="How it proves itself; follows from the type.",
+    ),
+    click.option(
+        "--jwks",
+        "jwks_file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File with its public keys: a JWK Set, a JWK, or PEM. For private_key_jwt.",
+    ),
+    click.option("--jwks-uri", metavar="URL", help="Where it publishes its keys instead."),
+    click.option(
+        "--legacy-audience/--strict-audience",
+        default=None,
+        help="Whether its assertions may name the token endpoint instead of the issuer.",
     ),
     click.option(
         "--refresh",
@@ -82,6 +95,9 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         "api": ("default_api", lambda name: find_api(registry, name).identifier),
         "grant_type": ("grant_types", lambda names: frozenset(map(GrantType, names))),
         "auth_method": ("auth_method", AuthMethod),
+        "jwks_file": ("jwks", _keys),
+        "jwks_uri": ("jwks_uri", str),
+        "legacy_audience": ("legacy_audience", bool),
         "refresh": ("refresh", RefreshPolicy),
         "pkce": ("require_pkce", lambda word: word == "required"),
         "first_party": ("first_party", bool),
@@ -93,9 +109,21 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
     }
     named = {name: value for name, value in given.items() if value is not None and value != ()}
     fields = {readers[name][0]: readers[name][1](value) for name, value in named.items()}
+    if "jwks" in fields or "jwks_uri" in fields:  # one takes the place of the other
+        fields = {"jwks": (), "jwks_uri": None} | fields
     if "optional_scope" in fields:
         fields["scope"] = fields.get("scope", Scope()) | fields["optional_scope"]
     return fields
+
+
+def _keys(path: Path) -> tuple[str, ...]:
+    from grantway.flows.people import Rejected
+    from grantway.flows.registry_keys import read_key_file
+
+    try:
+        return read_key_file(path.read_bytes())
+    except ValueError as bad:
+        raise Rejected(f"{path}: {bad}") from None
 
 
 def _scope(given: tuple[str, ...]) -> Any:

@@ -6,9 +6,10 @@ from hmac import compare_digest
 
 from grantway.crypto.given_secrets import given_secret_matches
 from grantway.crypto.secrets import PresentedSecret, SecretKind, read_secret
+from grantway.flows.client_assertions import accept_assertion
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
-from grantway.protocol.client_auth import Presented, authenticate, read_credentials
+from grantway.protocol.client_auth import Presented, authenticate, read_credentials, registered_client
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
@@ -31,12 +32,12 @@ async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snap
     failure from a network that failed too often. Who is right passes even then: a flood that shares their
     network, or their proxy, must lock nobody out (threat H6). An unknown client or a wrong secret is looked
     up once more, since another node may have just registered it (`design` 22). Nothing is written, nothing
-    is burnt.
+    is burnt; what a client signed for one request is used up when it has proven the client.
     """
     presented = read_credentials(call.authorization, call.params)
     snapshot = server.snapshots.current()
     try:
-        return _authenticated(server, snapshot, presented), snapshot
+        return await _authenticated(server, snapshot, presented), snapshot
     except OAuthError:
         if wait := server.failures.wait(call.network):
             raise OAuthError(
@@ -47,18 +48,20 @@ async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snap
             ) from None
         if await server.snapshots.look_again():
             snapshot = server.snapshots.current()
-            return _authenticated(server, snapshot, presented), snapshot
+            return await _authenticated(server, snapshot, presented), snapshot
         server.failures.take(call.network)
         raise
 
 
-def _authenticated(server: Server, snapshot: Snapshot, presented: Presented) -> Client:
-    client = snapshot.registry.clients.get(presented.client_id)
-    proven = None if presented.secret is None else _proven_secret(server, client, presented.secret)
+async def _authenticated(server: Server, snapshot: Snapshot, presented: Presented) -> Client:
+    found = snapshot.registry.clients.get(presented.client_id)
+    if presented.assertion is not None:
+        client = registered_client(found, presented)
+        await accept_assertion(server, client, presented.assertion)
+        return client
+    proven = None if presented.secret is None else _proven_secret(server, found, presented.secret)
     now = server.now()
-    authenticate(client, presented, proven, now=now)
-    if client is None:
-        raise AssertionError("authenticate() lets no unknown client pass")
+    client = authenticate(found, presented, proven, now=now)
     if proven is not None:
         server.secrets_used[client.id, proven.id] = now
     return client

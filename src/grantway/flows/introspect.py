@@ -18,12 +18,12 @@ INACTIVE: Claims = {"active": False}
 async def introspect(server: Server, call: Call) -> Claims:
     """The claims of a living token, or exactly `{"active": false}`, whatever the reason (RFC 7662 §2.2).
 
-    Raises `invalid_client` for callers without a secret, `invalid_request` without a token.
+    Raises `invalid_client` for callers without a proof, `invalid_request` without a token.
     `token_type_hint` is not needed: the form of a token tells its kind.
     """
     client, snapshot = await authenticated_client(server, call)
     if client.is_public:
-        raise failed(f"{client.id} has no secret: introspection is for clients that authenticate")
+        raise failed(f"{client.id} proves nothing: introspection is for clients that authenticate")
     text = call.params.need_any_text("token")
     recognised = await recognise(server, snapshot, text)
     if recognised is None:

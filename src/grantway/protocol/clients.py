@@ -11,9 +11,14 @@ from grantway.protocol.scope import Scope
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
 _SUBJECT_SHAPE = re.compile(r"u_[0-9A-Za-z]{20}")
 _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?([/?#][!-\[\]-~]*)?")
+_KEYS_ADDRESS = re.compile(
+    r"https://[A-Za-z0-9.\-\[\]:]+([/?][!$-~]*)?|http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?([/?][!$-~]*)?"
+)
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 MAX_SECRETS = 5
 MAX_REDIRECT_URIS = 50
+MAX_KEYS = 20
+_BY_SECRET = frozenset({AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST})
 
 
 class ClientType(StrEnum):
@@ -84,6 +89,9 @@ class Client:
     terms_uri: str | None = None
     privacy_uri: str | None = None
     api: str | None = None  # of a resource server: the identifier whose tokens it may introspect
+    jwks: tuple[str, ...] = ()  # its public keys, a JWK each as JSON (RFC 7517 §4)
+    jwks_uri: str | None = None  # where it publishes them instead
+    legacy_audience: bool = False  # may its assertions name the token endpoint? (RFC 7523 §3)
     enabled: bool = True
     tokens_valid_from: float = 0.0  # tokens issued earlier are dead
     managed_by_file: bool = False
@@ -94,6 +102,11 @@ class Client:
     def is_public(self) -> bool:
         """Can the client keep no secret? (RFC 6749 §2.1)."""
         return self.auth_method is AuthMethod.NONE
+
+    @property
+    def uses_secret(self) -> bool:
+        """Does it prove itself with a secret that we made or were given?"""
+        return self.auth_method in _BY_SECRET
 
     @property
     def can_be_impersonated(self) -> bool:
@@ -129,6 +142,7 @@ def client_problems(client: Client) -> list[str]:
         if (problem := redirect_uri_problem(uri, native=native))
     ]
     wrong += _contradictions(client)
+    wrong += _keys_problems(client)
     wrong += [
         f"origin {origin!r}: scheme and host only, such as https://app.example"
         for origin in client.origins
@@ -194,6 +208,30 @@ def _contradictions(client: Client) -> list[str]:
         (
             client.type is ClientType.RESOURCE_SERVER and bool(client.grant_types),
             "grant types: a resource server asks for no tokens",
+        ),
+    ]
+    return [words for found, words in findings if found]
+
+
+def _keys_problems(client: Client) -> list[str]:
+    """What is wrong with where the client's keys are; the keys themselves are judged by `crypto.foreign`."""
+    by_keys = client.auth_method is AuthMethod.PRIVATE_KEY_JWT
+    has_keys = bool(client.jwks) or client.jwks_uri is not None
+    findings = [
+        (by_keys and not has_keys, "auth method: private_key_jwt needs keys: give jwks or jwks_uri"),
+        (
+            bool(client.jwks) and client.jwks_uri is not None,
+            "jwks_uri: give the keys or their address, not both (RFC 7591 §2)",
+        ),
+        (has_keys and not by_keys, f"jwks: a client with auth method {client.auth_method} has no keys"),
+        (len(client.jwks) > MAX_KEYS, f"jwks: at most {MAX_KEYS} keys"),
+        (
+            client.jwks_uri is not None and not _KEYS_ADDRESS.fullmatch(client.jwks_uri),
+            f"jwks_uri {client.jwks_uri!r}: an https:// address without fragment",
+        ),
+        (
+            client.legacy_audience and not by_keys,
+            "legacy audience: is about private_key_jwt alone",
         ),
     ]
     return [words for found, words in findings if found]

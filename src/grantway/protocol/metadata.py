@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from grantway.protocol import pkce
+from grantway.protocol.client_assertion import SIGNING_ALGS
 from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode
 from grantway.protocol.registry import SERVER_SCOPES, Registry
 
@@ -26,7 +27,7 @@ def metadata_path(issuer: str) -> str:
 def server_metadata(issuer: str, registry: Registry) -> Metadata:
     """The document of this issuer (RFC 8414 §2). `scopes_supported` names what the registry defines."""
     methods = [method.value for method in AuthMethod]
-    secret_methods = [method.value for method in AuthMethod if method is not AuthMethod.NONE]
+    proving_methods = [method.value for method in AuthMethod if method is not AuthMethod.NONE]
     scopes = sorted(
         {scope for api in registry.apis.values() for scope in (s.name for s in api.scopes)}
         | set(SERVER_SCOPES)
@@ -44,7 +45,10 @@ def server_metadata(issuer: str, registry: Registry) -> Metadata:
         "grant_types_supported": [grant_type.value for grant_type in GrantType],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
-        "introspection_endpoint_auth_methods_supported": secret_methods,
+        "introspection_endpoint_auth_methods_supported": proving_methods,
+        "token_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
         "code_challenge_methods_supported": list(pkce.METHODS),
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
