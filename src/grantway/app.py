@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.passwords import Passwords
+from grantway.egress import Egress
+from grantway.flows.client_keys import ClientKeys
 from grantway.flows.housekeeping import keep_house, write_secret_uses
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
@@ -59,6 +61,8 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
         await ensure_keys(store, envelopes, actor=actor)
         snapshots = Snapshots(store, envelopes, issuer=settings.issuer, clock=time.time)
         await snapshots.refresh()
+        calls = Throttles(burst=20, seconds_each=3.0, clock=time.monotonic)
+        egress = Egress(budget=calls, dev=settings.dev)
         yield Server(
             policy=policy_of(settings),
             store=store,
@@ -66,6 +70,7 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
             envelopes=envelopes,
             passwords=passwords,
             master_keys=masters,
+            client_keys=ClientKeys(egress, clock=time.monotonic),
             failures=Throttles(burst=100, seconds_each=0.1, clock=time.monotonic),
         )
     finally:
