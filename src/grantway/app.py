@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.passwords import Passwords
@@ -16,11 +17,13 @@ from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
+from grantway.protocol.metadata import MutualTls
 from grantway.protocol.policy import Policy
 from grantway.settings import Settings
 from grantway.storage.opening import open_store
 from grantway.storage.port import Unavailable
 from grantway.web.asgi import WebApp
+from grantway.web.certificates import CertificateHeader
 from grantway.web.door import Door
 from grantway.web.requests import Receive, Scope, Send
 
@@ -45,6 +48,29 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
+def mutual_tls_of(settings: Settings) -> MutualTls | None:
+    """How client certificates reach the server, if they do."""
+    server = settings.server
+    if server.client_certificate_header is None:
+        return None
+    return MutualTls(server.client_certificate_verify_header is not None, server.mtls_address)
+
+
+def door_of(server: Server, settings: Settings) -> Door:
+    """The web's view of this server."""
+    own = settings.server
+    proxies = [ipaddress.ip_network(text) for text in own.trusted_proxies]
+    header = own.client_certificate_header
+    verify = own.client_certificate_verify_header
+    aliases = [] if own.mtls_address is None else [urlsplit(own.mtls_address).netloc]
+    return Door(
+        server,
+        hosts=[*own.hosts, *aliases],
+        trusted_proxies=proxies,
+        certificates=None if header is None else CertificateHeader(header, verify=verify, trusted=proxies),
+    )
+
+
 @asynccontextmanager
 async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIterator[Server]:
     """The parts of a node, opened and closed together.
@@ -59,7 +85,9 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
     passwords = Passwords(workers=settings.server.workers)
     try:
         await ensure_keys(store, envelopes, actor=actor)
-        snapshots = Snapshots(store, envelopes, issuer=settings.issuer, clock=time.time)
+        snapshots = Snapshots(
+            store, envelopes, issuer=settings.issuer, clock=time.time, mtls=mutual_tls_of(settings)
+        )
         await snapshots.refresh()
         calls = Throttles(burst=20, seconds_each=3.0, clock=time.monotonic)
         egress = Egress(budget=calls, dev=settings.dev)
@@ -106,9 +134,8 @@ class Application:
         await receive()
         try:
             async with open_server(self._settings) as server, _background(server):
-                proxies = [ipaddress.ip_network(text) for text in self._settings.server.trusted_proxies]
                 self._server = server
-                self._web = WebApp(Door(server, hosts=self._settings.server.hosts, trusted_proxies=proxies))
+                self._web = WebApp(door_of(server, self._settings))
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as failure:

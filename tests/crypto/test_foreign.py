@@ -149,6 +149,7 @@ def test_a_certificate_is_registered_with_its_key():
         (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "not PEM"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "not PEM"),
     ],
+    ids=map(str, range(10)),
 )
 def test_what_holds_no_public_key_is_refused(document, words):
     """CA15"""

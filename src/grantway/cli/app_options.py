@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from grantway.protocol.registry import Registry
 
 KINDS = ("web", "spa", "native", "machine", "resource_server")
+AUTH_METHODS = (
+    *("client_secret_basic", "client_secret_post", "private_key_jwt"),
+    *("tls_client_auth", "self_signed_tls_client_auth", "none"),
+)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -34,16 +38,26 @@ _OPTIONS = (
     ),
     click.option(
         "--auth-method",
-        type=click.Choice(("client_secret_basic", "client_secret_post", "private_key_jwt", "none")),
+        type=click.Choice(AUTH_METHODS),
         help="How it proves itself; follows from the type.",
     ),
     click.option(
         "--jwks",
         "jwks_file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="File with its public keys: a JWK Set, a JWK, or PEM. For private_key_jwt.",
+        help="File with its public keys or certificate: a JWK Set, a JWK, or PEM.",
     ),
     click.option("--jwks-uri", metavar="URL", help="Where it publishes its keys instead."),
+    click.option(
+        "--certificate-name",
+        metavar="KIND=NAME",
+        help="The name in its certificate, such as san_dns=app.example or subject_dn=CN=app.",
+    ),
+    click.option(
+        "--certificate-bound-tokens/--no-certificate-bound-tokens",
+        default=None,
+        help="Whether its tokens are good only beside its certificate.",
+    ),
     click.option(
         "--legacy-audience/--strict-audience",
         default=None,
@@ -97,6 +111,8 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         "auth_method": ("auth_method", AuthMethod),
         "jwks_file": ("jwks", _keys),
         "jwks_uri": ("jwks_uri", str),
+        "certificate_name": ("certificate_name", _certificate_name),
+        "certificate_bound_tokens": ("certificate_bound_tokens", bool),
         "legacy_audience": ("legacy_audience", bool),
         "refresh": ("refresh", RefreshPolicy),
         "pkce": ("require_pkce", lambda word: word == "required"),
@@ -124,6 +140,16 @@ def _keys(path: Path) -> tuple[str, ...]:
         return read_key_file(path.read_bytes())
     except ValueError as bad:
         raise Rejected(f"{path}: {bad}") from None
+
+
+def _certificate_name(text: str) -> Any:
+    from grantway.flows.people import Rejected
+    from grantway.protocol.clients import CertificateName
+
+    try:
+        return CertificateName.parse(text)
+    except ValueError as bad:
+        raise Rejected(str(bad)) from None
 
 
 def _scope(given: tuple[str, ...]) -> Any:

@@ -1,15 +1,17 @@
 """Who calls? The same answer for every endpoint of machines, before anything else is looked at."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 from grantway.crypto.given_secrets import given_secret_matches
 from grantway.crypto.secrets import PresentedSecret, SecretKind, read_secret
 from grantway.flows.client_assertions import accept_assertion
+from grantway.flows.client_certificates import accept_certificate
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol.client_auth import Presented, authenticate, read_credentials, registered_client
+from grantway.protocol.client_certificates import PresentedCertificate
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
@@ -23,6 +25,7 @@ class Call:
     params: Params
     authorization: tuple[str, ...]  # its Authorization headers
     network: str  # where it comes from, /32 or /64
+    certificate: PresentedCertificate | None = None
 
 
 async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snapshot]:
@@ -37,7 +40,7 @@ async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snap
     presented = read_credentials(call.authorization, call.params)
     snapshot = server.snapshots.current()
     try:
-        return await _authenticated(server, snapshot, presented), snapshot
+        return await _authenticated(server, snapshot, presented, call.certificate), snapshot
     except OAuthError:
         if wait := server.failures.wait(call.network):
             raise OAuthError(
@@ -48,16 +51,23 @@ async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snap
             ) from None
         if await server.snapshots.look_again():
             snapshot = server.snapshots.current()
-            return await _authenticated(server, snapshot, presented), snapshot
+            return await _authenticated(server, snapshot, presented, call.certificate), snapshot
         server.failures.take(call.network)
         raise
 
 
-async def _authenticated(server: Server, snapshot: Snapshot, presented: Presented) -> Client:
+async def _authenticated(
+    server: Server, snapshot: Snapshot, presented: Presented, certificate: PresentedCertificate | None
+) -> Client:
     found = snapshot.registry.clients.get(presented.client_id)
     if presented.assertion is not None:
         client = registered_client(found, presented)
         await accept_assertion(server, client, presented.assertion)
+        return client
+    if presented.secret is None and found is not None and found.uses_certificate:
+        # The certificate is no parameter: a bare client_id stands beside it (RFC 8705 §2).
+        client = registered_client(found, replace(presented, method=found.auth_method))
+        await accept_certificate(server, client, certificate)
         return client
     proven = None if presented.secret is None else _proven_secret(server, found, presented.secret)
     now = server.now()

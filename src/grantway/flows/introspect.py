@@ -47,7 +47,9 @@ async def _refresh_token(server: Server, client: Client, text: str) -> Claims:
         return INACTIVE
     if found.token.client_id != client.id or not _refresh_token_lives(found, client, server.now()):
         return INACTIVE
+    bound: Claims = {} if found.token.confirmation is None else {"cnf": found.token.confirmation.claim}
     return {
+        **bound,
         "active": True,
         "scope": str(found.grant.scope),
         "client_id": found.token.client_id,

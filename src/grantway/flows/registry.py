@@ -16,6 +16,7 @@ from grantway.flows.server import Server
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import (
     MAX_SECRETS,
+    CertificateName,
     Client,
     ClientSecret,
     ClientType,
@@ -73,6 +74,8 @@ class ClientDraft:
     api: str | None = None  # of a resource server: name or identifier
     jwks: tuple[str, ...] = ()
     jwks_uri: str | None = None
+    certificate_name: CertificateName | None = None
+    certificate_bound_tokens: bool = False
     legacy_audience: bool = False
 
 

@@ -40,9 +40,9 @@ CODE = Columns(
     "id hash grant_id flow_id client_id redirect_uri redirect_uri_sent code_challenge nonce issued_at "
     "expires_at spent_at"
 )
-REFRESH = Columns("id hash grant_id client_id issued_at expires_at spent_at")
+REFRESH = Columns("id hash grant_id client_id issued_at expires_at spent_at confirmation")
 OPAQUE = Columns(
-    "id hash grant_id client_id subject scope audience issued_at expires_at auth_time revoked_at"
+    "id hash grant_id client_id subject scope audience issued_at expires_at auth_time revoked_at confirmation"
 )
 AUDIT = Columns("at actor action target details")
 

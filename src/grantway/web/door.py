@@ -8,8 +8,10 @@ from grantway.crypto.secrets import redacted
 from grantway.flows.browser import Browser
 from grantway.flows.server import Server
 from grantway.flows.snapshot import TOO_OLD
+from grantway.protocol.client_certificates import PresentedCertificate
 from grantway.protocol.policy import Policy
 from grantway.storage.port import Unavailable
+from grantway.web.certificates import CertificateHeader
 from grantway.web.cookies import Cookies
 from grantway.web.render import Renderer
 from grantway.web.replies import Reply, page_reply
@@ -24,7 +26,12 @@ class Door:
     """One server, as seen from the web."""
 
     def __init__(
-        self, server: Server, *, hosts: Sequence[str] = (), trusted_proxies: Sequence[Network] = ()
+        self,
+        server: Server,
+        *,
+        hosts: Sequence[str] = (),
+        trusted_proxies: Sequence[Network] = (),
+        certificates: CertificateHeader | None = None,
     ) -> None:
         self.server = server
         address = urlsplit(self.policy.issuer)
@@ -33,6 +40,7 @@ class Door:
         self.renderer = Renderer(base=self.base)
         self._hosts = {self._netloc, *(host.lower() for host in hosts)} | self._loopback_hosts()
         self._trusted_proxies = tuple(trusted_proxies)
+        self._certificates = certificates
 
     @property
     def policy(self) -> Policy:
@@ -59,6 +67,10 @@ class Door:
     def network_of(self, request: Request) -> str:
         """Where the request comes from, for throttles."""
         return caller_network(request, self._trusted_proxies)
+
+    def certificate_of(self, request: Request) -> PresentedCertificate | None:
+        """The client certificate that the request came with. Raises `invalid_request`."""
+        return None if self._certificates is None else self._certificates.read(request)
 
     def browser(self, request: Request) -> Browser:
         """What the browser brings along."""

@@ -99,6 +99,12 @@ def caller_network(request: Request, trusted: Sequence[Network]) -> str:
     return _network_of(address)
 
 
+def comes_from(request: Request, networks: Sequence[Network]) -> bool:
+    """Is whoever is connected to us, whatever the headers say, in one of these networks?"""
+    address = _address(request.peer)
+    return address is not None and _within(address, networks)
+
+
 @lru_cache(maxsize=4096)
 def _network_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if isinstance(address, ipaddress.IPv6Address):
