@@ -127,9 +127,23 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
     fields = {readers[name][0]: readers[name][1](value) for name, value in named.items()}
     if "jwks" in fields or "jwks_uri" in fields:  # one takes the place of the other
         fields = {"jwks": (), "jwks_uri": None} | fields
+    if "auth_method" in fields:
+        fields = _of_no_use_with(fields["auth_method"]) | fields
     if "optional_scope" in fields:
         fields["scope"] = fields.get("scope", Scope()) | fields["optional_scope"]
     return fields
+
+
+def _of_no_use_with(method: Any) -> dict[str, Any]:
+    """What belonged to another way of proving oneself leaves with it."""
+    left: dict[str, Any] = {}
+    if method not in {"private_key_jwt", "self_signed_tls_client_auth"}:
+        left |= {"jwks": (), "jwks_uri": None}
+    if method != "tls_client_auth":
+        left["certificate_name"] = None
+    if method != "private_key_jwt":
+        left["legacy_audience"] = False
+    return left
 
 
 def _keys(path: Path) -> tuple[str, ...]:
