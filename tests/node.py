@@ -31,6 +31,7 @@ from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
 from grantway.settings import DatabaseSettings, Settings
 from grantway.storage.changes import PutApi, PutClient, PutSecret
+from tests.signing import assertion
 
 PASSWORD = "a long walk by the lake"
 CALLBACK = "https://printer.example/callback"
@@ -98,7 +99,7 @@ class Node:
     async def put_client(self, client: Client, *, secret: bool | None = None) -> Client:
         """Register a client; confidential ones get a secret, kept in `secrets`."""
         await self.server.snapshots.change([PutClient(client)], [])
-        if secret if secret is not None else not client.is_public:
+        if secret if secret is not None else client.uses_secret:
             await self.add_secret(client.id)
         return client
 
@@ -142,6 +143,8 @@ class Node:
             form["client_id"] = client_id
         if client.auth_method is AuthMethod.CLIENT_SECRET_POST:
             form["client_secret"] = self.secrets[client_id]
+        if client.auth_method is AuthMethod.PRIVATE_KEY_JWT:
+            form |= assertion(self.server.policy.issuer, client_id)
         async with self.http() as http:
             return await http.post(path, data=form, headers=headers)
 

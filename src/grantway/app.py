@@ -5,23 +5,27 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.passwords import Passwords
+from grantway.egress import Egress
+from grantway.flows.client_keys import ClientKeys
 from grantway.flows.housekeeping import keep_house, write_secret_uses
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
-from grantway.protocol.metadata import metadata_path
+from grantway.protocol.metadata import MutualTls, metadata_path
 from grantway.protocol.policy import Policy
 from grantway.settings import Settings
 from grantway.storage.opening import open_store
 from grantway.storage.port import Unavailable
 from grantway.web.asgi import WebApp
+from grantway.web.certificates import CertificateHeader
 from grantway.web.door import Door
 from grantway.web.management import ManagementApp
-from grantway.web.metrics import PrometheusMetrics
+from grantway.web.metrics import Metrics, PrometheusMetrics
 from grantway.web.requests import Receive, Scope, Send, networks_of
 
 RESTART_AFTER = 1.0  # seconds
@@ -47,6 +51,30 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
+def mutual_tls_of(settings: Settings) -> MutualTls | None:
+    """How client certificates reach the server, if they do."""
+    server = settings.server
+    if server.client_certificate_header is None:
+        return None
+    return MutualTls(server.client_certificate_verify_header is not None, server.mtls_address)
+
+
+def door_of(server: Server, settings: Settings, metrics: Metrics | None) -> Door:
+    """The web's view of this server."""
+    own = settings.server
+    proxies = networks_of(own.trusted_proxies)
+    header = own.client_certificate_header
+    verify = own.client_certificate_verify_header
+    aliases = [] if own.mtls_address is None else [urlsplit(own.mtls_address).netloc]
+    return Door(
+        server,
+        hosts=[*own.hosts, *aliases],
+        trusted_proxies=proxies,
+        certificates=None if header is None else CertificateHeader(header, verify=verify, trusted=proxies),
+        metrics=metrics,
+    )
+
+
 @asynccontextmanager
 async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIterator[Server]:
     """The parts of a node, opened and closed together.
@@ -61,8 +89,12 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
     passwords = Passwords(workers=settings.server.workers)
     try:
         await ensure_keys(store, envelopes, actor=actor)
-        snapshots = Snapshots(store, envelopes, issuer=settings.issuer, clock=time.time)
+        snapshots = Snapshots(
+            store, envelopes, issuer=settings.issuer, clock=time.time, mtls=mutual_tls_of(settings)
+        )
         await snapshots.refresh()
+        calls = Throttles(burst=20, seconds_each=3.0, clock=time.monotonic)
+        egress = Egress(budget=calls, dev=settings.dev)
         yield Server(
             policy=policy_of(settings),
             store=store,
@@ -70,6 +102,7 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
             envelopes=envelopes,
             passwords=passwords,
             master_keys=masters,
+            client_keys=ClientKeys(egress, clock=time.monotonic),
             failures=Throttles(burst=100, seconds_each=0.1, clock=time.monotonic),
         )
     finally:
@@ -124,11 +157,9 @@ class Application:
     async def running(self) -> AsyncIterator[None]:
         """Run the node. For hosts that mount this application: they do not pass their lifespan on."""
         async with open_server(self._settings) as server, _background(server):
-            proxies = networks_of(self._settings.server.trusted_proxies)
             self._server = server
             metrics = PrometheusMetrics() if self._management_port else None
-            hosts = self._settings.server.hosts
-            self._door = Door(server, hosts=hosts, trusted_proxies=proxies, metrics=metrics)
+            self._door = door_of(server, self._settings, metrics)
             self._web = WebApp(self._door)
             self._management = ManagementApp(self._door) if self._management_port else None
             yield

@@ -102,6 +102,27 @@ class ServerSettings:
             most=60,
         ),
     )
+    client_certificate_header: str | None = field(
+        default=None,
+        metadata=about(
+            "Header in which the trusted proxies, and they alone, hand over client certificates: "
+            "percent-encoded PEM (nginx: $ssl_client_escaped_cert) or RFC 9440 (Client-Cert)."
+        ),
+    )
+    client_certificate_verify_header: str | None = field(
+        default=None,
+        metadata=about(
+            "Header in which they say SUCCESS when an authority vouches for it (nginx: $ssl_client_verify). "
+            "tls_client_auth needs it."
+        ),
+    )
+    mtls_address: str | None = field(
+        default=None,
+        metadata=about(
+            "https:// address at which the proxy asks for client certificates, if it is not the issuer's "
+            "(RFC 8705 §5)."
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ NO_MASTER_KEY: Final = (
 LOG_FORMATS: Final = ("auto", "json", "console")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ISSUER_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
@@ -65,6 +66,7 @@ def rules(settings: "Settings") -> Iterator[Mistake]:
     if problem := issuer_problem(settings.issuer, dev=settings.dev):
         yield Mistake("issuer", problem)
     yield from _server_rules(settings)
+    yield from _certificate_rules(settings)
     yield from _database_rules(settings)
     yield from _secret_rules(settings)
     tokens, login = settings.tokens, settings.login
@@ -147,6 +149,26 @@ def _server_rules(settings: "Settings") -> Iterator[Mistake]:
             yield Mistake(
                 "server.trusted_proxies", f"{network!r} is not an address or network such as 10.0.0.0/8"
             )
+
+
+def _certificate_rules(settings: "Settings") -> Iterator[Mistake]:
+    server = settings.server
+    for name in ("client_certificate_header", "client_certificate_verify_header"):
+        header = getattr(server, name)
+        if header is not None and not _HEADER.fullmatch(header):
+            yield Mistake(f"server.{name}", f"{header!r} is not the name of a header such as X-Client-Cert")
+    header = server.client_certificate_header
+    if header is not None and not server.trusted_proxies:
+        yield Mistake(
+            "server.client_certificate_header",
+            "needs server.trusted_proxies: nobody else's header is believed",
+        )
+    for name in ("client_certificate_verify_header", "mtls_address"):
+        if header is None and getattr(server, name) is not None:
+            yield Mistake(f"server.{name}", "needs server.client_certificate_header")
+    address = server.mtls_address
+    if address is not None and (urlsplit(address).path or issuer_problem(address, dev=settings.dev)):
+        yield Mistake("server.mtls_address", f"{address!r} is not an https:// address without a path")
 
 
 def _database_rules(settings: "Settings") -> Iterator[Mistake]:

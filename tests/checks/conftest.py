@@ -9,6 +9,7 @@ from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from tests.checks.answers import CheckedNode, signed_in_visitor
 from tests.node import Visitor, native_client, seeded_node, sqlite_url, web_client
+from tests.signing import jwks
 
 DATABASES = ["sqlite", "postgres"]
 
@@ -89,6 +90,18 @@ CLIENTS = (
         grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
         scope=Scope.of(["calendar:read"]),
         optional_scope=Scope(),
+    ),
+    *(
+        web_client(
+            name,
+            auth_method=AuthMethod.PRIVATE_KEY_JWT,
+            jwks=jwks(),
+            legacy_audience=name == "legacy",
+            grant_types=frozenset(GrantType),
+            scope=Scope.of(["calendar:read", "photos:read"]),
+            optional_scope=Scope(),
+        )
+        for name in ("signer", "legacy")
     ),
     *(
         web_client(

@@ -19,6 +19,7 @@ from tests.checks.answers import (
     tokens_of,
 )
 from tests.node import CALENDAR, CALLBACK, Visitor, free_port, leaving_url, seeded_node, sqlite_url
+from tests.signing import ALGS, assertion
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 ENDPOINTS = {
@@ -152,7 +153,12 @@ async def test_the_grant_types_named_work_and_no_other(node, metadata, member):
 
 async def test_the_authentication_methods_named_work(node, metadata, member):
     """MD07, FS33: `none` among them, since there are public clients."""
-    clients = {"none": "spa", "client_secret_basic": "printer", "client_secret_post": "other"}
+    clients = {
+        "none": "spa",
+        "client_secret_basic": "printer",
+        "client_secret_post": "other",
+        "private_key_jwt": "signer",
+    }
     assert set(metadata["token_endpoint_auth_methods_supported"]) == set(clients)
     assert set(metadata["revocation_endpoint_auth_methods_supported"]) == set(clients)
     for client_id in clients.values():
@@ -162,16 +168,30 @@ async def test_the_authentication_methods_named_work(node, metadata, member):
 
 async def test_the_authentication_methods_named_for_introspection_work(node, metadata):
     """MD07: nobody introspects without a secret."""
-    clients = {"client_secret_basic": "printer", "client_secret_post": "other"}
+    clients = {
+        "client_secret_basic": "printer",
+        "client_secret_post": "other",
+        "private_key_jwt": "signer",
+    }
     assert set(metadata["introspection_endpoint_auth_methods_supported"]) == set(clients)
     for client_id in clients.values():
         assert (await node.introspect("x", client_id)).content == INACTIVE
     is_unauthenticated(await node.introspect("x", "spa"))
 
 
+async def test_the_algorithms_named_for_assertions_work(node, metadata):
+    """MD07: at each endpoint; `none` and shared secrets are not among them."""
+    for endpoint in ("token", "revocation", "introspection"):
+        named = metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"]
+        assert set(named) == set(ALGS)
+        assert not any(alg == "none" or alg.startswith("HS") for alg in named)
+    for alg in ALGS:
+        form = assertion(node.issuer, "signer", alg=alg)
+        assert (await node.send("POST", "/introspect", token="x", **form)).content == INACTIVE
+
+
 async def test_an_authentication_method_that_is_not_named_is_refused(node, metadata):
     """MD07: an assertion is never mistaken for a name alone."""
-    assert not any(name.endswith("signing_alg_values_supported") for name in metadata)
     assertion = {
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         "client_assertion": "e30.e30.x",

@@ -1,8 +1,12 @@
 """`grantway app`."""
 
+import json
 import re
 
 import pytest
+
+from tests.certificates import self_signed
+from tests.signing import new_signer, signer_for
 
 CALLBACK = "https://printer.example/cb"
 GIVEN = "Kq7vT2mX9bLw4RzN8cHj"
@@ -158,3 +162,76 @@ def test_what_is_not_there_is_code_3(gw, printer):
         ("app", "create", "x", "--redirect-uri", CALLBACK, "--api", "nobody"),
     ):
         gw(*words, code=3)
+
+
+def test_an_app_that_signs_is_registered_with_its_public_keys(gw, folder):
+    """FS31: from a JWK Set, one key or PEM; no secret is made for it."""
+    (folder / "keys.json").write_text(f'{{"keys":[{signer_for("ES256").jwk_text}]}}')
+    made = gw.json("app", "create", "Signer", "--type", "machine", "--auth-method", "private_key_jwt",
+                   "--jwks", "keys.json")  # fmt: skip
+    assert "client_secret" not in made
+    assert [key["kid"] for key in made["jwks"]["keys"]] == ["ec"]
+    edited = gw.json("app", "edit", made["client_id"], "--jwks-uri", "https://signer.example/keys",
+                     "--legacy-audience")  # fmt: skip
+    assert (edited["jwks"], edited["jwks_uri"], edited["legacy_audience"]) == (
+        None,
+        "https://signer.example/keys",
+        True,
+    )
+    assert "legacy: the token endpoint passes too" in gw("app", "show", made["client_id"]).stdout
+
+
+def test_keys_that_cannot_verify_are_refused_with_the_reason(gw, folder):
+    """FS31: a private key above all."""
+    (folder / "private.json").write_text(json.dumps(signer_for("ES256").private_jwk))
+    (folder / "small.json").write_text(new_signer("small").jwk_text)
+    create = ("app", "create", "Signer", "--type", "machine", "--auth-method", "private_key_jwt")
+    assert "only the public half belongs here" in gw(*create, "--jwks", "private.json", code=1).stderr
+    assert "1024 bits" in gw(*create, "--jwks", "small.json", code=1).stderr
+    assert "needs keys" in gw(*create, code=1).stderr
+
+
+def test_an_app_that_signs_gets_no_secret(gw, folder):
+    """H4"""
+    (folder / "key.json").write_text(signer_for("EdDSA").jwk_text)
+    made = gw.json("app", "create", "Signer", "--type", "machine", "--auth-method", "private_key_jwt",
+                   "--jwks", "key.json")  # fmt: skip
+    assert "private_key_jwt" in gw("app", "secret", "add", made["client_id"], code=1).stderr
+    assert "it uses private_key_jwt" in gw("app", "secret", "list", made["client_id"]).output
+
+
+def test_an_app_is_known_by_a_name_in_its_certificate(gw):
+    """FS30"""
+    create = ("app", "create", "Backend", "--type", "machine", "--auth-method", "tls_client_auth")
+    made = gw.json(*create, "--certificate-name", "san_dns=backend.example", "--certificate-bound-tokens")
+    assert (made["certificate_name"], made["certificate_bound_tokens"]) == ("san_dns=backend.example", True)
+    for name, words in (
+        ("backend.example", "such as san_dns"),
+        ("san_ip=backend", "not appear to be an IPv4 or IPv6"),
+        ("subject_dn=backend", "not a distinguished name"),
+    ):
+        assert words in gw(*create, "--certificate-name", name, code=1).stderr
+    assert "needs one" in gw(*create, code=1).stderr
+
+
+def test_a_self_signed_certificate_is_registered_itself(gw, folder):
+    """FS30: a mere key would match no certificate."""
+    certificate = self_signed("CN=backend")
+    (folder / "backend.crt").write_bytes(certificate.pem)
+    (folder / "key.json").write_text(signer_for("ES256").jwk_text)
+    create = ("app", "create", "Backend", "--type", "machine", "--auth-method", "self_signed_tls_client_auth")
+    made = gw.json(*create, "--jwks", "backend.crt")
+    assert len(made["jwks"]["keys"][0]["x5c"]) == 1
+    assert "without certificate" in gw(*create, "--jwks", "key.json", code=1).stderr
+
+
+def test_another_way_of_proving_itself_takes_the_place_of_the_first(gw, folder):
+    """FS30, FS31: what belonged to the first is gone, so that nothing contradicts."""
+    (folder / "key.json").write_text(signer_for("ES256").jwk_text)
+    made = gw.json("app", "create", "Backend", "--type", "machine", "--auth-method", "private_key_jwt",
+                   "--jwks", "key.json", "--legacy-audience")  # fmt: skip
+    edit = ("app", "edit", made["client_id"])
+    by_name = gw.json(*edit, "--auth-method", "tls_client_auth", "--certificate-name", "san_dns=b.example")
+    assert (by_name["jwks"], by_name["legacy_audience"]) == (None, False)
+    by_secret = gw.json(*edit, "--auth-method", "client_secret_basic")
+    assert (by_secret["certificate_name"], by_secret["auth_method"]) == (None, "client_secret_basic")

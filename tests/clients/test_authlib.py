@@ -14,8 +14,9 @@ from authlib.integrations.starlette_client import OAuth
 from authlib.oauth2 import rfc8414, rfc9207
 from authlib.oauth2.rfc6749.errors import MismatchingStateException
 from authlib.oauth2.rfc6750.errors import InsufficientScopeError, InvalidTokenError
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -36,6 +37,7 @@ from tests.node import (
     sqlite_url,
     web_client,
 )
+from tests.signing import jwks, signer_for
 
 ASKED = "photos:read photos:write"
 LONG_AGO = 1
@@ -290,6 +292,30 @@ async def test_a_wrong_answer_is_caught_by_the_library_or_by_the_server(node, ph
         client.token = token
         with pytest.raises(OAuthError, match="invalid_grant"):
             await client.refresh_token()
+
+
+async def test_a_client_signs_instead_of_knowing_a_secret(node, photos, person):
+    """CA09, FS31: Authlib names the token endpoint as audience, which the owner has to allow."""
+    app = await node.put_client(
+        web_client(
+            "signing",
+            auth_method=AuthMethod.PRIVATE_KEY_JWT,
+            jwks=jwks(),
+            grant_types=frozenset({GrantType.AUTHORIZATION_CODE, GrantType.CLIENT_CREDENTIALS}),
+        )
+    )
+    key = ECKey.import_key(signer_for("ES256").private_jwk)
+    async with authlib(node, app.id, token_endpoint_auth_method="private_key_jwt") as client:
+        endpoint = client.metadata["token_endpoint"]
+        client.client_secret = key
+        client.register_client_auth_method(PrivateKeyJWT(endpoint, alg="ES256", headers={"kid": "ec"}))
+        with pytest.raises(OAuthError, match="invalid_client"):
+            await client.fetch_token(grant_type="client_credentials", scope=ASKED)
+        await node.change_client(app.id, legacy_audience=True)
+        token = await client.fetch_token(grant_type="client_credentials", scope=ASKED)
+        assert token["scope"] == ASKED
+        again = await client.fetch_token(grant_type="client_credentials", scope=ASKED)
+        assert again["access_token"] != token["access_token"]
 
 
 # --- a web app with a session, by Authlib's integration for Starlette -----------------------------

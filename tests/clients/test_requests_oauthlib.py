@@ -55,7 +55,9 @@ def proof(session, node):
     return {"include_client_id": True} if secret is None else {"client_secret": secret}
 
 
-@pytest.mark.parametrize("method", AuthMethod)
+@pytest.mark.parametrize(
+    "method", [AuthMethod.NONE, AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST]
+)
 async def test_one_life_of_a_token(node, photos, person, method):
     """FS18, FS28, FS29, FS32, FS34, FS36, FS37: asked for, used, renewed. oauthlib checks state and scope."""
     kind = native_client if method is AuthMethod.NONE else web_client

@@ -113,3 +113,49 @@ def test_every_link_between_our_pages_leads_somewhere(page):
     folder = (DOCS.parent / page).parent
     targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", (DOCS.parent / page).read_text())
     assert [target for target in targets if not (folder / target).exists()] == []
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    """The blocks of one kind, in reading order."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+async def test_the_assertion_of_authenticate_an_app_is_accepted_as_printed(tmp_path, monkeypatch):
+    """FS31, FN17: the key is made, registered by the printed command, and signs; the guard is set up."""
+    monkeypatch.chdir(tmp_path)
+    make, ask, guard = blocks("howto/authenticate-an-app.md", "python")
+    async with seeded_node(sqlite_url(tmp_path)) as node:
+        monkeypatch.setenv("ISSUER", node.issuer)
+        names: dict = {}
+        exec(make, names)  # noqa: S102 - what the page prints
+        await asyncio.to_thread(run_commands, tmp_path, node.issuer)
+        await node.server.snapshots.refresh()
+        clients = node.server.snapshots.newest.registry.clients
+        assert {"report_builder", "printer_backend", "own_backend"} <= clients.keys()
+        await asyncio.to_thread(exec, ask, names)
+        assert names["tokens"]["scope"] == "photos:read"
+        readme = (DOCS.parent / "README.md").read_text().partition("## Protect an API")[2]
+        definition = re.search(r"^```toml\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+        (tmp_path / "photos.toml").write_text(definition[1])
+        exec(guard, names)  # noqa: S102 - what the page prints
+
+
+def run_commands(folder: Path, issuer: str) -> None:
+    """The commands of the page that register apps, and what they need; the one that calls out is left out."""
+    own = {"GRANTWAY_DEV": "true", "GRANTWAY_ISSUER": issuer}
+    own["GRANTWAY_DATABASE__URL"] = sqlite_url(folder)
+    for block in blocks("howto/authenticate-an-app.md", "console"):
+        for line in block.splitlines():
+            program, *words = shlex.split(line.removeprefix("$ "))
+            if program == "curl":
+                continue
+            command = [sys.executable, "-m", "grantway"] if program == "grantway" else [program]
+            done = subprocess.run(
+                [*command, *words],
+                cwd=folder,
+                env={**os.environ, **own},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert 0 == done.returncode, f"{line}: {done.stderr}"

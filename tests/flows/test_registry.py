@@ -285,5 +285,5 @@ async def test_a_label_that_names_two_secrets_deletes_neither(server):
 async def test_a_public_app_gets_no_secret_later_either(server):
     """Threat H2."""
     spa = (await add_client(server, replace(PRINTER, type=ClientType.SPA), actor="x")).client
-    with pytest.raises(Rejected, match="can keep no secret"):
+    with pytest.raises(Rejected, match="has no secret"):
         await add_secret(server, spa.id, SecretDraft(), actor="x")

@@ -1,6 +1,7 @@
 """The registry as a file: read with every mistake, planned in words, applied once."""
 
 import asyncio
+import json
 import tomllib
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from grantway.protocol.clients import ClientType, RefreshPolicy
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from grantway.storage.port import Conflict
+from tests.signing import new_signer, signer_for
 
 SECRET, OTHER = "Kq7vT2mX9bLw4RzN8cHj", "dW5fPq8ZkX3nVb7RtG2y"
 FILE = f"""
@@ -391,3 +393,45 @@ async def test_nodes_that_start_at_once_bring_the_file_in_once(server):
     )
     assert [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Conflict)] == []
     assert len(registry(server).clients) == 1
+
+
+# --- keys -------------------------------------------------------------------------------------------
+
+SIGNER = """
+[[apps]]
+id = "signer"
+type = "machine"
+auth_method = "private_key_jwt"
+"""
+
+
+async def test_an_app_that_signs_names_the_file_of_its_public_keys(server, tmp_path):
+    """FS31: a change of the file is shown by the names of the keys."""
+    one, two = new_signer(kid="one"), new_signer(kid="two")
+    file = tmp_path / "keys.json"
+    file.write_text(one.jwk_text)
+    text = f'{SIGNER}jwks_file = "{file}"\nlegacy_audience = true'
+    assert len(await applied(server, text)) == 1, "and nobody misses a secret"
+    kept = registry(server).clients["signer"]
+    assert (kept.legacy_audience, kept.secrets) == (True, ())
+    assert await planned(server, text) == []
+    file.write_text(two.jwk_text)
+    (line,) = await applied(server, text)
+    assert "jwks +key two −key one" in line
+
+
+def test_a_file_without_public_keys_is_a_mistake_with_its_place(tmp_path):
+    """FS31"""
+    (tmp_path / "private.json").write_text(json.dumps(signer_for("ES256").private_jwk))
+    for name, words in (("private.json", "public half"), ("missing.json", "cannot be read")):
+        (mistake,) = mistakes(f'{SIGNER}jwks_file = "{name}"', folder=tmp_path)
+        assert "apps[0] (signer).jwks_file" in mistake
+        assert words in mistake
+
+
+async def test_keys_at_an_address_take_the_place_of_given_ones(server):
+    """FS31"""
+    await applied(server, f'{SIGNER}jwks_uri = "https://signer.example/keys"')
+    assert registry(server).clients["signer"].jwks_uri == "https://signer.example/keys"
+    with pytest.raises(Rejected, match="an https:// address"):
+        await applied(server, f'{SIGNER}jwks_uri = "http://signer.example/keys"')

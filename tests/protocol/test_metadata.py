@@ -2,7 +2,7 @@
 
 import pytest
 
-from grantway.protocol.metadata import WELL_KNOWN, metadata_path, server_metadata
+from grantway.protocol.metadata import WELL_KNOWN, MutualTls, metadata_path, server_metadata
 from grantway.protocol.registry import Registry
 from tests.protocol.samples import ISSUER, REGISTRY
 
@@ -41,3 +41,21 @@ def test_the_scopes_of_every_api_are_listed():
     """MD03"""
     listed = server_metadata(ISSUER, REGISTRY)["scopes_supported"]
     assert ["calendar:read", "offline_access", "photos:delete", "photos:read", "photos:write"] == listed
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+def test_certificates_are_named_only_where_they_can_be_shown(vouched):
+    """MD07, MT01: RFC 8705 §3.3, §5; `tls_client_auth` only where an authority is asked about."""
+    document = server_metadata("https://example/id", REGISTRY, MutualTls(vouched, "https://mtls.example"))
+    named = document["token_endpoint_auth_methods_supported"]
+    assert vouched is ("tls_client_auth" in named)
+    assert "self_signed_tls_client_auth" in named
+    assert document["tls_client_certificate_bound_access_tokens"] is True
+    assert {
+        "token_endpoint": "https://mtls.example/id/token",
+        "revocation_endpoint": "https://mtls.example/id/revoke",
+        "introspection_endpoint": "https://mtls.example/id/introspect",
+    } == document["mtls_endpoint_aliases"]
+    plain = server_metadata("https://example/id", REGISTRY)
+    assert not any("tls" in member for member in plain)
+    assert "mtls_endpoint_aliases" not in server_metadata(ISSUER, REGISTRY, MutualTls(vouched, None))

@@ -221,3 +221,34 @@ def test_every_option_has_a_sentence_and_an_environment_variable():
     }
     assert [option.key for option in options() if not option.help.endswith(".")] == []
     assert [one.env for one in options() if not re.fullmatch(r"GRANTWAY_[A-Z]+(__[A-Z_]+)?", one.env)] == []
+
+
+@pytest.mark.parametrize(
+    ("server", "key"),
+    [
+        ({"client_certificate_header": "X-Client-Cert"}, "server.client_certificate_header"),
+        (
+            {"client_certificate_header": "X Cert", "trusted_proxies": ("10.0.0.1",)},
+            "server.client_certificate_header",
+        ),
+        ({"client_certificate_verify_header": "X-Verify"}, "server.client_certificate_verify_header"),
+        ({"mtls_address": "https://mtls.example"}, "server.mtls_address"),
+        *(
+            (
+                {
+                    "client_certificate_header": "X-Cert",
+                    "trusted_proxies": ("10.0.0.1",),
+                    "mtls_address": address,
+                },
+                "server.mtls_address",
+            )
+            for address in ("http://mtls.example", "https://mtls.example/", "https://mtls.example/x", "mtls")
+        ),
+    ],
+    ids=map(str, range(8)),
+)
+def test_certificates_come_from_proxies_that_are_named(server, key):
+    """MT01: a header that anybody could send is no setting."""
+    with pytest.raises(BadSettings) as bad:
+        replace(SAFE, server=ServerSettings(**server))
+    assert [mistake.key for mistake in bad.value.mistakes] == [key]

@@ -105,7 +105,7 @@ async def test_exactly_the_registered_method_counts(held, endpoint):
         ({"client_id": "cli", "client_secret": right["printer"]}, {}, "invalid_client"),
         ({}, basic("cli", ""), "invalid_client"),
         ({}, basic("cli", right["printer"]), "invalid_client"),
-        ({"client_id": "printer", **_assertion("x")}, target.basic("printer"), "invalid_client"),
+        ({"client_id": "printer", **_assertion("x")}, target.basic("printer"), "invalid_request"),
     ]
     for extra, headers, error in cases:
         reply = await ask(target, path, {**forms["printer"], **form, **extra}, headers)

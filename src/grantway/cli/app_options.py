@@ -1,6 +1,7 @@
 """The options that describe an app, for `app create` and `app edit`."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from grantway.protocol.registry import Registry
 
 KINDS = ("web", "spa", "native", "machine", "resource_server")
+AUTH_METHODS = (
+    *("client_secret_basic", "client_secret_post", "private_key_jwt"),
+    *("tls_client_auth", "self_signed_tls_client_auth", "none"),
+)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -33,8 +38,30 @@ _OPTIONS = (
     ),
     click.option(
         "--auth-method",
-        type=click.Choice(("client_secret_basic", "client_secret_post", "none")),
+        type=click.Choice(AUTH_METHODS),
         help="How it proves itself; follows from the type.",
+    ),
+    click.option(
+        "--jwks",
+        "jwks_file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File with its public keys or certificate: a JWK Set, a JWK, or PEM.",
+    ),
+    click.option("--jwks-uri", metavar="URL", help="Where it publishes its keys instead."),
+    click.option(
+        "--certificate-name",
+        metavar="KIND=NAME",
+        help="The name in its certificate, such as san_dns=app.example or subject_dn=CN=app.",
+    ),
+    click.option(
+        "--certificate-bound-tokens/--no-certificate-bound-tokens",
+        default=None,
+        help="Whether its tokens are good only beside its certificate.",
+    ),
+    click.option(
+        "--legacy-audience/--strict-audience",
+        default=None,
+        help="Whether its assertions may name the token endpoint instead of the issuer.",
     ),
     click.option(
         "--refresh",
@@ -82,6 +109,11 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         "api": ("default_api", lambda name: find_api(registry, name).identifier),
         "grant_type": ("grant_types", lambda names: frozenset(map(GrantType, names))),
         "auth_method": ("auth_method", AuthMethod),
+        "jwks_file": ("jwks", _keys),
+        "jwks_uri": ("jwks_uri", str),
+        "certificate_name": ("certificate_name", _certificate_name),
+        "certificate_bound_tokens": ("certificate_bound_tokens", bool),
+        "legacy_audience": ("legacy_audience", bool),
         "refresh": ("refresh", RefreshPolicy),
         "pkce": ("require_pkce", lambda word: word == "required"),
         "first_party": ("first_party", bool),
@@ -93,9 +125,45 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
     }
     named = {name: value for name, value in given.items() if value is not None and value != ()}
     fields = {readers[name][0]: readers[name][1](value) for name, value in named.items()}
+    if "jwks" in fields or "jwks_uri" in fields:  # one takes the place of the other
+        fields = {"jwks": (), "jwks_uri": None} | fields
+    if "auth_method" in fields:
+        fields = _of_no_use_with(fields["auth_method"]) | fields
     if "optional_scope" in fields:
         fields["scope"] = fields.get("scope", Scope()) | fields["optional_scope"]
     return fields
+
+
+def _of_no_use_with(method: Any) -> dict[str, Any]:
+    """What belonged to another way of proving oneself leaves with it."""
+    left: dict[str, Any] = {}
+    if method not in {"private_key_jwt", "self_signed_tls_client_auth"}:
+        left |= {"jwks": (), "jwks_uri": None}
+    if method != "tls_client_auth":
+        left["certificate_name"] = None
+    if method != "private_key_jwt":
+        left["legacy_audience"] = False
+    return left
+
+
+def _keys(path: Path) -> tuple[str, ...]:
+    from grantway.flows.people import Rejected
+    from grantway.flows.registry_keys import read_key_file
+
+    try:
+        return read_key_file(path.read_bytes())
+    except ValueError as bad:
+        raise Rejected(f"{path}: {bad}") from None
+
+
+def _certificate_name(text: str) -> Any:
+    from grantway.flows.people import Rejected
+    from grantway.protocol.clients import CertificateName
+
+    try:
+        return CertificateName.parse(text)
+    except ValueError as bad:
+        raise Rejected(str(bad)) from None
 
 
 def _scope(given: tuple[str, ...]) -> Any:

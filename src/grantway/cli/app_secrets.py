@@ -83,8 +83,8 @@ def list_secrets(client_id: str) -> None:
         json_rows=[secret_json(one) for one in client.secrets],
         ids=[one.id for one in client.secrets],
         empty=f"No secrets. grantway app secret add {client_id}"
-        if not client.is_public
-        else "A public app has none.",
+        if client.uses_secret
+        else f"None: it uses {client.auth_method}.",
     )
 
 

@@ -1,5 +1,6 @@
 """How an app is shown: as lines for people, as JSON for scripts, as variables for its own configuration."""
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ def client_facts(client: "Client") -> dict[str, Cell]:
     return {
         "Client ID": client.id,
         "Type": f"{client.type}, {client.auth_method}",
+        "Keys": client.jwks_uri or ", ".join(key_names(client)),
+        "Certificate": None if client.certificate_name is None else str(client.certificate_name),
+        "Tokens": "bound to its certificate" if client.certificate_bound_tokens else None,
+        "Audience": "legacy: the token endpoint passes too" if client.legacy_audience else None,
         "Redirect URIs": "\n".join(client.redirect_uris),
         "Scopes": f"{required}{optional}" if client.scope else None,
         "Grant types": " ".join(sorted(client.grant_types)),
@@ -28,6 +33,11 @@ def client_facts(client: "Client") -> dict[str, Cell]:
         "PKCE": None if client.require_pkce else "WARNING: not demanded of this app",
         "Consent": _consent(client) or (f"expires after {show_duration(lifetime)}" if lifetime else None),
     }
+
+
+def key_names(client: "Client") -> list[str]:
+    """The kid of each registered key."""
+    return [json.loads(key).get("kid", "without kid") for key in client.jwks]
 
 
 def _consent(client: "Client") -> str | None:
@@ -41,6 +51,11 @@ def client_json(client: "Client") -> dict[str, Any]:
         "name": client.name,
         "type": client.type.value,
         "auth_method": client.auth_method.value,
+        "jwks": {"keys": [json.loads(key) for key in client.jwks]} if client.jwks else None,
+        "jwks_uri": client.jwks_uri,
+        "certificate_name": None if client.certificate_name is None else str(client.certificate_name),
+        "certificate_bound_tokens": client.certificate_bound_tokens,
+        "legacy_audience": client.legacy_audience,
         "grant_types": sorted(client.grant_types),
         "redirect_uris": list(client.redirect_uris),
         "scopes": list(client.scope),

@@ -7,6 +7,8 @@
 - `envelope` the master key, and signing keys at rest under it
 - `seal` what travels through a browser and must come back unread and unchanged
 - `successor` the refresh token that only the holder of its predecessor can read
+- `certificates`, `certificate_header` client certificates: read, and their thumbprints
+- `foreign` JWTs and keys that somebody else made
 - `jose`, `jwk` signatures, tokens and public keys
 
 Nothing here knows HTTP, a database or the clock; times are arguments, in Unix seconds. Randomness

@@ -35,7 +35,7 @@ __all__ = [
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _LAST_SECOND = 253_402_300_800  # 10000-01-01, in Unix seconds: later is not a date
 # Members through which a token would bring its own key, or change how it is read (RFC 8725 §3.10).
-_REFUSED_HEADERS = frozenset(
+REFUSED_HEADERS = frozenset(
     {"crit", "b64", "zip", "enc", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "p2c", "p2s"},
 )
 
@@ -68,10 +68,10 @@ def verify(token: str, keys: Mapping[str, VerificationKey], *, typ: str) -> dict
     if parts is None:
         raise BadToken("not a signed JWT in compact form")
     head, body, signature = parts.groups()
-    key = _key_named_by(_members(head), keys, typ)
-    if not key.accepts(f"{head}.{body}".encode("ascii"), _octets(signature)):
+    key = _key_named_by(members(head), keys, typ)
+    if not key.accepts(f"{head}.{body}".encode("ascii"), octets(signature)):
         raise BadToken("the signature is wrong")
-    return _members(body)
+    return members(body)
 
 
 def check_claims(
@@ -104,7 +104,7 @@ def check_claims(
 def _key_named_by(
     head: Mapping[str, object], keys: Mapping[str, VerificationKey], typ: str
 ) -> VerificationKey:
-    if _REFUSED_HEADERS & head.keys():
+    if REFUSED_HEADERS & head.keys():
         raise BadToken("the header holds a member that we never accept")
     given = head.get("typ")
     wanted = typ.lower()
@@ -125,9 +125,9 @@ def _key_named_by(
     return key
 
 
-def _members(segment: str) -> dict[str, object]:
+def members(segment: str) -> dict[str, object]:
     """One base64url JSON object, with no name twice at any depth (RFC 7515 §4, RFC 8725 §2.4)."""
-    raw = _octets(segment)
+    raw = octets(segment)
     try:
         members = msgspec.json.decode(raw)
         json.loads(
@@ -140,7 +140,7 @@ def _members(segment: str) -> dict[str, object]:
     return members
 
 
-def _octets(segment: str) -> bytes:
+def octets(segment: str) -> bytes:
     try:
         return from_base64url(segment)
     except ValueError:

@@ -7,6 +7,7 @@ from grantway.crypto.jose import BadToken, verify
 from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
+from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.people import Person, may_authenticate
 from grantway.protocol.scope import Scope
 from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, GRANT_CLAIM, AccessToken, why_inactive
@@ -41,6 +42,7 @@ async def recognise(server: Server, snapshot: Snapshot, text: str) -> Recognised
         audience=row.audience,
         issued_at=row.issued_at,
         expires_at=row.expires_at,
+        confirmation=row.confirmation,
     )
     return Recognised(token, is_opaque=True)
 
@@ -63,6 +65,7 @@ def _read_jwt(server: Server, snapshot: Snapshot, text: str) -> AccessToken | No
         audience=(str(claims["aud"]),),
         issued_at=float(str(claims["iat"])),
         expires_at=float(str(claims["exp"])),
+        confirmation=Confirmation.of_claim(claims.get("cnf")),
     )
 
 

@@ -1,14 +1,17 @@
 """Who calls? The same answer for every endpoint of machines, before anything else is looked at."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 from grantway.crypto.given_secrets import given_secret_hash, given_secret_matches
 from grantway.crypto.secrets import PresentedSecret, SecretKind, read_secret
+from grantway.flows.client_assertions import accept_assertion
+from grantway.flows.client_certificates import accept_certificate
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
-from grantway.protocol.client_auth import Presented, authenticate, read_credentials
+from grantway.protocol.client_auth import Presented, authenticate, read_credentials, registered_client
+from grantway.protocol.client_certificates import PresentedCertificate
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
@@ -22,6 +25,7 @@ class Call:
     params: Params
     authorization: tuple[str, ...]  # its Authorization headers
     network: str  # where it comes from, /32 or /64
+    certificate: PresentedCertificate | None = None
 
 
 async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snapshot]:
@@ -31,12 +35,12 @@ async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snap
     failure from a network that failed too often. Who is right passes even then: a flood that shares their
     network, or their proxy, must lock nobody out (threat H6). An unknown client or a wrong secret is looked
     up once more, since another node may have just registered it (`design` 22). Nothing is written, nothing
-    is burnt.
+    is burnt; what a client signed for one request is used up when it has proven the client.
     """
     presented = read_credentials(call.authorization, call.params)
     snapshot = server.snapshots.current()
     try:
-        return _authenticated(server, snapshot, presented), snapshot
+        return await _authenticated(server, snapshot, presented, call.certificate), snapshot
     except OAuthError:
         if wait := server.failures.wait(call.network):
             raise OAuthError(
@@ -47,18 +51,27 @@ async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snap
             ) from None
         if await server.snapshots.look_again():
             snapshot = server.snapshots.current()
-            return _authenticated(server, snapshot, presented), snapshot
+            return await _authenticated(server, snapshot, presented, call.certificate), snapshot
         server.failures.take(call.network)
         raise
 
 
-def _authenticated(server: Server, snapshot: Snapshot, presented: Presented) -> Client:
-    client = snapshot.registry.clients.get(presented.client_id)
-    proven = None if presented.secret is None else _proven_secret(server, client, presented.secret)
+async def _authenticated(
+    server: Server, snapshot: Snapshot, presented: Presented, certificate: PresentedCertificate | None
+) -> Client:
+    found = snapshot.registry.clients.get(presented.client_id)
+    if presented.assertion is not None:
+        client = registered_client(found, presented)
+        await accept_assertion(server, client, presented.assertion)
+        return client
+    if presented.secret is None and found is not None and found.uses_certificate:
+        # The certificate is no parameter: a bare client_id stands beside it (RFC 8705 §2).
+        client = registered_client(found, replace(presented, method=found.auth_method))
+        await accept_certificate(server, client, certificate)
+        return client
+    proven = None if presented.secret is None else _proven_secret(server, found, presented.secret)
     now = server.now()
-    authenticate(client, presented, proven, now=now)
-    if client is None:
-        raise AssertionError("authenticate() lets no unknown client pass")
+    client = authenticate(found, presented, proven, now=now)
     if proven is not None:
         server.secrets_used[client.id, proven.id] = now
     return client

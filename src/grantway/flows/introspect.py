@@ -18,12 +18,12 @@ INACTIVE: Claims = {"active": False}
 async def introspect(server: Server, call: Call) -> Claims:
     """The claims of a living token, or exactly `{"active": false}`, whatever the reason (RFC 7662 §2.2).
 
-    Raises `invalid_client` for callers without a secret, `invalid_request` without a token.
+    Raises `invalid_client` for callers without a proof, `invalid_request` without a token.
     `token_type_hint` is not needed: the form of a token tells its kind.
     """
     client, snapshot = await authenticated_client(server, call)
     if client.is_public:
-        raise failed(f"{client.id} has no secret: introspection is for clients that authenticate")
+        raise failed(f"{client.id} proves nothing: introspection is for clients that authenticate")
     text = call.params.need_any_text("token")
     recognised = await recognise(server, snapshot, text)
     if recognised is None:
@@ -47,7 +47,9 @@ async def _refresh_token(server: Server, client: Client, text: str) -> Claims:
         return INACTIVE
     if found.token.client_id != client.id or not _refresh_token_lives(found, client, server.now()):
         return INACTIVE
+    bound: Claims = {} if found.token.confirmation is None else {"cnf": found.token.confirmation.claim}
     return {
+        **bound,
         "active": True,
         "scope": str(found.grant.scope),
         "client_id": found.token.client_id,

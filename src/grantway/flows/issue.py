@@ -71,11 +71,18 @@ def _opaque_row(granted: Granted, secret: IssuedSecret, *, now: float, lifetime:
         issued_at=now,
         expires_at=now + lifetime,
         auth_time=None if granted.grant is None else granted.grant.auth_time,
+        confirmation=granted.confirmation,
     )
 
 
-def refresh_row(secret: IssuedSecret, grant: Grant, policy: Policy, now: float) -> RefreshToken:
-    """The row of a new refresh token: idle end by the setting, never past the grant's own end (threat J6)."""
+def refresh_row(
+    secret: IssuedSecret, granted: Granted, grant: Grant, policy: Policy, now: float
+) -> RefreshToken:
+    """The row of a new refresh token: idle end by the setting, never past the grant's own end (threat J6).
+
+    That of a public client is bound to the key it has shown. A confidential one proves itself each time, and
+    may change its certificate (RFC 8705 §4, §7.1).
+    """
     return RefreshToken(
         id=secret.selector,
         hash=secret.hash,
@@ -83,4 +90,5 @@ def refresh_row(secret: IssuedSecret, grant: Grant, policy: Policy, now: float) 
         client_id=grant.client_id,
         issued_at=now,
         expires_at=min(now + policy.refresh_idle_lifetime, grant.expires_at),
+        confirmation=granted.confirmation if granted.client.is_public else None,
     )

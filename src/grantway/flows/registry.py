@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, fields, replace
 from grantway.crypto.given_secrets import given_secret_hash, given_secret_problem
 from grantway.crypto.secrets import SecretKind, issue_secret, new_id, random_base62
 from grantway.flows.people import Rejected
+from grantway.flows.registry_keys import key_problems
 from grantway.flows.server import Server
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import (
     MAX_SECRETS,
+    CertificateName,
     Client,
     ClientSecret,
     ClientType,
@@ -70,6 +72,11 @@ class ClientDraft:
     terms_uri: str | None = None
     privacy_uri: str | None = None
     api: str | None = None  # of a resource server: name or identifier
+    jwks: tuple[str, ...] = ()
+    jwks_uri: str | None = None
+    certificate_name: CertificateName | None = None
+    certificate_bound_tokens: bool = False
+    legacy_audience: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +121,8 @@ async def commit(server: Server, decide: Decide, *, actor: str) -> None:
         after = registry_after(registry, decided.changes)
         clients = [one.client.id for one in decided.changes if isinstance(one, PutClient)]
         apis = [one.api.identifier for one in decided.changes if isinstance(one, PutApi)]
-        if wrong := registry_problems(after, clients, apis, issuer=server.policy.issuer):
+        wrong = registry_problems(after, clients, apis, issuer=server.policy.issuer)
+        if wrong := [*wrong, *key_problems(after.clients[one] for one in clients if one in after.clients)]:
             raise Rejected("\n".join(dict.fromkeys(wrong)))
         audit = [
             AuditEntry(at=now, actor=actor, action=action, target=target, details=dict(details))
@@ -223,7 +231,7 @@ async def add_client(
             raise Rejected(f"id {client.id!r}: another app has this id")
         changes: list[RegistryChange] = [PutClient(client)]
         text = None
-        if secret is not None or not client.is_public:
+        if secret is not None or client.uses_secret:
             stored, text = new_secret(server, client.id, secret or SecretDraft(), now)
             changes.append(PutSecret(stored))
         done[:] = [Registered(registry_after(registry, changes).clients[client.id], text)]
@@ -315,8 +323,8 @@ async def add_secret(
 
     async def decide(registry: Registry, now: float) -> Decided:
         client = find_client(registry, client_id)
-        if client.is_public:
-            raise Rejected(f"app {client.id} can keep no secret: its auth method is none")
+        if not client.uses_secret:
+            raise Rejected(f"app {client.id} has no secret: its auth method is {client.auth_method}")
         if any(one.id.startswith(FROM_FILE) for one in client.secrets):
             raise Rejected(f"app {client.id} has its secrets from the registry file: change them there")
         expired = [one for one in client.secrets if one.expires_at is not None and one.expires_at <= now]

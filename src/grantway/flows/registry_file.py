@@ -12,6 +12,8 @@ redirect_uris = ["https://printer.example/cb"]
 scopes = ["photos:read"]
 optional_scopes = ["photos:delete"]
 secret_file = "printer.secret"            # or secret, secret_env, or several tables [[apps.secrets]]
+                                          # with auth_method = "private_key_jwt": jwks_file or jwks_uri
+                                          # with "tls_client_auth": certificate_name = "san_dns=app.example"
 
 [[people]]                                # made when they are missing; passwords are never changed again
 username = "ada"
@@ -29,10 +31,11 @@ from grantway.crypto.imported_hashes import check_of
 from grantway.crypto.passwords import password_problem
 from grantway.flows.people import PersonDraft, Rejected
 from grantway.flows.registry import ClientDraft
+from grantway.flows.registry_keys import read_key_file
 from grantway.flows.registry_tables import Table
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
-from grantway.protocol.clients import ClientType, RefreshPolicy
+from grantway.protocol.clients import CertificateName, ClientType, RefreshPolicy
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.registration import default_auth_method
 from grantway.protocol.scope import Scope
@@ -146,6 +149,11 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
         terms_uri=table.text("terms"),
         privacy_uri=table.text("privacy"),
         api=table.text("api"),
+        jwks=_keys(table, folder),
+        jwks_uri=table.text("jwks_uri"),
+        certificate_name=_certificate_name(table),
+        certificate_bound_tokens=table.flag("certificate_bound_tokens", default=False),
+        legacy_audience=table.flag("legacy_audience", default=False),
     )
     enabled = table.flag("enabled", default=True)
     secrets = _read_secrets(table, folder, env)
@@ -159,6 +167,29 @@ def _scope(table: Table, key: str) -> Scope:
     except ValueError as bad:
         table.note(str(bad), key)
         return Scope()
+
+
+def _certificate_name(table: Table) -> CertificateName | None:
+    text = table.text("certificate_name")
+    try:
+        return None if text is None else CertificateName.parse(text)
+    except ValueError as bad:
+        table.note(str(bad), "certificate_name")
+        return None
+
+
+def _keys(table: Table, folder: Path) -> tuple[str, ...]:
+    """The public keys in the file that `jwks_file` names."""
+    name = table.text("jwks_file")
+    if name is None:
+        return ()
+    try:
+        return read_key_file((folder / name).read_bytes())
+    except OSError as bad:
+        table.note(f"{name} cannot be read: {bad.strerror}", "jwks_file")
+    except ValueError as bad:
+        table.note(f"{name}: {bad}", "jwks_file")
+    return ()
 
 
 def _read_secrets(table: Table, folder: Path, env: Mapping[str, str]) -> tuple[WantedSecret, ...]:

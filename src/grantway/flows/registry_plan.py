@@ -220,7 +220,7 @@ def _plan_client(draft: _Draft, wanted: WantedClient, secret_hash: SecretHash, n
             audit = ("client.changed", target, {"fields": names})
             draft.add("~", f"app {new.id}: {told}", PutClient(kept), audit=[audit])
     _plan_secrets(draft, wanted, () if old is None else old.secrets, secret_hash, now)
-    if not new.is_public and not wanted.secrets and not (old and old.secrets):
+    if new.uses_secret and not wanted.secrets and not (old and old.secrets):
         draft.add(" ", f"app {new.id} has no secret yet: grantway app secret add {new.id}")
 
 

@@ -1,5 +1,6 @@
 """What differs between two records, in words for a plan."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import fields
 from enum import Enum
@@ -41,6 +42,8 @@ def _word(value: object) -> str:
         return f"{value.name} ({value.description}; {marks})"
     if isinstance(value, Rule):
         return f"{value.method} {value.path} {'+'.join(sorted(value.need))}"
+    if isinstance(value, str) and value.startswith('{"'):
+        return f"key {json.loads(value).get('kid', 'without kid')}"
     if isinstance(value, Enum):
         return str(value.value)
     if value is None or value == "":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from grantway.crypto.envelope import Envelopes, MasterKey
 from grantway.crypto.passwords import Passwords
+from grantway.flows.client_keys import ClientKeys
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
 from grantway.protocol.policy import Policy
@@ -21,6 +22,7 @@ class Server:
     envelopes: Envelopes
     passwords: Passwords
     master_keys: Sequence[MasterKey]  # the current one first
+    client_keys: ClientKeys  # those that clients publish
     failures: Throttles  # failed client authentications, per network
     secrets_used: dict[tuple[str, str], float] = field(
         default_factory=dict

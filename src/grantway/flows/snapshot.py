@@ -15,7 +15,7 @@ import msgspec
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.jwk import SigningKey, VerificationKey
 from grantway.crypto.seal import Sealer, SealingKey
-from grantway.protocol.metadata import server_metadata
+from grantway.protocol.metadata import MutualTls, server_metadata
 from grantway.protocol.registry import Registry
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, RegistryChange, RegistryRows, StoredKey
 from grantway.storage.port import Store, Unavailable
@@ -44,7 +44,7 @@ def envelope_purpose(purpose: KeyPurpose, kid: str, alg: str) -> str:
     return f"{purpose}-key:{kid}:{alg}"
 
 
-def picture(rows: RegistryRows, envelopes: Envelopes, issuer: str) -> Snapshot:
+def picture(rows: RegistryRows, envelopes: Envelopes, issuer: str, mtls: MutualTls | None = None) -> Snapshot:
     """Make a snapshot of what was loaded. Raises CannotUnwrap under a wrong master key."""
     registry = Registry.of(rows.version, rows.clients, rows.apis)
     in_use = [key for key in rows.keys if key.state not in {KeyState.RETIRED, KeyState.REVOKED}]
@@ -57,7 +57,7 @@ def picture(rows: RegistryRows, envelopes: Envelopes, issuer: str) -> Snapshot:
         keys=rows.keys,
         sealer=Sealer(_sealing_keys(in_use, envelopes)),
         jwks=msgspec.json.encode({"keys": [key.public_jwk() for key in signing.values()]}),
-        metadata=msgspec.json.encode(server_metadata(issuer, registry)),
+        metadata=msgspec.json.encode(server_metadata(issuer, registry, mtls)),
     )
 
 
@@ -82,9 +82,16 @@ class Snapshots:
     """Holds the newest picture, and the clock corrected by the database's."""
 
     def __init__(
-        self, store: Store, envelopes: Envelopes, *, issuer: str, clock: Callable[[], float]
+        self,
+        store: Store,
+        envelopes: Envelopes,
+        *,
+        issuer: str,
+        clock: Callable[[], float],
+        mtls: MutualTls | None = None,
     ) -> None:
         self._store, self._envelopes, self._issuer, self._clock = store, envelopes, issuer, clock
+        self._mtls = mtls
         self._offset = 0.0
         self._checked_at = float("-inf")
         self._looked_again_at = float("-inf")
@@ -128,7 +135,7 @@ class Snapshots:
             changed = self._newest is None or self._newest.registry.version != version
             if changed:
                 rows = await self._store.load_registry()
-                self._newest = picture(rows, self._envelopes, self._issuer)
+                self._newest = picture(rows, self._envelopes, self._issuer, self._mtls)
             self._checked_at = answered_at
             return changed
 

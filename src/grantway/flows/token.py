@@ -4,8 +4,9 @@ Every grant type walks the same steps and fills in only its own part.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from grantway.crypto.certificate_header import certificate_thumbprint
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id, read_secret
 from grantway.crypto.successor import lock_successor, unlock_successor
 from grantway.flows.client_authentication import Call, authenticated_client
@@ -14,6 +15,7 @@ from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol import client_credentials, code_grant, refresh_grant
 from grantway.protocol.clients import Client
+from grantway.protocol.confirmation import Confirmation, binding_of
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted, unusable
@@ -39,6 +41,18 @@ class Credential:
     hash: bytes
 
 
+@dataclass(slots=True)
+class Asked:
+    """A token request of a client that has proven itself."""
+
+    server: Server
+    snapshot: Snapshot
+    client: Client
+    params: Params
+    now: float
+    confirmation: Confirmation | None  # the key that was shown, if the tokens are bound to it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """What a grant type's own part decides: what is granted, and what is spent for it."""
@@ -62,7 +76,11 @@ async def exchange(server: Server, call: Call) -> TokenReply:
             tell_operator=f"{client.id} is not registered for {grant_type}",
         )
     now = server.now()
-    accepted = await GRANT_TYPES[grant_type](server, snapshot, client, call.params, now)
+    certificate = None if call.certificate is None else certificate_thumbprint(call.certificate.der)
+    confirmation = binding_of(client, certificate)
+    accepted = await GRANT_TYPES[grant_type](Asked(server, snapshot, client, call.params, now, confirmation))
+    if confirmation is not None:
+        accepted = replace(accepted, granted=replace(accepted.granted, confirmation=confirmation))
     minted = mint_access_token(accepted.granted, snapshot, server.policy, now)
     return await _commit(server, accepted, minted, now)
 
@@ -74,32 +92,38 @@ def _credential(kind: SecretKind, text: str) -> Credential:
     return Credential(kind=kind, text=text, id=presented.selector, hash=presented.hash)
 
 
-async def _code(server: Server, snapshot: Snapshot, client: Client, params: Params, now: float) -> Accepted:
-    request = CodeRequest.parse(params)
+async def _code(asked: Asked) -> Accepted:
+    request = CodeRequest.parse(asked.params)
     code = _credential(SecretKind.CODE, request.code)
-    evidence = await server.store.find_code(code.id)
-    granted = code_grant.decide(request, code.hash, client, evidence, snapshot.registry, now=now)
+    evidence = await asked.server.store.find_code(code.id)
+    registry = asked.snapshot.registry
+    granted = code_grant.decide(request, code.hash, asked.client, evidence, registry, now=asked.now)
     return Accepted(granted=granted, credential=code)
 
 
-async def _refresh(
-    server: Server, snapshot: Snapshot, client: Client, params: Params, now: float
-) -> Accepted:
-    request = RefreshRequest.parse(params)
+async def _refresh(asked: Asked) -> Accepted:
+    request = RefreshRequest.parse(asked.params)
     token = _credential(SecretKind.REFRESH_TOKEN, request.refresh_token)
-    evidence = await server.store.find_refresh_token(token.id)
-    granted = refresh_grant.decide(request, token.hash, client, evidence, snapshot.registry, now=now)
+    evidence = await asked.server.store.find_refresh_token(token.id)
+    granted = refresh_grant.decide(
+        request,
+        token.hash,
+        asked.client,
+        evidence,
+        asked.snapshot.registry,
+        now=asked.now,
+        confirmation=asked.confirmation,
+    )
     return Accepted(granted=granted, credential=token)
 
 
-async def _client_credentials(
-    _server: Server, snapshot: Snapshot, client: Client, params: Params, _now: float
-) -> Accepted:
-    request = ClientCredentialsRequest.parse(params)
-    return Accepted(granted=client_credentials.decide(request, client, snapshot.registry), credential=None)
+async def _client_credentials(asked: Asked) -> Accepted:
+    request = ClientCredentialsRequest.parse(asked.params)
+    granted = client_credentials.decide(request, asked.client, asked.snapshot.registry)
+    return Accepted(granted=granted, credential=None)
 
 
-GRANT_TYPES: dict[GrantType, Callable[[Server, Snapshot, Client, Params, float], Awaitable[Accepted]]] = {
+GRANT_TYPES: dict[GrantType, Callable[[Asked], Awaitable[Accepted]]] = {
     GrantType.AUTHORIZATION_CODE: _code,
     GrantType.REFRESH_TOKEN: _refresh,
     GrantType.CLIENT_CREDENTIALS: _client_credentials,
@@ -118,7 +142,9 @@ async def _commit(server: Server, accepted: Accepted, minted: Minted, now: float
     )
     outcome = await server.store.spend_and_issue(
         _spend(credential, successor, grace=server.policy.refresh_grace, now=now),
-        refresh_token=None if successor is None else refresh_row(successor, grant, server.policy, now),
+        refresh_token=None
+        if successor is None
+        else refresh_row(successor, accepted.granted, grant, server.policy, now),
         opaque_token=minted.row,
     )
     match outcome:

@@ -5,13 +5,14 @@ from base64 import b64decode
 from binascii import Error as BadBase64
 from dataclasses import dataclass
 
+from grantway.protocol.client_assertion import ASSERTION_TYPE, client_named_by
+from grantway.protocol.client_refusals import FAILED, failed
 from grantway.protocol.clients import Client, ClientSecret
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import AuthMethod, ErrorCode
 from grantway.protocol.params import Params, form_decode
 
-# The same words whatever is wrong: a stranger learns nothing about which clients exist.
-FAILED = "client authentication failed"
+__all__ = ["FAILED", "Presented", "authenticate", "failed", "read_credentials", "registered_client"]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -21,12 +22,8 @@ class Presented:
 
     client_id: str
     method: AuthMethod
-    secret: str | None  # None with method none
-
-
-def failed(why: str) -> OAuthError:
-    """The refusal of every failed client authentication (RFC 6749 §5.2)."""
-    return OAuthError(ErrorCode.INVALID_CLIENT, FAILED, tell_operator=why)
+    secret: str | None  # None with methods that need none
+    assertion: str | None = None  # with private_key_jwt
 
 
 def read_credentials(authorization: tuple[str, ...], params: Params) -> Presented:
@@ -36,10 +33,13 @@ def read_credentials(authorization: tuple[str, ...], params: Params) -> Presente
     (RFC 6749 §2.3.1; RFC 7617 §2).
     """
     body_id, body_secret = params.get("client_id"), params.get("client_secret")
-    if params.get("client_assertion") is not None or params.get("client_assertion_type") is not None:
-        raise failed("client assertions are not supported")
     if len(authorization) > 1:
         raise OAuthError(ErrorCode.INVALID_REQUEST, "more than one Authorization header")
+    assertion, kind = params.get("client_assertion"), params.get("client_assertion_type")
+    if assertion is not None or kind is not None:
+        if authorization or body_secret is not None:
+            raise OAuthError(ErrorCode.INVALID_REQUEST, "only one way of client authentication per request")
+        return _read_assertion(assertion, kind, body_id)
     if authorization:
         client_id, secret = _read_basic(authorization[0])
         if body_secret is not None:
@@ -53,6 +53,19 @@ def read_credentials(authorization: tuple[str, ...], params: Params) -> Presente
         raise failed("no client authentication and no client_id")
     method = AuthMethod.NONE if body_secret is None else AuthMethod.CLIENT_SECRET_POST
     return Presented(client_id=body_id, method=method, secret=body_secret)
+
+
+def _read_assertion(assertion: str | None, kind: str | None, body_id: str | None) -> Presented:
+    """A client assertion; a client_id beside it names the same client (RFC 7521 §4.2)."""
+    if assertion is None:
+        raise failed("client_assertion_type without a client_assertion")
+    if kind != ASSERTION_TYPE:
+        found = "missing" if kind is None else repr(kind[:100])
+        raise failed(f"client_assertion_type is {found}, not {ASSERTION_TYPE}")
+    client_id = client_named_by(assertion)
+    if body_id is not None and body_id != client_id:
+        raise failed(f"the assertion is about {client_id[:128]!r}, client_id is {body_id[:128]!r}")
+    return Presented(client_id=client_id, method=AuthMethod.PRIVATE_KEY_JWT, secret=None, assertion=assertion)
 
 
 def _read_basic(header: str) -> tuple[str, str]:
@@ -73,14 +86,8 @@ def _read_basic(header: str) -> tuple[str, str]:
     return client_id, secret
 
 
-def authenticate(
-    client: Client | None, presented: Presented, proven: ClientSecret | None, *, now: float
-) -> None:
-    """Is the caller this client? `proven` is the stored secret that the presented one equals, if any.
-
-    Raises `invalid_client`, in the same words for every cause. Runs after the look-up and the
-    comparison, so that a refusal costs the same whether the client exists or not.
-    """
+def registered_client(client: Client | None, presented: Presented) -> Client:
+    """The client, if it exists, is enabled, and is registered with this way of proving itself (threat H4)."""
     if client is None:
         raise failed(f"no client {presented.client_id!r}")
     if not client.enabled:
@@ -89,11 +96,24 @@ def authenticate(
         raise failed(
             f"{client.id} is registered with {client.auth_method}, the request used {presented.method}"
         )
+    return client
+
+
+def authenticate(
+    client: Client | None, presented: Presented, proven: ClientSecret | None, *, now: float
+) -> Client:
+    """The client, if the caller is it. `proven` is the stored secret that the presented one equals, if any.
+
+    Raises `invalid_client`, in the same words for every cause. Runs after the look-up and the
+    comparison, so that a refusal costs the same whether the client exists or not.
+    """
+    client = registered_client(client, presented)
     if client.is_public:
-        return
+        return client
     if proven is None:
         raise failed(f"wrong secret for {client.id}")
     if proven.expires_at is not None and now >= proven.expires_at:
         raise failed(
             f"secret {proven.label or proven.id} of {client.id} expired {now - proven.expires_at:.0f} s ago"
         )
+    return client

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from grantway.protocol.names import AuthMethod, GrantType, ResponseMode
 from grantway.protocol.redirect_uris import RedirectUri, redirect_uri_problem
@@ -11,9 +12,16 @@ from grantway.protocol.scope import Scope
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
 _SUBJECT_SHAPE = re.compile(r"u_[0-9A-Za-z]{20}")
 _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?([/?#][!-\[\]-~]*)?")
+_KEYS_ADDRESS = re.compile(
+    r"https://[A-Za-z0-9.\-\[\]:]+([/?][!$-~]*)?|http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?([/?][!$-~]*)?"
+)
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 MAX_SECRETS = 5
 MAX_REDIRECT_URIS = 50
+MAX_KEYS = 20
+_BY_SECRET = frozenset({AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST})
+_BY_KEYS = frozenset({AuthMethod.PRIVATE_KEY_JWT, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
+_BY_CERTIFICATE = frozenset({AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
 
 
 class ClientType(StrEnum):
@@ -40,6 +48,35 @@ class SecretScheme(StrEnum):
 
     MADE = "made"  # ours: 256 random bits, SHA-256 under a domain
     GIVEN = "given"  # brought from another server: HMAC under the master key
+
+
+class NameKind(StrEnum):
+    """Which name of a certificate is the client's (RFC 8705 §2.1.2)."""
+
+    SUBJECT_DN = "subject_dn"
+    SAN_DNS = "san_dns"
+    SAN_URI = "san_uri"
+    SAN_IP = "san_ip"
+    SAN_EMAIL = "san_email"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateName:
+    """The one name by which an authority's certificate is known to be the client's."""
+
+    kind: NameKind
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From `san_dns=app.example` and the like. Raises ValueError."""
+        kind, equals, value = text.partition("=")
+        if kind not in set(NameKind) or not equals or not value.strip():
+            raise ValueError(f"{text!r} is not {'=…, '.join(NameKind)}=…, such as san_dns=app.example")
+        return cls(NameKind(kind), value.strip())
+
+    def __str__(self) -> str:
+        return f"{self.kind}={self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +121,11 @@ class Client:
     terms_uri: str | None = None
     privacy_uri: str | None = None
     api: str | None = None  # of a resource server: the identifier whose tokens it may introspect
+    jwks: tuple[str, ...] = ()  # its public keys, a JWK each as JSON (RFC 7517 §4)
+    jwks_uri: str | None = None  # where it publishes them instead
+    certificate_name: CertificateName | None = None  # with tls_client_auth
+    certificate_bound_tokens: bool = False  # RFC 8705 §3.4; always so where a certificate is the proof
+    legacy_audience: bool = False  # may its assertions name the token endpoint? (RFC 7523 §3)
     enabled: bool = True
     tokens_valid_from: float = 0.0  # tokens issued earlier are dead
     managed_by_file: bool = False
@@ -94,6 +136,16 @@ class Client:
     def is_public(self) -> bool:
         """Can the client keep no secret? (RFC 6749 §2.1)."""
         return self.auth_method is AuthMethod.NONE
+
+    @property
+    def uses_secret(self) -> bool:
+        """Does it prove itself with a secret that we made or were given?"""
+        return self.auth_method in _BY_SECRET
+
+    @property
+    def uses_certificate(self) -> bool:
+        """Does it prove itself with a client certificate? (RFC 8705 §2)."""
+        return self.auth_method in _BY_CERTIFICATE
 
     @property
     def can_be_impersonated(self) -> bool:
@@ -129,6 +181,7 @@ def client_problems(client: Client) -> list[str]:
         if (problem := redirect_uri_problem(uri, native=native))
     ]
     wrong += _contradictions(client)
+    wrong += _keys_problems(client)
     wrong += [
         f"origin {origin!r}: scheme and host only, such as https://app.example"
         for origin in client.origins
@@ -194,6 +247,35 @@ def _contradictions(client: Client) -> list[str]:
         (
             client.type is ClientType.RESOURCE_SERVER and bool(client.grant_types),
             "grant types: a resource server asks for no tokens",
+        ),
+    ]
+    return [words for found, words in findings if found]
+
+
+def _keys_problems(client: Client) -> list[str]:
+    """What is wrong with where the client's keys are; the keys themselves are judged by `crypto.foreign`."""
+    by_keys = client.auth_method in _BY_KEYS
+    by_name = client.auth_method is AuthMethod.TLS_CLIENT_AUTH
+    has_keys = bool(client.jwks) or client.jwks_uri is not None
+    findings = [
+        (by_keys and not has_keys, f"auth method: {client.auth_method} needs keys: give jwks or jwks_uri"),
+        (
+            by_name != (client.certificate_name is not None),
+            "certificate name: belongs to tls_client_auth, which needs one (RFC 8705 §2.1.2)",
+        ),
+        (
+            bool(client.jwks) and client.jwks_uri is not None,
+            "jwks_uri: give the keys or their address, not both (RFC 7591 §2)",
+        ),
+        (has_keys and not by_keys, f"jwks: a client with auth method {client.auth_method} has no keys"),
+        (len(client.jwks) > MAX_KEYS, f"jwks: at most {MAX_KEYS} keys"),
+        (
+            client.jwks_uri is not None and not _KEYS_ADDRESS.fullmatch(client.jwks_uri),
+            f"jwks_uri {client.jwks_uri!r}: an https:// address without fragment",
+        ),
+        (
+            client.legacy_audience and client.auth_method is not AuthMethod.PRIVATE_KEY_JWT,
+            "legacy audience: is about private_key_jwt alone",
         ),
     ]
     return [words for found, words in findings if found]

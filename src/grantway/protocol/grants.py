@@ -6,6 +6,7 @@ Replay revokes the grant; withdrawal revokes the consent and all its grants.
 
 from dataclasses import dataclass
 
+from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
 
@@ -69,6 +70,7 @@ class RefreshToken:
     issued_at: float
     expires_at: float  # idle end, never later than the grant's own end
     spent_at: float | None = None
+    confirmation: Confirmation | None = None  # of a public client that showed a key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class OpaqueToken:
     expires_at: float
     auth_time: float | None = None
     revoked_at: float | None = None
+    confirmation: Confirmation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from grantway.protocol.apis import Api
 from grantway.protocol.authorization import named_api
 from grantway.protocol.clients import Client, RefreshPolicy
+from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.grants import Grant
 from grantway.protocol.names import ErrorCode, GrantType
@@ -31,6 +32,7 @@ class Granted:
     api: Api
     scope: Scope
     with_refresh_token: bool
+    confirmation: Confirmation | None = None  # to which key the tokens are bound
 
 
 def wants_refresh_token(client: Client, scope: Scope) -> bool:

@@ -1,9 +1,11 @@
 """The metadata document: every member is true (RFC 8414, RFC 9207 §3)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from grantway.protocol import pkce
+from grantway.protocol.client_assertion import SIGNING_ALGS
 from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode
 from grantway.protocol.registry import SERVER_SCOPES, Registry
 
@@ -15,7 +17,21 @@ REVOKE = "/revoke"
 INTROSPECT = "/introspect"
 JWKS = "/jwks"
 
-Metadata = Mapping[str, str | bool | list[str]]
+Metadata = Mapping[str, str | bool | list[str] | dict[str, str]]
+_BY_CERTIFICATE = {AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH}
+
+
+@dataclass(frozen=True, slots=True)
+class MutualTls:
+    """How client certificates reach this server, if they do."""
+
+    vouched: bool  # does the proxy say whether an authority vouches for them?
+    address: str | None  # where the proxy asks for certificates, if not everywhere (RFC 8705 §5)
+
+    @property
+    def methods(self) -> set[AuthMethod]:
+        """What clients may prove themselves by."""
+        return _BY_CERTIFICATE if self.vouched else {AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH}
 
 
 def metadata_path(issuer: str) -> str:
@@ -23,10 +39,11 @@ def metadata_path(issuer: str) -> str:
     return WELL_KNOWN + urlsplit(issuer).path
 
 
-def server_metadata(issuer: str, registry: Registry) -> Metadata:
+def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = None) -> Metadata:
     """The document of this issuer (RFC 8414 §2). `scopes_supported` names what the registry defines."""
-    methods = [method.value for method in AuthMethod]
-    secret_methods = [method.value for method in AuthMethod if method is not AuthMethod.NONE]
+    there = set(AuthMethod) - _BY_CERTIFICATE | (mtls.methods if mtls else set())
+    methods = [method.value for method in AuthMethod if method in there]
+    proving_methods = [method for method in methods if method != AuthMethod.NONE]
     scopes = sorted(
         {scope for api in registry.apis.values() for scope in (s.name for s in api.scopes)}
         | set(SERVER_SCOPES)
@@ -44,8 +61,28 @@ def server_metadata(issuer: str, registry: Registry) -> Metadata:
         "grant_types_supported": [grant_type.value for grant_type in GrantType],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
-        "introspection_endpoint_auth_methods_supported": secret_methods,
+        "introspection_endpoint_auth_methods_supported": proving_methods,
+        "token_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
         "code_challenge_methods_supported": list(pkce.METHODS),
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
+        **_mutual_tls_members(issuer, mtls),
     }
+
+
+def _mutual_tls_members(issuer: str, mtls: MutualTls | None) -> Metadata:
+    """RFC 8705 §3.3, §5."""
+    if mtls is None:
+        return {}
+    bound: Metadata = {"tls_client_certificate_bound_access_tokens": True}
+    if mtls.address is None:
+        return bound
+    base = mtls.address + urlsplit(issuer).path
+    aliases = {
+        "token_endpoint": base + TOKEN,
+        "revocation_endpoint": base + REVOKE,
+        "introspection_endpoint": base + INTROSPECT,
+    }
+    return {**bound, "mtls_endpoint_aliases": aliases}

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from grantway.protocol.clients import Client
+from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.issuing import Granted
 from grantway.protocol.scope import Scope
 
 ACCESS_TOKEN_TYPE = "at+jwt"
 GRANT_CLAIM = "grant_id"
 
-Claims = dict[str, str | int | list[str]]
+Claims = dict[str, str | int | list[str] | dict[str, str]]
 
 
 def access_token_lifetime(granted: Granted, *, default: int) -> int:
@@ -33,6 +34,8 @@ def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: fl
     if granted.grant is not None:
         claims[GRANT_CLAIM] = granted.grant.id
         claims["auth_time"] = int(granted.grant.auth_time)
+    if granted.confirmation is not None:
+        claims["cnf"] = granted.confirmation.claim
     return claims
 
 
@@ -48,6 +51,7 @@ class AccessToken:
     audience: tuple[str, ...]
     issued_at: float
     expires_at: float
+    confirmation: Confirmation | None = None
 
 
 def why_inactive(
@@ -91,6 +95,8 @@ def introspection_claims(token: AccessToken, *, issuer: str, username: str | Non
         "iss": issuer,
         "jti": token.id,
     }
+    if token.confirmation is not None:
+        claims["cnf"] = token.confirmation.claim
     if username is not None:
         claims["username"] = username
     return claims

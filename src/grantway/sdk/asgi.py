@@ -13,6 +13,7 @@ from grantway.protocol.apis import Api, TokenFormat
 from grantway.protocol.errors import wire_safe
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.scope import Scope as TokenScope
+from grantway.sdk.certificates import CertificateSource
 from grantway.sdk.challenge import challenge
 from grantway.sdk.guard import Allowed, BadPath, Refused, canonical_path, judge, needed_scope
 from grantway.sdk.jwks import Jwks, KeysUnavailable
@@ -36,8 +37,11 @@ _TRY_AGAIN = 5  # seconds
 class Verifier(Protocol):
     """Whatever can tell a good access token from a bad one."""
 
-    async def verify(self, token: str) -> AccessToken:
-        """The token. Raises BadToken for a bad one; any other exception is a failure of ours (503)."""
+    async def verify(self, token: str, *, certificate: bytes | None = None) -> AccessToken:
+        """The token. Raises BadToken for a bad one; any other exception is a failure of ours (503).
+
+        `certificate` is that of the request, DER; see `check_confirmation`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,10 @@ class Guard:
     `public` lists paths that need no token: `/docs` is that one path, `/static/*` everything below it.
     Rules and paths start at the application's `root_path`. `resource_metadata` is the address of the API's
     RFC 9728 document, if it has one. `verifier` replaces the one for JWTs of `issuer` (an API with opaque
-    tokens must bring one). Whatever fails on our side answers 503. Raises ValueError when a rule
-    judges a public path. Put CORS middleware outside: a preflight brings no token.
+    tokens must bring one). `certificate` finds the client certificate of a request, to which tokens may be
+    bound; see `certificate_header`. Without it a bound token is refused. Whatever fails on our side answers
+    503. Raises ValueError when a rule judges a public path. Put CORS middleware outside: a preflight brings
+    no token.
     """
 
     def __init__(
@@ -71,10 +77,12 @@ class Guard:
         jwks: Jwks | None = None,
         verifier: Verifier | None = None,
         resource_metadata: str | None = None,
+        certificate: CertificateSource | None = None,
     ) -> None:
         if verifier is None and api.token_format is not TokenFormat.JWT:
             raise ValueError(f"api {api.name!r}: opaque tokens need a verifier that asks the server")
         self._app, self._api, self._resource_metadata = app, api, resource_metadata
+        self._certificate = certificate
         self._verifier = TokenVerifier(issuer, api.identifier, jwks) if verifier is None else verifier
         paths = tuple(public)
         self._public = frozenset(path for path in paths if not path.endswith("/*"))
@@ -122,7 +130,8 @@ class Guard:
         if isinstance(token, Refused):
             return self._refuse(token, need)
         try:
-            verified = await self._verifier.verify(token)
+            certificate = None if self._certificate is None else self._certificate(scope)
+            verified = await self._verifier.verify(token, certificate=certificate)
         except BadToken as bad:
             why = f"The access token is refused: {bad.reason}"
             return self._refuse(Refused(401, ErrorCode.INVALID_TOKEN, why), need)

@@ -3,17 +3,20 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import Self
 
+from grantway.crypto.certificate_header import certificate_thumbprint
 from grantway.crypto.jose import BadToken, UnknownKey, check_claims, verify
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.scope import Scope
 from grantway.sdk.jwks import Jwks
 
-__all__ = ["AccessToken", "BadToken", "TokenVerifier", "read_claims"]
+__all__ = ["AccessToken", "BadToken", "TokenVerifier", "check_confirmation", "read_claims"]
 
 ACCESS_TOKEN_TYPE = "at+jwt"
 GRANT_CLAIM = "grant_id"
+CERTIFICATE = "x5t#S256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +67,11 @@ class TokenVerifier:
         self.jwks = Jwks(f"{issuer}/jwks") if jwks is None else jwks
         self._leeway, self._clock = leeway, clock
 
-    async def verify(self, token: str) -> AccessToken:
+    async def verify(self, token: str, *, certificate: bytes | None = None) -> AccessToken:
         """The token, if its type is `at+jwt`, and signature, issuer, audience and times are right.
 
-        Raises BadToken with the reason, and KeysUnavailable when the issuer's keys could not be had.
+        `certificate` (DER) is the one that the request came with: a token may be bound to it. Raises BadToken
+        with the reason, and KeysUnavailable when the issuer's keys could not be had.
         """
         try:
             claims = verify(token, await self.jwks.keys(), typ=ACCESS_TOKEN_TYPE)
@@ -75,17 +79,33 @@ class TokenVerifier:
             claims = verify(token, await self.jwks.keys_with(unknown.kid), typ=ACCESS_TOKEN_TYPE)
         now = self._clock()
         check_claims(claims, issuer=self.issuer, audience=self.audience, now=now, leeway=self._leeway)
-        return read_claims(claims)
+        return read_claims(claims, certificate=certificate)
 
 
-def read_claims(claims: Mapping[str, object]) -> AccessToken:
+def check_confirmation(claims: Mapping[str, object], *, certificate: bytes | None) -> None:
+    """Is the key here to which this token is bound (`cnf`)? Also for what introspection tells about a token.
+
+    Raises BadToken for a token bound to another certificate (RFC 8705 §3), or to a key that nobody has
+    checked (RFC 7800 §3): accepting it as a mere bearer token would undo the binding.
+    """
+    if "cnf" not in claims:
+        return
+    bound = claims["cnf"]
+    wanted = bound.get(CERTIFICATE) if isinstance(bound, dict) and len(bound) == 1 else None
+    if not isinstance(wanted, str):
+        raise BadToken("bound to a key, which this API does not check")
+    if certificate is None:
+        raise BadToken("bound to a client certificate, and the request came with none")
+    if not compare_digest(certificate_thumbprint(certificate).encode(), wanted.encode()):
+        raise BadToken("bound to another client certificate")
+
+
+def read_claims(claims: Mapping[str, object], *, certificate: bytes | None = None) -> AccessToken:
     """The claims of an access token whose signature and times are checked (RFC 9068 §2.2).
 
-    Raises BadToken when one that the RFC requires is missing or malformed, and for a token bound to a
-    key (`cnf`, RFC 7800): accepting it as a mere bearer token would undo the binding.
+    Raises BadToken when one that the RFC requires is missing or malformed, or as `check_confirmation` does.
     """
-    if "cnf" in claims:
-        raise BadToken("bound to a key, which this API does not check")
+    check_confirmation(claims, certificate=certificate)
     audience, expires_at = claims.get("aud"), claims.get("exp")
     if not isinstance(expires_at, int | float) or "iat" not in claims:
         raise BadToken("exp or iat is missing")

@@ -40,9 +40,9 @@ CODE = Columns(
     "id hash grant_id flow_id client_id redirect_uri redirect_uri_sent code_challenge nonce issued_at "
     "expires_at spent_at"
 )
-REFRESH = Columns("id hash grant_id client_id issued_at expires_at spent_at")
+REFRESH = Columns("id hash grant_id client_id issued_at expires_at spent_at confirmation")
 OPAQUE = Columns(
-    "id hash grant_id client_id subject scope audience issued_at expires_at auth_time revoked_at"
+    "id hash grant_id client_id subject scope audience issued_at expires_at auth_time revoked_at confirmation"
 )
 AUDIT = Columns("at actor action target details")
 
@@ -77,11 +77,13 @@ class Perishable:
 
 _CODE_KEPT = 3600.0  # a flow lives for an hour at most and must find that it has its code already
 _GRANT_KEPT = 86400.0  # no access token lives longer than that beyond the end of its grant
+_CLOCKS_APART = 60.0  # a node whose clock is behind takes an assertion for good a little longer
 PERISHABLES = (
     Perishable("codes", "id", "expires_at", _CODE_KEPT),
     Perishable("refresh_tokens", "id", "expires_at"),
     Perishable("opaque_tokens", "id", "expires_at"),
     Perishable("revoked_jwts", "id", "expires_at"),
+    Perishable("used_assertions", "id", "expires_at", _CLOCKS_APART),
     Perishable("grants", "id", "expires_at", _GRANT_KEPT),
     Perishable("consents", "subject, client_id", "expires_at"),
     Perishable("sessions", "id", "expires_at"),

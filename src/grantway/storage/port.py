@@ -243,6 +243,19 @@ class Tokens(Protocol):
         """Is this jti or selector revoked, is its grant live, who is its person?"""
 
 
+# --- assertions of clients -------------------------------------------------
+
+
+class Assertions(Protocol):
+    """What clients signed to prove themselves, each good once."""
+
+    async def use_assertion(self, assertion_id: str, *, expires_at: float) -> bool:
+        """Use it up; False when it has been used before, on whichever node. Kept until it expires.
+
+        Of many at once exactly one is told True.
+        """
+
+
 # --- throttles, audit, housekeeping ----------------------------------------
 
 
@@ -293,7 +306,7 @@ class Upkeep(Protocol):
         """
 
 
-class Store(Registry, People, Grants, Tokens, Upkeep, Protocol):
+class Store(Registry, People, Grants, Tokens, Assertions, Upkeep, Protocol):
     """All of it, and its life."""
 
     async def ping(self) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
+from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
@@ -325,12 +326,13 @@ def write_refresh_token(token: RefreshToken) -> Values:
         token.issued_at,
         token.expires_at,
         token.spent_at,
+        None if token.confirmation is None else str(token.confirmation),
     )
 
 
 def read_refresh_token(row: Row) -> RefreshToken:
     """A refresh token from its row."""
-    key, hash_, grant_id, client_id, issued_at, expires_at, spent_at = row
+    key, hash_, grant_id, client_id, issued_at, expires_at, spent_at, confirmation = row
     return RefreshToken(
         id=key,
         hash=hash_,
@@ -339,6 +341,7 @@ def read_refresh_token(row: Row) -> RefreshToken:
         issued_at=issued_at,
         expires_at=expires_at,
         spent_at=spent_at,
+        confirmation=None if confirmation is None else Confirmation.parse(confirmation),
     )
 
 
@@ -356,12 +359,13 @@ def write_opaque_token(token: OpaqueToken) -> Values:
         token.expires_at,
         token.auth_time,
         token.revoked_at,
+        None if token.confirmation is None else str(token.confirmation),
     )
 
 
 def read_opaque_token(row: Row) -> OpaqueToken:
     """An opaque access token from its row."""
-    key, hash_, grant_id, client_id, subject, scope, audience, issued, expires, auth_time, revoked = row
+    key, hash_, grant_id, client_id, subject, scope, audience, issued, expires, auth_time, revoked, cnf = row
     return OpaqueToken(
         id=key,
         hash=hash_,
@@ -374,6 +378,7 @@ def read_opaque_token(row: Row) -> OpaqueToken:
         expires_at=expires,
         auth_time=auth_time,
         revoked_at=revoked,
+        confirmation=None if cnf is None else Confirmation.parse(cnf),
     )
 
 

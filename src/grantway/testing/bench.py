@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
@@ -224,6 +225,7 @@ async def refresh_token(bench: Bench, grant: Grant, *, lifetime: float = DAY / 2
         client_id=grant.client_id,
         issued_at=now,
         expires_at=now + lifetime,
+        confirmation=Confirmation("x5t#S256", new_id()),
     )
 
 
@@ -241,6 +243,7 @@ async def opaque_token(bench: Bench, grant: Grant | None, *, client_id: str = "m
         issued_at=now,
         expires_at=now + 300,
         auth_time=None if grant is None else grant.auth_time,
+        confirmation=None if grant is None else Confirmation("x5t#S256", new_id()),
     )
 
 

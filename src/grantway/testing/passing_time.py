@@ -18,6 +18,7 @@ _TIMES = {
     "refresh_tokens": ("issued_at", "expires_at", "spent_at"),
     "opaque_tokens": ("issued_at", "expires_at", "auth_time", "revoked_at"),
     "revoked_jwts": ("expires_at",),
+    "used_assertions": ("expires_at",),
     "throttles": ("empty_at",),
 }
 

@@ -8,8 +8,10 @@ from grantway.crypto.secrets import redacted
 from grantway.flows.browser import Browser
 from grantway.flows.server import Server
 from grantway.flows.snapshot import TOO_OLD
+from grantway.protocol.client_certificates import PresentedCertificate
 from grantway.protocol.policy import Policy
 from grantway.storage.port import Unavailable
+from grantway.web.certificates import CertificateHeader
 from grantway.web.cookies import Cookies
 from grantway.web.metrics import Metrics
 from grantway.web.render import Renderer
@@ -31,6 +33,7 @@ class Door:
         hosts: Sequence[str] = (),
         trusted_proxies: Sequence[Network] = (),
         metrics: Metrics | None = None,
+        certificates: CertificateHeader | None = None,
     ) -> None:
         self.server = server
         self.metrics = Metrics() if metrics is None else metrics
@@ -41,6 +44,7 @@ class Door:
         self._hosts = {self._netloc, *(host.lower() for host in hosts)} | self._loopback_hosts()
         self._trusted_proxies = tuple(trusted_proxies)
         self.draining = False  # told to stop: readiness is red, requests are still answered
+        self._certificates = certificates
 
     @property
     def policy(self) -> Policy:
@@ -71,6 +75,10 @@ class Door:
     def network_of(self, request: Request) -> str:
         """Where the request comes from, for throttles."""
         return caller_network(request, self._trusted_proxies)
+
+    def certificate_of(self, request: Request) -> PresentedCertificate | None:
+        """The client certificate that the request came with. Raises `invalid_request`."""
+        return None if self._certificates is None else self._certificates.read(request)
 
     def browser(self, request: Request) -> Browser:
         """What the browser brings along."""

@@ -116,6 +116,7 @@ async def _answered(door: Door, request: Request, answer: Callable[[Call], Await
             params=params,
             authorization=request.every(b"authorization"),
             network=door.network_of(request),
+            certificate=door.certificate_of(request),
         )
         return await answer(call)
     except OAuthError as refusal:

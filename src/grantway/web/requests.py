@@ -110,6 +110,12 @@ def networks_of(texts: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
+def comes_from(request: Request, networks: Sequence[Network]) -> bool:
+    """Is whoever is connected to us, whatever the headers say, in one of these networks?"""
+    address = _address(request.peer)
+    return address is not None and _within(address, networks)
+
+
 @lru_cache(maxsize=4096)
 def _network_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if isinstance(address, ipaddress.IPv6Address):

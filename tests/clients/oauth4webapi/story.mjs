@@ -42,8 +42,16 @@ export async function discover(issuer) {
   );
 }
 
+const key = given.private_jwk && {
+  key: await crypto.subtle.importKey(
+    "jwk", given.private_jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"],
+  ),
+  kid: given.private_jwk.kid,
+};
+
 export function proof() {
   const { auth_method: method, client_secret: secret } = given;
+  if (method === "private_key_jwt") return oauth.PrivateKeyJwt(key);
   if (method === "none") return oauth.None();
   return method === "client_secret_post" ? oauth.ClientSecretPost(secret) : oauth.ClientSecretBasic(secret);
 }

@@ -27,8 +27,8 @@ from grantway.storage.rows import Values, write_opaque_token, write_refresh_toke
 from grantway.storage.verdicts import Lost, LostRefresh, judge_code, judge_refresh, successor_of
 
 Table = Literal["codes", "refresh_tokens"]
-_REFRESH_TYPES = ("text", "bytea", "text", "text", "float8", "float8", "float8")
-_OPAQUE_TYPES = ("text", "bytea", *["text"] * 5, *["float8"] * 4)
+_REFRESH_TYPES = ("text", "bytea", "text", "text", "float8", "float8", "float8", "text")
+_OPAQUE_TYPES = ("text", "bytea", *["text"] * 5, *["float8"] * 4, "text")
 # What a spend writes into the row it spends, besides the time.
 _MARKS = {"codes": ("spent_by",), "refresh_tokens": ("spent_by", "successor_id", "locked_successor")}
 _MARK_TYPES = ("text", "text", "bytea")

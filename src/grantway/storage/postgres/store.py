@@ -1,5 +1,6 @@
 """The whole store in PostgreSQL."""
 
+from grantway.storage.postgres.assertions import AssertionVerbs
 from grantway.storage.postgres.connections import Database, check_settings
 from grantway.storage.postgres.grants import GrantVerbs
 from grantway.storage.postgres.people import PeopleVerbs
@@ -10,7 +11,7 @@ from grantway.storage.postgres.upkeep import UpkeepVerbs
 _CONNECTIONS = 16  # for each worker process; fewer halve the rate at 32 requests at once
 
 
-class PostgresStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, UpkeepVerbs):
+class PostgresStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, AssertionVerbs, UpkeepVerbs):
     """`port.Store` in PostgreSQL. It belongs to the event loop on which it was opened."""
 
     async def ping(self) -> None:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from grantway.storage.sqlite.assertions import AssertionVerbs
 from grantway.storage.sqlite.connections import (
     Reader,
     Writer,
@@ -21,7 +22,7 @@ from grantway.storage.sqlite.tokens import TokenVerbs
 from grantway.storage.sqlite.upkeep import UpkeepVerbs
 
 
-class SqliteStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, UpkeepVerbs):
+class SqliteStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, AssertionVerbs, UpkeepVerbs):
     """`port.Store` in one file. Its reading verbs belong to the thread that opened it."""
 
     def __init__(self, path: Path) -> None:
