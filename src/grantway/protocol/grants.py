@@ -41,6 +41,18 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveGrants:
+    """Live grants of one person for one client that are alike, counted."""
+
+    client_id: str
+    scope: Scope
+    resources: tuple[str, ...]
+    count: int
+    first_at: float  # when the oldest and the newest of them were given
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """An authorization code, as stored: bound to client, redirect URI and challenge (RFC 6749 §4.1.2)."""
 

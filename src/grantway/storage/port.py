@@ -20,6 +20,7 @@ from grantway.protocol.grants import (
     CodeEvidence,
     Consent,
     Grant,
+    LiveGrants,
     OpaqueToken,
     RefreshEvidence,
     RefreshToken,
@@ -170,6 +171,9 @@ class Grants(Protocol):
 
     async def list_consents(self, subject: str) -> Sequence[Consent]:
         """All consents of a person in force, newest first."""
+
+    async def list_live_grants(self, subject: str) -> Sequence[LiveGrants]:
+        """All grants of a person that are neither revoked nor ended, those that are alike as one."""
 
     async def issue_code(
         self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]

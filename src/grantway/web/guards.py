@@ -49,3 +49,9 @@ def guarded_form(handler: Callable[[Door, Request, Browser, Params], Awaitable[R
         return await handler(door, request, door.browser(request), await request.form())
 
     return guarded_page(guarded)
+
+
+def typed(form: Params, name: str) -> str:
+    """What a person typed: nothing counts as an empty text, and a control character as itself."""
+    values = form.values.get(name, ("",))
+    return values[0] if len(values) == 1 else ""

@@ -18,13 +18,15 @@ from grantway.flows.interaction_answers import (
     sign_in,
     turn_back,
 )
+from grantway.flows.login import LoginFailed
 from grantway.protocol import metadata
 from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.params import Params
 from grantway.protocol.scope import Scope
 from grantway.web import error_pages
+from grantway.web.account_views import APPS, OVERVIEW
 from grantway.web.door import Door
-from grantway.web.guards import guarded_form, guarded_page
+from grantway.web.guards import guarded_form, guarded_page, typed
 from grantway.web.page_views import (
     account,
     consent_view,
@@ -102,6 +104,7 @@ def _show(door: Door, request: Request, ask: Ask) -> Reply:
             action=action,
             seal=seal,
             lifetime=door.policy.refresh_absolute_lifetime,
+            withdraw_path=door.base + APPS,
         )
     else:
         view = select_account_view(ask, ask.signed_in.person, action=action, seal=seal)
@@ -114,7 +117,7 @@ async def answer_login(door: Door, request: Request, browser: Browser, form: Par
     seal = form.need("x")
     if form.get("answer") == "cancel":
         return _leave_after_form(door, request, await turn_back(door.server, browser, seal))
-    username, password = _typed(form, "username"), _typed(form, "password")
+    username, password = typed(form, "username"), typed(form, "password")
     outcome = await sign_in(door.server, browser, seal, username, password)
     if isinstance(outcome, TryAgain):
         return _ask_again(door, request, outcome, username)
@@ -123,18 +126,19 @@ async def answer_login(door: Door, request: Request, browser: Browser, form: Par
     return _signed_in(door, request, outcome)
 
 
-def _typed(form: Params, name: str) -> str:
-    """What a person typed: nothing counts as an empty text, and a control character as itself."""
-    values = form.values.get(name, ("",))
-    return values[0] if len(values) == 1 else ""
-
-
 def _ask_again(door: Door, request: Request, again: TryAgain, username: str) -> Reply:
     seal = seal_interaction(door.server, again.ask.interaction)
     view = failed_login_view(
         again, action=door.base + request.path, seal=seal, username=username[:254], now=door.server.now()
     )
-    failure, posts_to_us = again.failure, again.ask.interaction.sends_fetch_metadata
+    posts_to_us = again.ask.interaction.sends_fetch_metadata
+    return failed_login_reply(door, request, view, again.failure, posts_to_us=posts_to_us)
+
+
+def failed_login_reply(
+    door: Door, request: Request, view: object, failure: LoginFailed, *, posts_to_us: bool = True
+) -> Reply:
+    """A page that asked for a password in vain: 422, or 429 and 503 with the time to come back."""
     if failure.retry_after is None:
         return door.page(request, view, status=HTTPStatus.UNPROCESSABLE_ENTITY, posts_to_us=posts_to_us)
     status = HTTPStatus.SERVICE_UNAVAILABLE if failure.busy else HTTPStatus.TOO_MANY_REQUESTS
@@ -266,5 +270,9 @@ async def answer_logout(door: Door, request: Request, browser: Browser, form: Pa
 @guarded_page
 async def home(door: Door, request: Request) -> Reply:
     """GET /: says what this is to whoever typed the address."""
-    view = HomeView(issuer_host=door.issuer_host, metadata_path=metadata.metadata_path(door.policy.issuer))
+    view = HomeView(
+        issuer_host=door.issuer_host,
+        metadata_path=metadata.metadata_path(door.policy.issuer),
+        account_path=door.base + OVERVIEW,
+    )
     return door.page(request, view)

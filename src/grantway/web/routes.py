@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from grantway.protocol import metadata as at
-from grantway.web import machine, pages
+from grantway.web import account, account_apps, account_views, machine, pages
 from grantway.web.door import Handler
 
 Methods = Mapping[str, Handler]
@@ -23,6 +23,11 @@ ROUTES: Mapping[str, Methods] = {
     pages.CONTINUE: {"GET": pages.leave_page},
     pages.LOGOUT: {"GET": pages.show_logout, "POST": pages.answer_logout},
     "/": _readable(pages.home),
+    # the person's own pages
+    account_views.OVERVIEW: {"GET": account.overview},
+    account.ENTER: {"GET": account.show_sign_in, "POST": account.answer_sign_in},
+    account_views.APPS: {"GET": account_apps.show_apps},
+    account_apps.REMOVE: {"GET": account_apps.ask_remove, "POST": account_apps.answer_remove},
     # the app, and the API
     at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight},
     at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight},

@@ -10,10 +10,12 @@ from grantway.protocol.grants import (
     CodeEvidence,
     Consent,
     Grant,
+    LiveGrants,
     OpaqueToken,
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.storage.account_rows import read_live_grants
 from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import CODE, GRANT, REFRESH
 from grantway.storage.port import (
@@ -46,6 +48,10 @@ WHERE c.expires_at IS NULL OR c.expires_at > {now}""")
 _LIST_CONSENTS = sql("""
 SELECT {consent} FROM consents WHERE subject = $1 AND (expires_at IS NULL OR expires_at > {now})
 ORDER BY updated_at DESC, id DESC""")
+_LIST_GRANTS = sql("""
+SELECT client_id, scope, resources, count(*), min(created_at), max(created_at) FROM grants
+WHERE subject = $1 AND revoked_at IS NULL AND expires_at > {now}
+GROUP BY client_id, scope, resources ORDER BY max(created_at) DESC, client_id, scope, resources""")
 _DROP_CONSENT = "DELETE FROM consents WHERE subject = $1 AND client_id = $2"
 
 _CODES = """
@@ -100,6 +106,9 @@ class GrantVerbs(Verbs):
 
     async def list_consents(self, subject: str) -> Sequence[Consent]:
         return [read_consent(row) for row in await self._database.all(_LIST_CONSENTS, subject)]
+
+    async def list_live_grants(self, subject: str) -> Sequence[LiveGrants]:
+        return [read_live_grants(row) for row in await self._database.all(_LIST_GRANTS, subject)]
 
     async def issue_code(
         self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]

@@ -1,0 +1,118 @@
+"""One honest example of every page of a person's own account, in the states that look different."""
+
+from dataclasses import replace
+
+from grantway.web.account import WAYS
+from grantway.web.account_views import (
+    AppCard,
+    AppGroup,
+    AppRow,
+    AppsView,
+    Frame,
+    NotThereView,
+    OverviewView,
+    Summary,
+    SureView,
+    Way,
+)
+from grantway.web.views import Account
+
+NOON = 1_795_262_400.0  # 21 November 2026, 12:00 UTC
+DAY = 86_400.0
+CSRF = "c3Rvcmtlbg"
+
+
+def frame(here, notice=None):
+    return Frame(
+        account=Account(name="Ada Lovelace", username="ada@example.org"),
+        ways=tuple(Way(path=path, words=words) for path, words in WAYS),
+        here=here,
+        now=NOON,
+        notice=notice,
+    )
+
+
+def row(scope, sentence, ago, *, sensitive=False, removable=False):
+    return AppRow(
+        scope=scope,
+        sentence=sentence,
+        sensitive=sensitive,
+        last_used_at=NOON - ago,
+        remove_path=f"/account/apps/narrow?scope={scope}" if removable else None,
+    )
+
+
+PRINTER = AppCard(
+    client_id="printer",
+    name="Photo Printer",
+    hosts=("printer.example",),
+    enabled=True,
+    asked_every_time=False,
+    groups=(
+        AppGroup(
+            api_name="Photos API",
+            rows=(
+                row("photos:read", "See your photos and albums", 3_600),
+                row("photos:write", "Add photos, and change the ones you have", 3 * DAY, removable=True),
+                row("photos:delete", "Delete your photos, for good", DAY, sensitive=True, removable=True),
+            ),
+        ),
+        AppGroup(
+            api_name="Your account here",
+            rows=(row("offline_access", "Keep this access while you are not using the app", 60),),
+        ),
+    ),
+    since=NOON - 40 * DAY,
+    last_used_at=NOON - 60,
+    remove_path="/account/apps/remove?client_id=printer",
+)
+COMMAND = AppCard(
+    client_id="cli",
+    name="files-cli",
+    hosts=(),
+    enabled=False,
+    asked_every_time=True,
+    groups=(AppGroup(api_name="Files API", rows=(row("files:read", "See your files", 90 * DAY),)),),
+    since=NOON - 90 * DAY,
+    last_used_at=NOON - 90 * DAY,
+    remove_path="/account/apps/remove?client_id=cli",
+)
+APPS = AppsView(frame=frame("/account/apps"), cards=(PRINTER, COMMAND))
+SURE = SureView(
+    frame=frame("/account/apps"),
+    question="Remove the access of Photo Printer?",
+    consequences=(
+        "Photo Printer loses everything you allowed it, and cannot renew it.",
+        "Photos API: what it holds already may work for up to 10 minutes more.",
+        "Notes API: it is locked out at once.",
+    ),
+    answer="Remove access",
+    action="/account/apps/remove",
+    csrf=CSRF,
+    fields=(("client_id", "printer"),),
+    back="/account/apps",
+)
+
+ACCOUNT_VIEWS = {
+    "account": OverviewView(
+        frame=frame("/account"),
+        summaries=(
+            Summary(path="/account/apps", title="Connected apps", words="2 apps may do something for you"),
+        ),
+    ),
+    "account_apps": APPS,
+    "account_apps_after": replace(
+        APPS,
+        frame=frame("/account/apps", "Photo Printer is no longer connected."),
+        cards=(COMMAND,),
+    ),
+    "account_apps_none": replace(APPS, cards=()),
+    "account_sure": SURE,
+    "account_not_there": NotThereView(
+        frame=frame("/account/apps"),
+        heading="This app is not connected",
+        sentence="Its access has been removed already, or it never had any.",
+        back="/account/apps",
+        back_words="Your connected apps",
+    ),
+}
