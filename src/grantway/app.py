@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.passwords import Passwords
-from grantway.flows.housekeeping import keep_house, write_secret_uses
+from grantway.flows.housekeeping import keep_house, write_scope_uses, write_secret_uses
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots
@@ -129,6 +129,7 @@ async def _background(server: Server) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(Unavailable):
             await write_secret_uses(server)
+            await write_scope_uses(server)
 
 
 async def _kept_alive(name: str, work: Callable[[], Awaitable[None]]) -> None:

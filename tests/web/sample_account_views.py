@@ -37,7 +37,7 @@ def row(scope, sentence, ago, *, sensitive=False, removable=False):
         scope=scope,
         sentence=sentence,
         sensitive=sensitive,
-        last_used_at=NOON - ago,
+        last_used_at=None if ago is None else NOON - ago,
         remove_path=f"/account/apps/narrow?scope={scope}" if removable else None,
     )
 
@@ -59,7 +59,7 @@ PRINTER = AppCard(
         ),
         AppGroup(
             api_name="Your account here",
-            rows=(row("offline_access", "Keep this access while you are not using the app", 60),),
+            rows=(row("offline_access", "Keep this access while you are not using the app", None),),
         ),
     ),
     since=NOON - 40 * DAY,

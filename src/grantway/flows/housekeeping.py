@@ -1,4 +1,4 @@
-"""What a node does when nobody calls: drops what has expired, and writes down which secrets were used."""
+"""What a node does when nobody calls: drops what has expired, and writes down what was used."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ from grantway.flows.server import Server
 from grantway.storage.port import Unavailable
 
 EVERY = 5.0  # seconds between rounds
+BATCH = 500  # uses of scopes written at once
 PAUSE = 0.05  # seconds between batches of one round, so that requests come first
 _log = logging.getLogger("grantway.housekeeping")
 
@@ -28,12 +29,20 @@ async def write_secret_uses(server: Server) -> None:
         await server.store.touch_secrets(used)
 
 
+async def write_scope_uses(server: Server) -> None:
+    """Store which scopes were used, in batches that hold nobody up."""
+    uses = server.scopes_used.take()
+    for start in range(0, len(uses), BATCH):
+        await server.store.note_uses(uses[start : start + BATCH])
+
+
 async def keep_house(server: Server) -> None:
-    """Do both until cancelled. A database that is away is tried again in the next round."""
+    """Do all that until cancelled. A database that is away is tried again in the next round."""
     while True:
         await asyncio.sleep(EVERY)
         try:
             await write_secret_uses(server)
+            await write_scope_uses(server)
             dropped = await drop_expired(server)
         except Unavailable as away:
             _log.warning("housekeeping put off: %s", away)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from grantway.crypto.envelope import Envelopes, MasterKey
 from grantway.crypto.passwords import Passwords
+from grantway.flows.scope_uses import ScopeUses
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
 from grantway.protocol.policy import Policy
@@ -25,6 +26,7 @@ class Server:
     secrets_used: dict[tuple[str, str], float] = field(
         default_factory=dict
     )  # (client, secret) → when; written later
+    scopes_used: ScopeUses = field(default_factory=ScopeUses)  # written later, too
 
     def now(self) -> float:
         """Unix time in seconds, by the database's clock."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from grantway.protocol.apis import TokenFormat
 from grantway.protocol.clients import Client
-from grantway.protocol.grants import Consent, LiveGrants
+from grantway.protocol.grants import Consent, LiveGrants, ScopeUse
 from grantway.protocol.registry import SERVER_SCOPES, Registry
 from grantway.protocol.scope import Scope
 
@@ -46,7 +46,12 @@ class ConnectedApp:
 
 
 def connected_apps(
-    consents: Iterable[Consent], grants: Iterable[LiveGrants], registry: Registry, *, token_lifetime: int
+    consents: Iterable[Consent],
+    grants: Iterable[LiveGrants],
+    uses: Iterable[ScopeUse],
+    registry: Registry,
+    *,
+    token_lifetime: int,
 ) -> tuple[ConnectedApp, ...]:
     """Every app that may do something for this person, the one used last first.
 
@@ -55,6 +60,9 @@ def connected_apps(
     """
     agreed = {consent.client_id: consent for consent in consents}
     held: dict[str, list[LiveGrants]] = {}
+    used: dict[str, dict[str, float]] = {}
+    for use in uses:
+        used.setdefault(use.client_id, {})[use.scope] = use.used_at
     for alike in grants:
         held.setdefault(alike.client_id, []).append(alike)
     apps = []
@@ -63,18 +71,34 @@ def connected_apps(
         if client is not None:
             live = [alike for alike in held.get(client_id, ()) if alike.last_at >= client.tokens_valid_from]
             if live or client_id in agreed:
-                apps.append(_app(client, agreed.get(client_id), live, registry, token_lifetime))
+                uses_of_it = used.get(client_id, {})
+                apps.append(
+                    _app(
+                        client,
+                        agreed.get(client_id),
+                        live,
+                        uses_of_it,
+                        registry,
+                        token_lifetime=token_lifetime,
+                    )
+                )
     return tuple(sorted(apps, key=lambda app: app.last_used_at, reverse=True))
 
 
 def _app(
-    client: Client, consent: Consent | None, live: list[LiveGrants], registry: Registry, token_lifetime: int
+    client: Client,
+    consent: Consent | None,
+    live: list[LiveGrants],
+    used: Mapping[str, float],
+    registry: Registry,
+    *,
+    token_lifetime: int,
 ) -> ConnectedApp:
     allowed = Scope() if consent is None else consent.scope
     for alike in live:
         allowed |= alike.scope
     given_at = [alike.first_at for alike in live] + ([] if consent is None else [consent.created_at])
-    used_at = _uses(consent, live)
+    used_at = _last_uses(consent, live, used)
     removable = (allowed & client.optional_scope) if len(allowed) > 1 else Scope()
     return ConnectedApp(
         client=client,
@@ -87,12 +111,14 @@ def _app(
     )
 
 
-def _uses(consent: Consent | None, live: list[LiveGrants]) -> Mapping[str, float]:
+def _last_uses(
+    consent: Consent | None, live: list[LiveGrants], used: Mapping[str, float]
+) -> Mapping[str, float]:
     """Scope → when the app last got a token with it: no earlier than the newest grant that has it."""
     used_at = {} if consent is None else dict.fromkeys(consent.scope, consent.created_at)
     for alike in live:
         for name in alike.scope:
-            used_at[name] = max(used_at.get(name, 0.0), alike.last_at)
+            used_at[name] = max(used_at.get(name, 0.0), alike.last_at, used.get(name, 0.0))
     return used_at
 
 

@@ -53,6 +53,17 @@ class LiveGrants:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeUse:
+    """When a client last got a token with one scope of a person's."""
+
+    subject: str
+    client_id: str
+    scope: str
+    used_at: float
+    expires_at: float  # the end of the grant it was used under
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """An authorization code, as stored: bound to client, redirect URI and challenge (RFC 6749 §4.1.2)."""
 

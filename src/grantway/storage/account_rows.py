@@ -2,9 +2,10 @@
 
 import msgspec
 
-from grantway.protocol.grants import LiveGrants
+from grantway.protocol.grants import LiveGrants, ScopeUse
 from grantway.protocol.scope import Scope
-from grantway.storage.rows import Row
+from grantway.storage.port import TokenFacts
+from grantway.storage.rows import Row, Values, read_person_if_any
 
 _texts = msgspec.json.Decoder(tuple[str, ...])
 
@@ -19,4 +20,26 @@ def read_live_grants(row: Row) -> LiveGrants:
         count=count,
         first_at=first_at,
         last_at=last_at,
+    )
+
+
+def write_use(use: ScopeUse) -> Values:
+    """The row of a use of a scope."""
+    return (use.subject, use.client_id, use.scope, use.used_at, use.expires_at)
+
+
+def read_use(row: Row) -> ScopeUse:
+    """A use of a scope from its row."""
+    subject, client_id, scope, used_at, expires_at = row
+    return ScopeUse(subject=subject, client_id=client_id, scope=scope, used_at=used_at, expires_at=expires_at)
+
+
+def read_facts(row: Row) -> TokenFacts:
+    """From a row that says: is it revoked, has it no grant, the scope of its live grant, its person."""
+    revoked, without_grant, scope, *person = row
+    return TokenFacts(
+        token_revoked=bool(revoked),
+        grant_live=bool(without_grant) or scope is not None,
+        grant_scope=None if scope is None else Scope(tuple(scope.split())),
+        person=read_person_if_any(person),
     )

@@ -36,6 +36,7 @@ CONSENT = Columns("subject client_id id scope created_at updated_at expires_at")
 GRANT = Columns(
     "id client_id subject consent_id session_id scope resources auth_time created_at expires_at revoked_at"
 )
+USE = Columns("subject client_id scope used_at expires_at")
 CODE = Columns(
     "id hash grant_id flow_id client_id redirect_uri redirect_uri_sent code_challenge nonce issued_at "
     "expires_at spent_at"
@@ -53,6 +54,7 @@ _COLUMNS = {
     "session": SESSION,
     "consent": CONSENT,
     "grant": GRANT,
+    "use": USE,
     "code": CODE,
     "refresh": REFRESH,
     "opaque": OPAQUE,
@@ -83,6 +85,7 @@ PERISHABLES = (
     Perishable("opaque_tokens", "id", "expires_at"),
     Perishable("revoked_jwts", "id", "expires_at"),
     Perishable("grants", "id", "expires_at", _GRANT_KEPT),
+    Perishable("scope_uses", "subject, client_id, scope", "expires_at"),
     Perishable("consents", "subject, client_id", "expires_at"),
     Perishable("sessions", "id", "expires_at"),
     Perishable("throttles", "key", "empty_at"),

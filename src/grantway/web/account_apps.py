@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from grantway.flows.connected import disconnect, find_connected, list_connected
+from grantway.flows.connected import disconnect, find_connected, list_connected, take_back
 from grantway.protocol.connected import ConnectedApp, ConnectedScope, Ending
 from grantway.protocol.params import Params
 from grantway.protocol.redirect_uris import RedirectUri
@@ -13,7 +13,7 @@ from grantway.web.page_views import OWN_GROUP, destination
 from grantway.web.render import duration
 from grantway.web.replies import Reply
 
-REMOVE = "/account/apps/remove"
+REMOVE, NARROW = "/account/apps/remove", "/account/apps/narrow"
 _GONE_GROUP = "No longer offered"  # scopes that no API here defines any more
 
 
@@ -31,7 +31,7 @@ async def show_apps(own: Own) -> Reply:
 def _card(own: Own, app: ConnectedApp) -> AppCard:
     groups: dict[str, list[AppRow]] = {}
     for scope in app.scopes:
-        groups.setdefault(_group(scope), []).append(_row(scope))
+        groups.setdefault(_group(scope), []).append(_row(own, app, scope))
     return AppCard(
         client_id=app.client.id,
         name=app.client.name,
@@ -51,13 +51,14 @@ def _group(scope: ConnectedScope) -> str:
     return OWN_GROUP if scope.name in SERVER_SCOPES else _GONE_GROUP
 
 
-def _row(scope: ConnectedScope) -> AppRow:
+def _row(own: Own, app: ConnectedApp, scope: ConnectedScope) -> AppRow:
+    narrow = _path(own, NARROW, client_id=app.client.id, scope=scope.name)
     return AppRow(
         scope=scope.name,
         sentence=scope.sentence,
         sensitive=scope.sensitive,
-        last_used_at=scope.last_used_at,
-        remove_path=None,
+        last_used_at=None if scope.name in SERVER_SCOPES else scope.last_used_at,
+        remove_path=narrow if scope.optional else None,
     )
 
 
@@ -129,6 +130,69 @@ def _no_such_app(own: Own) -> Reply:
     return own.not_there(
         "This app is not connected",
         "Its access has been removed already, or it never had any.",
+        back=APPS,
+        back_words="Your connected apps",
+    )
+
+
+# --- one scope -------------------------------------------------------------
+
+
+@own_page
+async def ask_narrow(own: Own) -> Reply:
+    """GET: says what goes and what stays, and asks."""
+    query = own.request.query_params()
+    app = await find_connected(own.door.server, own.person, query.need("client_id"))
+    if app is None:
+        return _no_such_app(own)
+    scope = app.find_scope(query.need("scope"))
+    if scope is None or not scope.optional:
+        return _not_alone(own, app)
+    return own.door.page(own.request, _sure_to_narrow(own, app, scope))
+
+
+def _sure_to_narrow(own: Own, app: ConnectedApp, scope: ConnectedScope) -> SureView:
+    name = app.client.name
+    return SureView(
+        frame=own.frame(APPS),
+        question=f"Take “{scope.sentence}” back from {name}?",
+        consequences=(
+            f"{name} stays connected and keeps everything else you allowed it.",
+            *_endings(_endings_of(app, scope)),
+            f"When it needs this again, {name} can ask you.",
+        ),
+        answer="Take it back",
+        action=own.door.base + NARROW,
+        csrf=own.csrf(NARROW),
+        fields=(("client_id", app.client.id), ("scope", scope.name)),
+        back=own.door.base + APPS,
+    )
+
+
+def _endings_of(app: ConnectedApp, scope: ConnectedScope) -> tuple[Ending, ...]:
+    return tuple(one for one in app.endings if one.api == scope.api)
+
+
+@own_form(back=APPS)
+async def answer_narrow(own: Own, form: Params) -> Reply:
+    """POST: takes this one scope back. Only what is optional now can go alone, whatever was posted."""
+    server = own.door.server
+    app = await find_connected(server, own.person, form.need("client_id"))
+    if app is None:
+        return _no_such_app(own)
+    scope = app.find_scope(form.need("scope"))
+    if scope is None or not scope.optional:
+        return _not_alone(own, app)
+    await take_back(server, own.person, app.client.id, scope.name)
+    said = f"{app.client.name} can no longer do this: {scope.sentence}."
+    return own.note(APPS, " ".join((said, *_endings(_endings_of(app, scope)))))
+
+
+def _not_alone(own: Own, app: ConnectedApp) -> Reply:
+    return own.not_there(
+        "This cannot be taken back alone",
+        f"{app.client.name} does not have it any more, or does not work without it. "
+        "You can remove all of its access instead.",
         back=APPS,
         back_words="Your connected apps",
     )

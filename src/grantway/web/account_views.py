@@ -56,7 +56,7 @@ class AppRow:
     scope: str
     sentence: str
     sensitive: bool
-    last_used_at: float
+    last_used_at: float | None  # None: it is nothing that is used
     remove_path: str | None  # where this alone is taken back; None: the app does not work without it
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ ROUTES: Mapping[str, Methods] = {
     account_views.OVERVIEW: {"GET": account.overview},
     account.ENTER: {"GET": account.show_sign_in, "POST": account.answer_sign_in},
     account_views.APPS: {"GET": account_apps.show_apps},
+    account_apps.NARROW: {"GET": account_apps.ask_narrow, "POST": account_apps.answer_narrow},
     account_apps.REMOVE: {"GET": account_apps.ask_remove, "POST": account_apps.answer_remove},
     # the app, and the API
     at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight},

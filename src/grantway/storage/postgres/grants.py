@@ -53,6 +53,7 @@ SELECT client_id, scope, resources, count(*), min(created_at), max(created_at) F
 WHERE subject = $1 AND revoked_at IS NULL AND expires_at > {now}
 GROUP BY client_id, scope, resources ORDER BY max(created_at) DESC, client_id, scope, resources""")
 _DROP_CONSENT = "DELETE FROM consents WHERE subject = $1 AND client_id = $2"
+_DROP_USES = "DELETE FROM scope_uses WHERE subject = $1 AND client_id = $2"
 
 _CODES = """
 SELECT {code:c}, {grant:g}, {person:p}
@@ -155,6 +156,7 @@ class GrantVerbs(Verbs):
             # The first statement waits for an approval under way; the second sees the grant it has made.
             dropped = await transaction.count(_DROP_CONSENT, subject, client_id)
             revoked = await transaction.count(_REVOKE_PAIR, subject, client_id)
+            await transaction.count(_DROP_USES, subject, client_id)
             if dropped or revoked:
                 await add_audit(transaction, audit)
         return revoked

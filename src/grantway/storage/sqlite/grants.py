@@ -53,6 +53,8 @@ WHERE subject = ? AND revoked_at IS NULL AND expires_at > {now}
 GROUP BY client_id, scope, resources ORDER BY max(created_at) DESC, client_id, scope, resources""")
 _DROP_CONSENT = "DELETE FROM consents WHERE subject = ? AND client_id = ?"
 
+_DROP_USES = "DELETE FROM scope_uses WHERE subject = ? AND client_id = ?"
+
 _FIND_FLOW = "SELECT 1 FROM codes WHERE flow_id = ?"
 _ADD_CODE = sql("INSERT INTO codes ({code}) VALUES ({code:?})")
 _ADD_GRANT = sql("INSERT INTO grants ({grant}) VALUES ({grant:?})")
@@ -209,6 +211,7 @@ def _revoke_grant(db: sqlite3.Connection, grant_id: str, audit: Sequence[AuditEn
 
 def _revoke_consent(db: sqlite3.Connection, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
     dropped = db.execute(_DROP_CONSENT, (subject, client_id)).rowcount
+    db.execute(_DROP_USES, (subject, client_id))
     revoked = db.execute(_REVOKE_PAIR, (subject, client_id)).rowcount
     if dropped or revoked:
         add_audit(db, audit)
