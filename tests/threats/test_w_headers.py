@@ -283,6 +283,14 @@ async def every_page(target: Target) -> dict:
         "account": await visitor.get("/account"),
         "connected apps": await visitor.get("/account/apps"),
         "remove an app": await visitor.get("/account/apps/remove?client_id=printer"),
+        "take one thing back": await visitor.get(
+            "/account/apps/narrow?client_id=printer&scope=photos:delete"
+        ),
+        "sessions": await visitor.get("/account/sessions"),
+        "sign out elsewhere": await visitor.get("/account/sessions/end-others"),
+        "profile": await visitor.get("/account/profile"),
+        "name": await visitor.get("/account/name"),
+        "password": await visitor.get("/account/password"),
         "an app of nobody": await visitor.get("/account/apps/remove?client_id=nobody"),
         "sign in for oneself": await stranger.get("/account"),
         "sign out": await visitor.get("/logout"),

@@ -9,8 +9,14 @@ from grantway.web.account_views import (
     AppRow,
     AppsView,
     Frame,
+    NameView,
     NotThereView,
     OverviewView,
+    PasswordProblem,
+    PasswordView,
+    ProfileView,
+    SessionCard,
+    SessionsView,
     Summary,
     SureView,
     Way,
@@ -93,11 +99,67 @@ SURE = SureView(
     back="/account/apps",
 )
 
+HERE = SessionCard(
+    browser="Firefox on Linux",
+    network="192.0.2.7",
+    since=NOON - 7_200,
+    seen_at=NOON,
+    end_path=None,
+)
+THERE = SessionCard(
+    browser="Safari on iPhone",
+    network="2001:db8:1:2::/64",
+    since=NOON - 3 * DAY,
+    seen_at=NOON - 1_500,
+    end_path="/account/sessions/end?id=0KN6xDJAwyKwRduu",
+)
+SESSIONS = SessionsView(
+    frame=frame("/account/sessions"),
+    cards=(HERE, THERE, replace(THERE, browser=None, network=None)),
+    end_others_path="/account/sessions/end-others",
+    sign_out_path="/logout",
+)
+PROFILE = ProfileView(
+    frame=frame("/account/profile"),
+    email="ada@example.org",
+    email_verified=False,
+    since=NOON - 400 * DAY,
+    name_path="/account/name",
+    password_path="/account/password",
+)
+NAME = NameView(
+    frame=frame("/account/profile"),
+    name="Ada Lovelace",
+    problem=None,
+    action="/account/name",
+    csrf=CSRF,
+    back="/account/profile",
+)
+PASSWORD = PasswordView(
+    frame=frame("/account/password"), problem=None, words="", action="/account/password", csrf=CSRF
+)
+
 ACCOUNT_VIEWS = {
+    "account_sessions": SESSIONS,
+    "account_sessions_one": replace(SESSIONS, cards=(HERE,), end_others_path=None),
+    "account_profile": PROFILE,
+    "account_profile_bare": replace(PROFILE, email=None),
+    "account_name": NAME,
+    "account_name_problem": replace(NAME, name="", problem="A name has 1 to 200 printable characters."),
+    "account_password": PASSWORD,
+    **{
+        f"account_password_{problem}": replace(PASSWORD, problem=problem, words="It is not right.")
+        for problem in PasswordProblem
+    },
     "account": OverviewView(
         frame=frame("/account"),
         summaries=(
             Summary(path="/account/apps", title="Connected apps", words="2 apps may do something for you"),
+            Summary(path="/account/sessions", title="Sessions", words="You are signed in with 3 browsers"),
+            Summary(path="/account/profile", title="Profile", words="Your name, and what is kept about you"),
+            Summary(
+                path="/account/password", title="Password", words="Changing it signs out every other browser"
+            ),
         ),
     ),
     "account_apps": APPS,

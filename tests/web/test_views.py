@@ -29,6 +29,7 @@ HOSTILE = (
 ADDRESSES = {
     *("action", "url", "withdraw_path", "terms_uri", "privacy_uri", "metadata_path"),
     *("account_path", "path", "remove_path", "back"),
+    *("end_path", "end_others_path", "sign_out_path", "name_path", "password_path"),
 }
 VOID = {"meta", "link", "input", "img"}
 TEMPLATES = sorted((Path(render.__file__).parents[1] / "templates").glob("*.html"))

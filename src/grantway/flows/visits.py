@@ -87,5 +87,5 @@ async def enter(
     person = await check_password(server, browser, username, password)
     if isinstance(person, LoginFailed):
         return person
-    _, secret = await open_session(server, person, ends=before)
+    _, secret = await open_session(server, browser, person, ends=before)
     return Entered(session=secret, device=known_device_cookie(server, person), visit=visit)

@@ -107,6 +107,12 @@ class People(Protocol):
     async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
         """End it; nothing happens when it has ended already."""
 
+    async def list_sessions(self, subject: str) -> Sequence[Session]:
+        """All of a person that have not passed their absolute end, the one last seen first."""
+
+    async def end_sessions(self, subject: str, *, but: str, audit: Sequence[AuditEntry]) -> int:
+        """End every session of a person except one (by id); how many? Audited if there was any."""
+
 
 # --- grants ----------------------------------------------------------------
 

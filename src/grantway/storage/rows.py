@@ -183,12 +183,14 @@ def write_session(session: Session) -> Values:
         session.created_at,
         session.seen_at,
         session.expires_at,
+        session.browser,
+        session.network,
     )
 
 
 def read_session(row: Row) -> Session:
     """A session from its row."""
-    key, hash_, subject, auth_time, amr, created_at, seen_at, expires_at = row
+    key, hash_, subject, auth_time, amr, created_at, seen_at, expires_at, browser, network = row
     return Session(
         id=key,
         hash=hash_,
@@ -198,6 +200,8 @@ def read_session(row: Row) -> Session:
         created_at=created_at,
         seen_at=seen_at,
         expires_at=expires_at,
+        browser=browser,
+        network=network,
     )
 
 

@@ -2,20 +2,33 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from grantway.crypto.seal import BrokenSeal
-from grantway.crypto.secrets import new_id
+from grantway.crypto.secrets import IssuedSecret, new_id
 from grantway.flows.browser import Browser, signed_in
 from grantway.flows.connected import list_connected
 from grantway.flows.login import LoginFailed
+from grantway.flows.own_account import list_sessions
 from grantway.flows.visits import Visit, begin_visit, enter, is_fresh, open_visit, seal_visit
 from grantway.protocol.params import Params
 from grantway.protocol.people import Person, SignedIn
 from grantway.web import error_pages
-from grantway.web.account_views import APPS, OVERVIEW, Frame, NotThereView, OverviewView, Summary, Way
+from grantway.web.account_views import (
+    APPS,
+    OVERVIEW,
+    PASSWORD,
+    PROFILE,
+    SESSIONS,
+    SIGN_OUT,
+    Frame,
+    NotThereView,
+    OverviewView,
+    Summary,
+    Way,
+)
 from grantway.web.door import Door, Handler
 from grantway.web.guards import guarded_form, guarded_page, typed
 from grantway.web.page_views import account, with_failure
@@ -25,7 +38,14 @@ from grantway.web.requests import Request
 from grantway.web.views import LoginView
 
 ENTER = "/account/sign-in"
-WAYS = ((OVERVIEW, "Overview"), (APPS, "Connected apps"), ("/logout", "Sign out"))
+WAYS = (
+    (OVERVIEW, "Overview"),
+    (APPS, "Connected apps"),
+    (SESSIONS, "Sessions"),
+    (PROFILE, "Profile"),
+    (PASSWORD, "Password"),
+    (SIGN_OUT, "Sign out"),
+)
 _NOTICE_LIFETIME = 60.0  # seconds: a page opened again later does not repeat it
 _NOTICE, _FORM = "notice", "account:"
 _QUERY = re.compile(rb"[!-~]{0,512}")
@@ -57,6 +77,10 @@ class Own:
             now=self.door.server.now(),
             notice=self._notice(),
         )
+
+    def with_session(self, secret: IssuedSecret) -> "Own":
+        """The same with the session that takes the place of this one."""
+        return replace(self, cookie=secret.text)
 
     def csrf(self, path: str) -> str:
         """The seal of a form posted to this path: only this session's browser can use it (threat D2)."""
@@ -219,10 +243,31 @@ def _sign_in_view(door: Door, seal: str, *, username: str, again: bool) -> Login
 async def overview(own: Own) -> Reply:
     """GET /account: how things stand, and the ways in."""
     door = own.door
-    count = len(await list_connected(door.server, own.person))
-    apps = f"{count} {'app' if count == 1 else 'apps'} may do something for you" if count else "None yet"
+    apps = len(await list_connected(door.server, own.person))
+    sessions = len(await list_sessions(door.server, own.who))
     view = OverviewView(
         frame=own.frame(OVERVIEW),
-        summaries=(Summary(path=door.base + APPS, title="Connected apps", words=apps),),
+        summaries=(
+            Summary(
+                path=door.base + APPS,
+                title="Connected apps",
+                words=f"{_count(apps, 'app')} may do something for you" if apps else "None yet",
+            ),
+            Summary(
+                path=door.base + SESSIONS,
+                title="Sessions",
+                words=f"You are signed in with {_count(sessions, 'browser')}",
+            ),
+            Summary(path=door.base + PROFILE, title="Profile", words="Your name, and what is kept about you"),
+            Summary(
+                path=door.base + PASSWORD,
+                title="Password",
+                words="Changing it signs out every other browser",
+            ),
+        ),
     )
     return door.page(own.request, view)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

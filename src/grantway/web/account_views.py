@@ -1,10 +1,12 @@
 """What the pages of a person's own account show: one frozen value per page, as in `views`."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from grantway.web.views import Account, need_own_path
 
-APPS, OVERVIEW = "/account/apps", "/account"
+OVERVIEW, APPS, SESSIONS = "/account", "/account/apps", "/account/sessions"
+PROFILE, PASSWORD, SIGN_OUT = "/account/profile", "/account/password", "/logout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,3 +130,89 @@ class NotThereView:
 
     def __post_init__(self) -> None:
         need_own_path("back", self.back)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCard:
+    """One browser in which the person is signed in."""
+
+    browser: str | None  # in words; None: nobody could tell
+    network: str | None
+    since: float
+    seen_at: float
+    end_path: str | None  # where it is ended; None: it is this very browser
+
+    def __post_init__(self) -> None:
+        if self.end_path is not None:
+            need_own_path("end_path", self.end_path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsView:
+    """Every browser in which the person is signed in, this one first."""
+
+    frame: Frame
+    cards: tuple[SessionCard, ...]
+    end_others_path: str | None  # None: there are no others
+    sign_out_path: str
+
+    def __post_init__(self) -> None:
+        need_own_path("sign_out_path", self.sign_out_path)
+        if self.end_others_path is not None:
+            need_own_path("end_others_path", self.end_others_path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileView:
+    """Who the person is here, and what is kept about them."""
+
+    frame: Frame
+    email: str | None
+    email_verified: bool
+    since: float
+    name_path: str  # where the name is changed
+    password_path: str
+
+    def __post_init__(self) -> None:
+        need_own_path("name_path", self.name_path)
+        need_own_path("password_path", self.password_path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameView:
+    """A new name. Posts `csrf` and `name`."""
+
+    frame: Frame
+    name: str
+    problem: str | None
+    action: str
+    csrf: str
+    back: str
+
+    def __post_init__(self) -> None:
+        need_own_path("action", self.action)
+        need_own_path("back", self.back)
+
+
+class PasswordProblem(StrEnum):
+    """Why the password was not changed, and so which field to look at."""
+
+    WRONG = "wrong"  # the current one is not right
+    UNFIT = "unfit"  # the new one cannot be a password
+    DIFFERENT = "different"  # it was not typed the same way twice
+    TOO_MANY_TRIES = "too_many_tries"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordView:
+    """A new password. Posts `csrf`, `current`, `new`, `again` and, if ticked, `disconnect`."""
+
+    frame: Frame
+    problem: PasswordProblem | None
+    words: str  # what is wrong, for the person; empty without a problem
+    action: str
+    csrf: str
+
+    def __post_init__(self) -> None:
+        need_own_path("action", self.action)

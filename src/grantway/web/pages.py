@@ -24,7 +24,7 @@ from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.params import Params
 from grantway.protocol.scope import Scope
 from grantway.web import error_pages
-from grantway.web.account_views import APPS, OVERVIEW
+from grantway.web.account_views import APPS, OVERVIEW, SIGN_OUT
 from grantway.web.door import Door
 from grantway.web.guards import guarded_form, guarded_page, typed
 from grantway.web.page_views import (
@@ -45,7 +45,7 @@ LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE, LOGOUT = (
     "/select-account",
     "/consent",
     "/continue",
-    "/logout",
+    SIGN_OUT,
 )
 _LOGOUT_PURPOSE = "logout"
 

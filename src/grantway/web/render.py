@@ -50,6 +50,10 @@ TEMPLATES: Final[Mapping[type[object], str]] = MappingProxyType(
         views.HomeView: "home.html",
         account_views.OverviewView: "account.html",
         account_views.AppsView: "account_apps.html",
+        account_views.SessionsView: "account_sessions.html",
+        account_views.ProfileView: "account_profile.html",
+        account_views.NameView: "account_name.html",
+        account_views.PasswordView: "account_password.html",
         account_views.SureView: "account_sure.html",
         account_views.NotThereView: "account_not_there.html",
     }
