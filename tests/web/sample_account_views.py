@@ -54,6 +54,11 @@ PRINTER = AppCard(
     hosts=("printer.example",),
     enabled=True,
     asked_every_time=False,
+    changes=(
+        "It was called “Print my photos”.",
+        "It can now send you to prints.example, too.",
+        "“Add photos” is now described as “Add photos, and change the ones you have”.",
+    ),
     groups=(
         AppGroup(
             api_name="Photos API",
@@ -78,6 +83,7 @@ COMMAND = AppCard(
     hosts=(),
     enabled=False,
     asked_every_time=True,
+    changes=(),
     groups=(AppGroup(api_name="Files API", rows=(row("files:read", "See your files", 90 * DAY),)),),
     since=NOON - 90 * DAY,
     last_used_at=NOON - 90 * DAY,

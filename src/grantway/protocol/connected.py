@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from grantway.protocol.apis import TokenFormat
+from grantway.protocol.changes_since import Change, changes_since
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import Consent, LiveGrants, ScopeUse
 from grantway.protocol.registry import SERVER_SCOPES, Registry
@@ -37,6 +38,7 @@ class ConnectedApp:
     client: Client
     scopes: tuple[ConnectedScope, ...]
     endings: tuple[Ending, ...]
+    changes: tuple[Change, ...]  # since the person allowed it
     since: float
     last_used_at: float
 
@@ -106,6 +108,7 @@ def _app(
             _scope(name, registry, optional=name in removable, used_at=used_at[name]) for name in allowed
         ),
         endings=endings(allowed, registry, token_lifetime=token_lifetime),
+        changes=changes_since(consent, client, registry),
         since=min(given_at),
         last_used_at=max(used_at.values(), default=min(given_at)),
     )

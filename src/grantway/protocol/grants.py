@@ -11,6 +11,24 @@ from grantway.protocol.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownScope:
+    """A scope as a person read it."""
+
+    name: str
+    sentence: str
+    sensitive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a person was shown when they allowed a client."""
+
+    client_name: str
+    places: tuple[str, ...]  # where the client could send people
+    scopes: tuple[ShownScope, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """What a person has allowed a client, across all its requests."""
 
@@ -21,6 +39,7 @@ class Consent:
     created_at: float
     updated_at: float
     expires_at: float | None = None
+    shown: Shown | None = None  # None: allowed before this was kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

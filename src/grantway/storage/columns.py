@@ -32,7 +32,7 @@ PERSON = Columns(
     "subject username name email email_verified password_hash disabled_at tokens_valid_from created_at"
 )
 SESSION = Columns("id hash subject auth_time amr created_at seen_at expires_at browser network")
-CONSENT = Columns("subject client_id id scope created_at updated_at expires_at")
+CONSENT = Columns("subject client_id id scope created_at updated_at expires_at shown")
 GRANT = Columns(
     "id client_id subject consent_id session_id scope resources auth_time created_at expires_at revoked_at"
 )

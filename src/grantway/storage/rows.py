@@ -8,7 +8,7 @@ import msgspec
 
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
-from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken, Shown
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, StoredKey
@@ -26,6 +26,7 @@ _details = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
 _jwk = msgspec.json.Decoder(dict[str, str])
 _client = msgspec.json.Decoder(Client)
 _api = msgspec.json.Decoder(Api)
+_shown = msgspec.json.Decoder(Shown)
 
 
 def _to_json(value: object) -> str:
@@ -218,12 +219,13 @@ def write_consent(consent: Consent) -> Values:
         consent.created_at,
         consent.updated_at,
         consent.expires_at,
+        None if consent.shown is None else _to_json(consent.shown),
     )
 
 
 def read_consent(row: Row) -> Consent:
     """A consent from its row."""
-    subject, client_id, key, scope, created_at, updated_at, expires_at = row
+    subject, client_id, key, scope, created_at, updated_at, expires_at, shown = row
     return Consent(
         id=key,
         subject=subject,
@@ -232,6 +234,7 @@ def read_consent(row: Row) -> Consent:
         created_at=created_at,
         updated_at=updated_at,
         expires_at=expires_at,
+        shown=None if shown is None else _shown.decode(shown),
     )
 
 

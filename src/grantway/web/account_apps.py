@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from grantway.flows.connected import disconnect, find_connected, list_connected, take_back
+from grantway.protocol.changes_since import Change, ChangeKind
 from grantway.protocol.connected import ConnectedApp, ConnectedScope, Ending
 from grantway.protocol.params import Params
 from grantway.protocol.redirect_uris import RedirectUri
@@ -38,11 +39,24 @@ def _card(own: Own, app: ConnectedApp) -> AppCard:
         hosts=_hosts(app),
         enabled=app.client.enabled,
         asked_every_time=app.client.can_be_impersonated,
+        changes=tuple(_in_words(change) for change in app.changes),
         groups=tuple(AppGroup(api_name=name, rows=tuple(rows)) for name, rows in groups.items()),
         since=app.since,
         last_used_at=app.last_used_at,
         remove_path=_path(own, REMOVE, client_id=app.client.id),
     )
+
+
+def _in_words(change: Change) -> str:
+    before, after = change.before, change.after
+    return {
+        ChangeKind.NAME: f"It was called “{before}”.",
+        ChangeKind.PLACE_ADDED: f"It can now send you to {after}, too.",
+        ChangeKind.PLACE_GONE: f"It no longer sends you to {before}.",
+        ChangeKind.SENTENCE: f"“{before}” is now described as “{after}”.",
+        ChangeKind.MORE_SENSITIVE: f"“{after}” now counts as sensitive.",
+        ChangeKind.LESS_SENSITIVE: f"“{after}” no longer counts as sensitive.",
+    }[change.kind]
 
 
 def _group(scope: ConnectedScope) -> str:

@@ -83,6 +83,7 @@ class AppCard:
     hosts: tuple[str, ...]  # where it lives; empty for a program on the person's own device
     enabled: bool
     asked_every_time: bool
+    changes: tuple[str, ...]  # since the person allowed it, each in a sentence
     groups: tuple[AppGroup, ...]
     since: float
     last_used_at: float

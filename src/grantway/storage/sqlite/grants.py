@@ -45,7 +45,8 @@ INSERT INTO consents ({consent}) VALUES ({consent:?}) ON CONFLICT (subject, clie
     id = CASE WHEN coalesce(consents.expires_at > {now}, TRUE) THEN consents.id ELSE excluded.id END,
     created_at = CASE WHEN coalesce(consents.expires_at > {now}, TRUE)
         THEN consents.created_at ELSE excluded.created_at END,
-    scope = excluded.scope, updated_at = excluded.updated_at, expires_at = excluded.expires_at
+    scope = excluded.scope, updated_at = excluded.updated_at, expires_at = excluded.expires_at,
+    shown = excluded.shown
 RETURNING id""")
 _LIST_GRANTS = sql("""
 SELECT client_id, scope, resources, count(*), min(created_at), max(created_at) FROM grants
