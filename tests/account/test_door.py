@@ -1,10 +1,12 @@
 """Who may open a person's own pages, and whose forms count."""
 
+import re
+
 import pytest
 
 from tests.account.own_pages import at_home, card, connect, enter, hidden, post
-from tests.node import Visitor
-from tests.threats.attacks import with_cookies_of
+from tests.node import Visitor, free_port, sqlite_url
+from tests.threats.attacks import target_on, with_cookies_of
 
 PAGES = ["/account", "/account/apps", "/account/apps/remove?client_id=printer"]
 SIGN_IN = "/account/sign-in"
@@ -150,3 +152,22 @@ async def test_what_was_done_is_told_to_whoever_did_it_only(node, person, visito
         assert page.status_code == 200
         assert 'role="status"' not in page.text
     assert 'role="status"' in (await visitor.get(done)).text
+
+
+async def test_below_the_path_of_an_issuer_every_way_leads_to_a_page(tmp_path):
+    """MD02: links, forms and the way back all begin with that path."""
+    port = free_port()
+    root = f"http://127.0.0.1:{port}"
+    async with target_on(sqlite_url(tmp_path), port=port, issuer=f"{root}/id") as node:
+        node.issuer = root
+        visitor = Visitor(node)
+        page = await enter(visitor, "ada", "/id/account/apps")
+        assert page.url.path == "/id/account/apps"
+        ways = re.findall(r'<li><a href="([^"]+)"', page.text)
+        assert len(ways) == 6
+        for way in ways:
+            assert (await visitor.get(way)).status_code == 200
+        await at_home(node, "ada", "/id/account")
+        page = await visitor.submit(await visitor.get("/id/account/sessions/end-others"))
+        assert page.url.path == "/id/account/sessions"
+        assert 'role="status"' in page.text
