@@ -11,7 +11,7 @@ from grantway.crypto.envelope import Envelopes
 from grantway.crypto.passwords import Passwords
 from grantway.egress import Egress
 from grantway.flows.client_keys import ClientKeys
-from grantway.flows.housekeeping import keep_house, write_secret_uses
+from grantway.flows.housekeeping import keep_house, write_scope_uses, write_secret_uses
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots
@@ -193,6 +193,7 @@ async def _background(server: Server) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(Unavailable):
             await write_secret_uses(server)
+            await write_scope_uses(server)
 
 
 async def _kept_alive(name: str, work: Callable[[], Awaitable[None]]) -> None:

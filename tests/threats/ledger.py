@@ -94,7 +94,19 @@ async def run_everything(target: Target, ledger: Ledger) -> None:
     for scope in ("calendar:read", "notes:read"):
         await ledger.note(await target.token("machine", grant_type="client_credentials", scope=scope))
     await ledger.note(await visitor.get(visitor.link(response_mode="form_post")))
+    await own_pages(visitor, ledger)
     await visitor.submit(await visitor.get("/logout"))
+
+
+async def own_pages(visitor: Visitor, ledger: Ledger) -> None:
+    """A person's own pages, with every secret they carry."""
+    new = "a password of tomorrow"
+    ledger.secrets.add(new)
+    for path in ("", "/apps", "/apps/remove?client_id=printer", "/sessions", "/profile"):
+        await visitor.get(f"/account{path}")
+    page = await visitor.get("/account/password")
+    await visitor.submit(page, current=_KNOWN_WRONG, new=new, again=new)
+    await visitor.submit(page, current=PASSWORD, new=new, again=PASSWORD)
 
 
 async def misplaced(target: Target, secrets: dict) -> None:

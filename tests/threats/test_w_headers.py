@@ -8,7 +8,7 @@ import pytest
 
 from grantway.flows.interaction import open_interaction, seal_interaction
 from grantway.settings import ServerSettings
-from tests.node import FETCH, Visitor, free_port, sqlite_url
+from tests.node import FETCH, PASSWORD, Visitor, free_port, sqlite_url
 from tests.threats.attacks import (
     EVIL,
     FORM,
@@ -187,7 +187,8 @@ ORIGINS = {
     "own+own": False,
     None: True,
 }
-FORMS = ("/login", "/consent", "/select-account", "/logout")
+FORMS = ("/login", "/consent", "/select-account", "/logout", "/account/sign-in", "/account/apps/remove")
+USED_UP = ("/logout", "/account/sign-in", "/account/apps/remove")
 
 
 def may_pass(site: str | None, origin: str | None) -> bool:
@@ -205,17 +206,22 @@ async def form_of(visitor: Visitor, path: str) -> tuple[dict[str, str], str]:
     if path == "/select-account":
         page = await visitor.get(visitor.link(prompt="select_account"))
         return {"x": seal_of(page), "answer": "cancel"}, "x"
-    await consent_page(visitor)
-    found = re.search(r'name="csrf" value="([^"]+)"', (await visitor.get("/logout")).text)
+    if path == "/account/sign-in":
+        page = await visitor.get("/account")
+        return {"x": seal_of(page), "username": "ada", "password": PASSWORD}, "x"
+    await visitor.approve(prompt="consent")
+    address = path if path == "/logout" else f"{path}?client_id=printer"
+    found = re.search(r'name="csrf" value="([^"]+)"', (await visitor.get(address)).text)
     assert found is not None
-    return {"csrf": found[1]}, "csrf"
+    return {"csrf": found[1], "client_id": "printer"}, "csrf"
 
 
 @pytest.mark.parametrize("path", FORMS)
 async def test_the_published_table_holds_for_every_form(target, path):
     """W5: Sec-Fetch-Site × Origin × seal; passing the table is never enough without the page's own seal."""
     visitor = Visitor(target)
-    await visitor.approve()
+    if path != "/account/sign-in":
+        await visitor.approve()
     fields, name = await form_of(visitor, path)
     own = f"http://127.0.0.1:{target.port}"
     origins = {"own": own, "other port": "http://127.0.0.1:1", "other scheme": own.replace("http", "https")}
@@ -230,7 +236,8 @@ async def test_the_published_table_holds_for_every_form(target, path):
         if not expected:
             assert reply.status_code == (403 if seal != "missing" or not may_pass(site, origin) else 400)
             assert "set-cookie" not in reply.headers
-        elif path == "/logout":
+        elif path in USED_UP:
+            visitor.http.cookies.clear()
             fields, name = await form_of(visitor, path)
 
 
@@ -273,6 +280,19 @@ async def every_page(target: Target) -> dict:
         "too old": await too_old(target),
         "left already": await stranger.get("/continue?x=x"),
         "home": await visitor.get("/"),
+        "account": await visitor.get("/account"),
+        "connected apps": await visitor.get("/account/apps"),
+        "remove an app": await visitor.get("/account/apps/remove?client_id=printer"),
+        "take one thing back": await visitor.get(
+            "/account/apps/narrow?client_id=printer&scope=photos:delete"
+        ),
+        "sessions": await visitor.get("/account/sessions"),
+        "sign out elsewhere": await visitor.get("/account/sessions/end-others"),
+        "profile": await visitor.get("/account/profile"),
+        "name": await visitor.get("/account/name"),
+        "password": await visitor.get("/account/password"),
+        "an app of nobody": await visitor.get("/account/apps/remove?client_id=nobody"),
+        "sign in for oneself": await stranger.get("/account"),
         "sign out": await visitor.get("/logout"),
     }
     pages["signed out"] = await visitor.submit(pages["sign out"])
@@ -323,7 +343,7 @@ async def test_no_page_is_framed_sniffed_kept_or_scripted_from_elsewhere(fresh):
         assert not re.search(r"<[^>]+\s(on\w+|style)=", page.text), name
         assert not re.search(r"<script(?![^>]* src=)|<style|javascript:", page.text), name
     statuses = {page.status_code for page in pages.values()}
-    assert statuses == {200, 400, 403, 413, 422, 429}
+    assert statuses == {200, 400, 403, 404, 413, 422, 429}
 
 
 async def test_answers_for_machines_run_nowhere(target):

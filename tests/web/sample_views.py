@@ -25,6 +25,7 @@ from grantway.web.views import (
     SignedOutView,
     Standing,
 )
+from tests.web.sample_account_views import ACCOUNT_VIEWS
 
 NOON = 1_795_262_400.0  # 21 November 2026, 12:00 UTC
 ADA = Account(name="Ada Lovelace", username="ada@example.org")
@@ -181,5 +182,10 @@ VIEWS = {
         facts=(),
         spec=None,
     ),
-    "home": HomeView(issuer_host="id.example", metadata_path="/.well-known/oauth-authorization-server"),
+    "home": HomeView(
+        issuer_host="id.example",
+        metadata_path="/.well-known/oauth-authorization-server",
+        account_path="/account",
+    ),
+    **ACCOUNT_VIEWS,
 }

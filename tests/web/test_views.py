@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from grantway.web import render, views
+from grantway.web import account_views, render, views
 from grantway.web.render import Renderer
 from tests.web.sample_views import CONSENT, LOGIN, VIEWS, row
 
@@ -26,7 +26,11 @@ HOSTILE = (
     "a\x00b\x1bc\ud800",
     "W" * 300,
 )
-ADDRESSES = {"action", "url", "withdraw_path", "terms_uri", "privacy_uri", "metadata_path"}
+ADDRESSES = {
+    *("action", "url", "withdraw_path", "terms_uri", "privacy_uri", "metadata_path"),
+    *("account_path", "path", "remove_path", "back"),
+    *("end_path", "end_others_path", "sign_out_path", "name_path", "password_path"),
+}
 VOID = {"meta", "link", "input", "img"}
 TEMPLATES = sorted((Path(render.__file__).parents[1] / "templates").glob("*.html"))
 
@@ -102,7 +106,10 @@ def view(request):
 
 
 def test_every_page_has_a_template_and_an_example():
-    pages = {cls for name, cls in inspect.getmembers(views, inspect.isclass) if name.endswith("View")}
+    everything = inspect.getmembers(views, inspect.isclass) + inspect.getmembers(
+        account_views, inspect.isclass
+    )
+    pages = {cls for name, cls in everything if name.endswith("View")}
     assert pages == set(render.TEMPLATES) == {type(view) for view in VIEWS.values()}
 
 

@@ -7,6 +7,7 @@ import pytest
 from grantway.web.render import Renderer
 from grantway.web.views import Account, Destination, DestinationKind, ScopeGroup
 from tests.web.axe import assert_accessible
+from tests.web.sample_account_views import APPS, PRINTER, SESSIONS, SURE, THERE
 from tests.web.sample_views import CONSENT, VIEWS, row
 
 HERE = "http://id.example"
@@ -27,6 +28,9 @@ PAGES = {
     **VIEWS,
     "consent_long": LONG,
     "login_long": replace(VIEWS["login_wrong_pair"], client_name=WORD, client_host=WORD),
+    "account_apps_long": replace(APPS, cards=(replace(PRINTER, name=WORD, hosts=(WORD,), changes=(WORD,)),)),
+    "account_sessions_long": replace(SESSIONS, cards=(replace(THERE, browser=WORD, network=WORD),)),
+    "account_sure_long": replace(SURE, question=WORD, consequences=(WORD,), answer=WORD),
     "error_long": replace(VIEWS["error"], heading=WORD, sentence=WORD, reference=WORD, spec=WORD),
 }
 

@@ -71,8 +71,12 @@ def _read_jwt(server: Server, snapshot: Snapshot, text: str) -> AccessToken | No
 
 async def living_person(
     server: Server, snapshot: Snapshot, token: AccessToken
-) -> tuple[str | None, Person | None]:
-    """Why the token is dead (None: it lives), and its person. One read (RFC 7662 §2.2; threat C15)."""
+) -> tuple[str | None, Person | None, Scope]:
+    """Why the token is dead (None: it lives), its person, and what it may do now.
+
+    One read (RFC 7662 §2.2; threat C15). A token has what it was issued with as far as its grant still has
+    it: what a person takes back is gone from it at once, wherever somebody asks.
+    """
     has_person = token.grant_id is not None
     facts = await server.store.token_facts(
         token_id=token.id, grant_id=token.grant_id, subject=token.subject if has_person else None
@@ -88,4 +92,7 @@ async def living_person(
         person_gate=gate,
         now=server.now(),
     )
-    return why, facts.person
+    scope = token.scope if facts.grant_scope is None else token.scope & facts.grant_scope
+    if why is None and token.scope and not scope:
+        why = "the person has taken back everything it was issued for"
+    return why, facts.person, scope

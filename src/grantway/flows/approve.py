@@ -4,6 +4,7 @@ from grantway.crypto.secrets import SecretKind, issue_secret, new_id
 from grantway.flows.interaction import Interaction
 from grantway.flows.server import Server
 from grantway.protocol.authorization import AuthorizationRequest
+from grantway.protocol.changes_since import shown_now
 from grantway.protocol.consent import consent_end, resources_of, scope_to_remember
 from grantway.protocol.grants import Code, Consent, Grant
 from grantway.protocol.people import SignedIn
@@ -34,15 +35,19 @@ async def approve(
     now = server.now()
     client, subject = request.client, who.person.subject
     secret = issue_secret(SecretKind.CODE, now=now)
+    registry = server.snapshots.current().registry
     if answered:
+        remembered = scope_to_remember(request, consent, scope)
+        shown_before = None if consent is None else consent.shown
         consent = Consent(
             id=new_id(now) if consent is None else consent.id,
             subject=subject,
             client_id=client.id,
-            scope=scope_to_remember(request, consent, scope),
+            scope=remembered,
             created_at=now if consent is None else consent.created_at,
             updated_at=now,
             expires_at=consent_end(client, now),
+            shown=shown_now(client, scope, registry, shown_before, remembered),
         )
     grant = Grant(
         id=new_id(now),
@@ -51,7 +56,7 @@ async def approve(
         consent_id=None if consent is None else consent.id,
         session_id=who.session.id,
         scope=scope,
-        resources=resources_of(request, scope, server.snapshots.current().registry),
+        resources=resources_of(request, scope, registry),
         auth_time=who.session.auth_time,
         created_at=now,
         expires_at=now + server.policy.refresh_absolute_lifetime,

@@ -7,6 +7,7 @@ from hmac import compare_digest
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, read_secret
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, Session, SignedIn, may_authenticate, session_ended
+from grantway.protocol.user_agents import browser_in_words
 from grantway.storage.changes import AuditEntry
 
 SEEN_EVERY = 60.0  # seconds; a session's last use is written no more often
@@ -20,6 +21,7 @@ class Browser:
     flow_cookies: Mapping[str, str]  # flow id → the secret that binds the flow to this browser
     device_cookie: str | None
     network: str  # /32 or /64
+    user_agent: str | None
     sends_fetch_metadata: bool  # does it send Sec-Fetch headers?
     framed: bool  # does the request come from a frame or a script, rather than from a window?
 
@@ -47,7 +49,7 @@ async def signed_in(server: Server, browser: Browser) -> SignedIn | None:
 
 
 async def open_session(
-    server: Server, person: Person, *, ends: SignedIn | None
+    server: Server, browser: Browser, person: Person, *, ends: SignedIn | None
 ) -> tuple[SignedIn, IssuedSecret]:
     """Sign this browser in: a new session with a new id, the old one ended (threat C1)."""
     now = server.now()
@@ -60,6 +62,8 @@ async def open_session(
         created_at=now,
         seen_at=now,
         expires_at=now + server.policy.session_lifetime,
+        browser=browser_in_words(browser.user_agent),
+        network=browser.network,
     )
     entry = AuditEntry(
         at=now, actor=f"person:{person.subject}", action="session.opened", target=f"session:{session.id}"

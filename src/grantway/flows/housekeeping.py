@@ -1,4 +1,4 @@
-"""What a node does when nobody calls: drops what expired, turns keys, writes down uses of secrets, counts."""
+"""What a node does when nobody calls: drops what has expired, turns keys, writes down what was used."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from grantway.storage.changes import AuditEntry, PutSecret
 from grantway.storage.port import Conflict, Unavailable
 
 EVERY = 5.0  # seconds between rounds
+BATCH = 500  # uses of scopes written at once
 PAUSE = 0.05  # seconds between batches of one round, so that requests come first
 _log = logging.getLogger("grantway.housekeeping")
 
@@ -54,6 +55,13 @@ async def store_secrets_again(server: Server) -> int:
     return len(stored)
 
 
+async def write_scope_uses(server: Server) -> None:
+    """Store which scopes were used, in batches that hold nobody up."""
+    uses = server.scopes_used.take()
+    for start in range(0, len(uses), BATCH):
+        await server.store.note_uses(uses[start : start + BATCH])
+
+
 async def keep_house(server: Server) -> None:
     """Do all of it until cancelled. A database that is away is tried again in the next round."""
     while True:
@@ -62,6 +70,7 @@ async def keep_house(server: Server) -> None:
             await write_secret_uses(server)
             await store_secrets_again(server)
             turned = await turn_keys(server)
+            await write_scope_uses(server)
             dropped = await drop_expired(server)
             await server.store.freshen_statistics()
         except Unavailable as away:

@@ -106,7 +106,7 @@ def seal_interaction(server: Server, interaction: Interaction) -> str:
 
 def open_interaction(server: Server, browser: Browser, text: str) -> Interaction:
     """What `seal_interaction` made, in the browser it was made for. Raises NotYours or TooOld."""
-    flow_id, binding, payload = _open(server, browser, text, _INTERACTION)
+    flow_id, binding, payload = open_in_browser(server, browser, text, _INTERACTION)
     sealed = msgspec.msgpack.decode(payload, type=_Sealed)
     if server.now() > sealed.started_at + server.policy.flow_lifetime:
         raise TooOld
@@ -132,14 +132,15 @@ def seal_parting(server: Server, interaction: Interaction, client_id: str, to: R
 
 def open_parting(server: Server, browser: Browser, text: str) -> tuple[str, str, Redirection]:
     """Flow id, client id and redirect of a finished flow. Raises NotYours or TooOld."""
-    flow_id, _, payload = _open(server, browser, text, _CONTINUE)
+    flow_id, _, payload = open_in_browser(server, browser, text, _CONTINUE)
     parting = msgspec.msgpack.decode(payload, type=_Parting)
     if server.now() > parting.made_at + CONTINUE_LIFETIME:
         raise TooOld
     return flow_id, parting.client_id, Redirection(parting.url, parting.fields)
 
 
-def _open(server: Server, browser: Browser, text: str, purpose: str) -> tuple[str, str, bytes]:
+def open_in_browser(server: Server, browser: Browser, text: str, purpose: str) -> tuple[str, str, bytes]:
+    """Flow id, binding and payload of a seal made for this browser. Raises NotYours."""
     flow_id = flow_id_of(text)
     binding = None if flow_id is None else browser.flow_cookies.get(flow_id)
     if flow_id is None or binding is None:

@@ -45,7 +45,7 @@ async def sign_in(
         step = Login(reauthenticate=before is not None)
         ask = Ask(step=step, interaction=interaction, request=parsed, signed_in=before)
         return TryAgain(ask=ask, failure=person)
-    now_in, secret = await open_session(server, person, ends=before)
+    now_in, secret = await open_session(server, browser, person, ends=before)
     then = await advance(server, interaction.after_login(person.subject), browser, current=now_in)
     return LoggedIn(session=secret, device=known_device_cookie(server, person), then=then)
 

@@ -1,5 +1,6 @@
 """Token introspection (RFC 7662): is this token alive, and what may it do? Told only to whom it concerns."""
 
+from dataclasses import replace
 from hmac import compare_digest
 
 from grantway.crypto.secrets import SecretKind, read_secret
@@ -31,11 +32,13 @@ async def introspect(server: Server, call: Call) -> Claims:
     token = recognised.token
     if not may_introspect(client, token.audience, token.client_id):
         return INACTIVE
-    why, person = await living_person(server, snapshot, token)
+    why, person, scope = await living_person(server, snapshot, token)
     if why is not None:
         return INACTIVE
     return introspection_claims(
-        token, issuer=server.policy.issuer, username=None if person is None else person.username
+        replace(token, scope=scope),
+        issuer=server.policy.issuer,
+        username=None if person is None else person.username,
     )
 
 

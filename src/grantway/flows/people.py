@@ -71,6 +71,15 @@ async def set_password(server: Server, person: Person, password: str, *, actor: 
     await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=True)
 
 
+async def rename(server: Server, person: Person, name: str, *, actor: str) -> None:
+    """Change what the person is called. Raises Rejected, or Conflict when they have changed meanwhile."""
+    if not _is_name(name):
+        raise Rejected("A name has 1 to 200 printable characters.")
+    entry = _entry(server.now(), actor, "person.renamed", person)
+    changed = replace(person, name=name.strip())
+    await server.store.change_person(person, changed, [entry], end_sessions=False, revoke_grants=False)
+
+
 async def disable(server: Server, person: Person, *, actor: str) -> None:
     """Take the account out of use, at once and everywhere (threat C15)."""
     now = server.now()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from grantway.crypto.envelope import Envelopes, MasterKey
 from grantway.crypto.passwords import Passwords
 from grantway.flows.client_keys import ClientKeys
+from grantway.flows.scope_uses import ScopeUses
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
 from grantway.protocol.policy import Policy
@@ -30,6 +31,7 @@ class Server:
     secrets_again: dict[tuple[str, str], bytes] = field(
         default_factory=dict
     )  # (client, given secret) → its hash under the current master key; written later
+    scopes_used: ScopeUses = field(default_factory=ScopeUses)  # written later, too
 
     def now(self) -> float:
         """Unix time in seconds, by the database's clock."""

@@ -149,6 +149,7 @@ async def _commit(server: Server, accepted: Accepted, minted: Minted, now: float
     )
     match outcome:
         case Won():
+            server.scopes_used.note(grant, minted.scope, now)
             return minted.reply(None if successor is None else successor.text)
         case Repeated(locked_successor):
             if minted.row is not None:

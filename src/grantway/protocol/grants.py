@@ -12,6 +12,24 @@ from grantway.protocol.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownScope:
+    """A scope as a person read it."""
+
+    name: str
+    sentence: str
+    sensitive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a person was shown when they allowed a client."""
+
+    client_name: str
+    places: tuple[str, ...]  # where the client could send people
+    scopes: tuple[ShownScope, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """What a person has allowed a client, across all its requests."""
 
@@ -22,6 +40,7 @@ class Consent:
     created_at: float
     updated_at: float
     expires_at: float | None = None
+    shown: Shown | None = None  # None: allowed before this was kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +58,29 @@ class Grant:
     created_at: float
     expires_at: float  # absolute end of everything refreshed from it
     revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveGrants:
+    """Live grants of one person for one client that are alike, counted."""
+
+    client_id: str
+    scope: Scope
+    resources: tuple[str, ...]
+    count: int
+    first_at: float  # when the oldest and the newest of them were given
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeUse:
+    """When a client last got a token with one scope of a person's."""
+
+    subject: str
+    client_id: str
+    scope: str
+    used_at: float
+    expires_at: float  # the end of the grant it was used under
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

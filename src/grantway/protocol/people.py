@@ -33,6 +33,8 @@ class Session:
     created_at: float
     seen_at: float
     expires_at: float  # absolute; the idle end is seen_at + the setting
+    browser: str | None = None  # in words, such as "Firefox on Linux"; None: nobody could tell
+    network: str | None = None  # where it was opened from: an address, or a /64
 
 
 @dataclass(frozen=True, slots=True)

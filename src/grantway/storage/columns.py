@@ -31,11 +31,12 @@ KEY = Columns("kid purpose alg state envelope public_jwk created_at state_since"
 PERSON = Columns(
     "subject username name email email_verified password_hash disabled_at tokens_valid_from created_at"
 )
-SESSION = Columns("id hash subject auth_time amr created_at seen_at expires_at")
-CONSENT = Columns("subject client_id id scope created_at updated_at expires_at")
+SESSION = Columns("id hash subject auth_time amr created_at seen_at expires_at browser network")
+CONSENT = Columns("subject client_id id scope created_at updated_at expires_at shown")
 GRANT = Columns(
     "id client_id subject consent_id session_id scope resources auth_time created_at expires_at revoked_at"
 )
+USE = Columns("subject client_id scope used_at expires_at")
 CODE = Columns(
     "id hash grant_id flow_id client_id redirect_uri redirect_uri_sent code_challenge nonce issued_at "
     "expires_at spent_at"
@@ -53,6 +54,7 @@ _COLUMNS = {
     "session": SESSION,
     "consent": CONSENT,
     "grant": GRANT,
+    "use": USE,
     "code": CODE,
     "refresh": REFRESH,
     "opaque": OPAQUE,
@@ -85,6 +87,7 @@ PERISHABLES = (
     Perishable("revoked_jwts", "id", "expires_at"),
     Perishable("used_assertions", "id", "expires_at", _CLOCKS_APART),
     Perishable("grants", "id", "expires_at", _GRANT_KEPT),
+    Perishable("scope_uses", "subject, client_id, scope", "expires_at"),
     Perishable("consents", "subject, client_id", "expires_at"),
     Perishable("sessions", "id", "expires_at"),
     Perishable("throttles", "key", "empty_at"),

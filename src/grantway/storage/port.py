@@ -20,11 +20,14 @@ from grantway.protocol.grants import (
     CodeEvidence,
     Consent,
     Grant,
+    LiveGrants,
     OpaqueToken,
     RefreshEvidence,
     RefreshToken,
+    ScopeUse,
 )
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry, RegistryChange, RegistryRows
 
 
@@ -104,6 +107,12 @@ class People(Protocol):
     async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
         """End it; nothing happens when it has ended already."""
 
+    async def list_sessions(self, subject: str) -> Sequence[Session]:
+        """All of a person that have not passed their absolute end, the one last seen first."""
+
+    async def end_sessions(self, subject: str, *, but: str, audit: Sequence[AuditEntry]) -> int:
+        """End every session of a person except one (by id); how many? Audited if there was any."""
+
 
 # --- grants ----------------------------------------------------------------
 
@@ -171,6 +180,9 @@ class Grants(Protocol):
     async def list_consents(self, subject: str) -> Sequence[Consent]:
         """All consents of a person in force, newest first."""
 
+    async def list_live_grants(self, subject: str) -> Sequence[LiveGrants]:
+        """All grants of a person that are neither revoked nor ended, those that are alike as one."""
+
     async def issue_code(
         self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
     ) -> IssueOutcome:
@@ -211,6 +223,22 @@ class Grants(Protocol):
     async def revoke_consent(self, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
         """Delete a consent, revoke all grants of the pair; how many? Audited if there was anything."""
 
+    async def narrow_consent(
+        self, subject: str, client_id: str, scope: str, *, consent_id: str, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Take one scope token out of a consent and of every live grant of the pair.
+
+        A consent or grant that held nothing else ends. The consent gets the new id, and so do its grants:
+        whoever looked at it before cannot issue on what they saw. False, and no audit, when the scope was in
+        none of them.
+        """
+
+    async def note_uses(self, uses: Sequence[ScopeUse]) -> None:
+        """Remember uses of scopes; of two of the same, the later counts."""
+
+    async def list_uses(self, subject: str) -> Sequence[ScopeUse]:
+        """What was remembered of a person's scopes. It leaves with the consent, or when it expires."""
+
 
 # --- access tokens ---------------------------------------------------------
 
@@ -221,6 +249,7 @@ class TokenFacts:
 
     token_revoked: bool
     grant_live: bool  # it exists and is not revoked; True when the token has no grant
+    grant_scope: Scope | None  # what its grant has now: less than the token, when it was narrowed since
     person: Person | None  # None when it has no person, or they no longer exist
 
 

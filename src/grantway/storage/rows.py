@@ -9,7 +9,7 @@ import msgspec
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.confirmation import Confirmation
-from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken, Shown
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, StoredKey
@@ -27,6 +27,7 @@ _details = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
 _jwk = msgspec.json.Decoder(dict[str, str])
 _client = msgspec.json.Decoder(Client)
 _api = msgspec.json.Decoder(Api)
+_shown = msgspec.json.Decoder(Shown)
 
 
 def _to_json(value: object) -> str:
@@ -184,12 +185,14 @@ def write_session(session: Session) -> Values:
         session.created_at,
         session.seen_at,
         session.expires_at,
+        session.browser,
+        session.network,
     )
 
 
 def read_session(row: Row) -> Session:
     """A session from its row."""
-    key, hash_, subject, auth_time, amr, created_at, seen_at, expires_at = row
+    key, hash_, subject, auth_time, amr, created_at, seen_at, expires_at, browser, network = row
     return Session(
         id=key,
         hash=hash_,
@@ -199,6 +202,8 @@ def read_session(row: Row) -> Session:
         created_at=created_at,
         seen_at=seen_at,
         expires_at=expires_at,
+        browser=browser,
+        network=network,
     )
 
 
@@ -215,12 +220,13 @@ def write_consent(consent: Consent) -> Values:
         consent.created_at,
         consent.updated_at,
         consent.expires_at,
+        None if consent.shown is None else _to_json(consent.shown),
     )
 
 
 def read_consent(row: Row) -> Consent:
     """A consent from its row."""
-    subject, client_id, key, scope, created_at, updated_at, expires_at = row
+    subject, client_id, key, scope, created_at, updated_at, expires_at, shown = row
     return Consent(
         id=key,
         subject=subject,
@@ -229,6 +235,7 @@ def read_consent(row: Row) -> Consent:
         created_at=created_at,
         updated_at=updated_at,
         expires_at=expires_at,
+        shown=None if shown is None else _shown.decode(shown),
     )
 
 

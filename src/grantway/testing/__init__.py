@@ -10,7 +10,18 @@ A check raises AssertionError. It makes the rows it needs under new ids and leav
 may run one after the other on one database; while one runs, nobody else may write there.
 """
 
-from grantway.testing import assertions, codes, crowds, people, races, refreshing, registry, tokens, upkeep
+from grantway.testing import (
+    assertions,
+    codes,
+    crowds,
+    narrowing,
+    people,
+    races,
+    refreshing,
+    registry,
+    tokens,
+    upkeep,
+)
 from grantway.testing.bench import Bench, Check
 from grantway.testing.passing_time import passing_in_postgres, passing_in_sqlite
 
@@ -18,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     *registry.CHECKS,
     *people.CHECKS,
     *codes.CHECKS,
+    *narrowing.CHECKS,
     *refreshing.CHECKS,
     *tokens.CHECKS,
     *assertions.CHECKS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from grantway.protocol.confirmation import Confirmation
-from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken, Shown, ShownScope
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry
@@ -195,6 +195,11 @@ async def approval(
         scope=grant.scope,
         created_at=now,
         updated_at=now,
+        shown=Shown(
+            client_name="Orders “é”",
+            places=("app.example", "com.example.app:"),
+            scopes=(ShownScope(name="orders:read", sentence="See your orders", sensitive=True),),
+        ),
     )
     return Approval(code, grant, given if consent else None)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from grantway.protocol.grants import LiveGrants
 from grantway.protocol.scope import Scope
 from grantway.storage.port import Conflict, Dead, IssueOutcome, Replayed, Won
 from grantway.testing.bench import (
@@ -106,6 +107,34 @@ async def consents_are_listed_newest_first(bench: Bench) -> None:
     same([consent.client_id for consent in listed], [second.grant.client_id, first.grant.client_id])
 
 
+async def live_grants_are_listed_those_that_are_alike_as_one(bench: Bench) -> None:
+    """FN12: what apps hold of a person; what was revoked or has ended is not among it."""
+    first = await issued(bench)
+    subject, client_id = first.grant.subject, first.grant.client_id
+    await bench.pass_time(10)
+    second = await issued(bench, subject=subject, client_id=client_id)
+    revoked = await issued(bench, subject=subject, client_id=client_id)
+    await bench.store.revoke_grant(revoked.grant.id, [])
+    await issued(bench)
+    grant = second.grant
+    alike = LiveGrants(
+        client_id=client_id,
+        scope=grant.scope,
+        resources=grant.resources,
+        count=2,
+        first_at=first.grant.created_at - 10,
+        last_at=grant.created_at,
+    )
+    listed = await bench.store.list_live_grants(subject)
+    same(
+        [replace(each, first_at=round(each.first_at, 3)) for each in listed],
+        [replace(alike, first_at=round(alike.first_at, 3))],
+    )
+    same(list(await bench.store.list_live_grants(f"u_{new_id()}0000")), [], "nobody's")
+    await bench.pass_time(DAY)
+    same(list(await bench.store.list_live_grants(subject)), [], "ended")
+
+
 async def a_grant_needs_the_consent_it_names(bench: Bench) -> None:
     """D13: a withdrawal between looking at a consent and issuing on it is not overlooked."""
     first = await issued(bench)
@@ -184,6 +213,7 @@ CHECKS = checks_of(
     a_consent_in_force_keeps_its_id_and_takes_the_new_scope,
     an_expired_consent_is_not_found_and_replaced_by_the_next,
     consents_are_listed_newest_first,
+    live_grants_are_listed_those_that_are_alike_as_one,
     a_grant_needs_the_consent_it_names,
     a_code_is_won_once_and_buys_what_is_named_with_it,
     a_spent_code_is_replayed_even_when_its_grant_is_revoked,

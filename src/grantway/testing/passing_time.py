@@ -14,6 +14,7 @@ _TIMES = {
     "sessions": ("auth_time", "created_at", "seen_at", "expires_at"),
     "consents": ("created_at", "updated_at", "expires_at"),
     "grants": ("auth_time", "created_at", "expires_at", "revoked_at"),
+    "scope_uses": ("used_at", "expires_at"),
     "codes": ("issued_at", "expires_at", "spent_at"),
     "refresh_tokens": ("issued_at", "expires_at", "spent_at"),
     "opaque_tokens": ("issued_at", "expires_at", "auth_time", "revoked_at"),

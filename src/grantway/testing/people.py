@@ -155,6 +155,26 @@ async def a_session_is_found_with_its_person_until_it_ends(bench: Bench) -> None
     same(await bench.store.find_session(ghost.id), None, "its person does not exist")
 
 
+async def a_person_sees_their_sessions_and_ends_the_others(bench: Bench) -> None:
+    """FN12: the one last seen first; one may stay, and nobody else's is touched."""
+    person, other, now = await some_person(bench), await some_person(bench), await bench.now()
+    here, there, old, theirs = (
+        session_of(person, now, browser="Firefox on Linux", network="192.0.2.1"),
+        session_of(person, now, seen_at=now - 5),
+        session_of(person, now, expires_at=now - 1),
+        session_of(other, now),
+    )
+    for session in (there, old, here, theirs):
+        await bench.store.open_session(session, ends=None, audit=[])
+    same(await bench.store.list_sessions(person.subject), [here, there], "whole, newest first")
+    target = f"person:{person.subject}"
+    same(await bench.store.end_sessions(person.subject, but=here.id, audit=[entry(target)]), 2)
+    same(await bench.store.end_sessions(person.subject, but=here.id, audit=[entry(target)]), 0)
+    same(await bench.store.list_sessions(person.subject), [here])
+    same(await bench.store.list_sessions(other.subject), [theirs])
+    same(len(await bench.audited(target)), 1, "audited when there was any")
+
+
 async def a_session_was_last_seen_when_it_was_last_seen(bench: Bench) -> None:
     """Two nodes may note it out of order."""
     person, now = await some_person(bench), await bench.now()
@@ -175,5 +195,6 @@ CHECKS = checks_of(
     a_change_that_cannot_be_leaves_nothing,
     a_password_is_rehashed_unless_it_has_changed,
     a_session_is_found_with_its_person_until_it_ends,
+    a_person_sees_their_sessions_and_ends_the_others,
     a_session_was_last_seen_when_it_was_last_seen,
 )

@@ -88,6 +88,7 @@ class Door:
             flow_cookies=self.cookies.flows(cookies),
             device_cookie=cookies.get(self.cookies.device),
             network=self.network_of(request),
+            user_agent=request.header(b"user-agent"),
             sends_fetch_metadata=request.header(b"sec-fetch-dest") is not None,
             framed=request.header(b"sec-fetch-dest") not in {None, "document"},
         )

@@ -12,7 +12,7 @@ from grantway.protocol.names import ErrorCode
 from grantway.web.door import Door
 from grantway.web.replies import Reply
 from grantway.web.requests import Request
-from grantway.web.views import AlreadyDoneView, ErrorView, Fact
+from grantway.web.views import AlreadyDoneView, ErrorView, Fact, Link
 
 _log = logging.getLogger("grantway.refusals")
 _MAX_SHOWN = 200  # characters of a received value
@@ -71,6 +71,23 @@ def not_yours_page(door: Door, request: Request, why: str) -> Reply:
         advice="Go back to the app and start again. If it happens again, allow cookies for this site.",
         facts=(),
         spec=None,
+    )
+
+
+def stale_form_page(door: Door, request: Request, why: str, *, back: str) -> Reply:
+    """A form of one's own account that another session was given (threat D2), or another page."""
+    return _page(
+        door,
+        request,
+        _error(why),
+        status=HTTPStatus.FORBIDDEN,
+        heading="This page was made for another sign-in",
+        sentence="You have signed in again since it was opened, or it belongs to another browser. "
+        "Nothing was changed.",
+        advice="Open the page again and repeat what you wanted to do.",
+        facts=(),
+        spec=None,
+        back=Link(text="Open the page again", url=back),
     )
 
 
@@ -153,6 +170,7 @@ def _page(
     advice: str,
     facts: tuple[Fact, ...],
     spec: str | None,
+    back: Link | None = None,
 ) -> Reply:
     reference = door.reference()
     _log.info(
@@ -167,7 +185,7 @@ def _page(
         advice=advice,
         reference=reference,
         at=door.server.now(),
-        back=None,
+        back=back,
         facts=(
             Fact(label="error", value=error.code.value),
             Fact(label="why", value=error.tell_client),

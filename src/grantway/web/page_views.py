@@ -1,9 +1,11 @@
 """What the pages show, made of what the flows found out."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from grantway.flows.authorize import Ask
 from grantway.flows.interaction_answers import TryAgain
+from grantway.flows.login import LoginFailed
 from grantway.protocol.clients import Client
 from grantway.protocol.consent import ConsentQuestion
 from grantway.protocol.next_step import AskConsent
@@ -49,24 +51,19 @@ def login_view(ask: Ask, *, action: str, seal: str, username: str | None = None)
 
 def failed_login_view(again: TryAgain, *, action: str, seal: str, username: str, now: float) -> LoginView:
     """The sign-in page after a failed try."""
-    failure = again.failure
     view = login_view(again.ask, action=action, seal=seal, username=username)
+    return with_failure(view, again.failure, now=now)
+
+
+def with_failure(view: LoginView, failure: LoginFailed, *, now: float) -> LoginView:
+    """The same sign-in page, saying why the try failed."""
     problem, retry = LoginProblem.WRONG_PAIR, None
     if failure.busy:
         problem = LoginProblem.BUSY
     elif failure.retry_after is not None:
         problem = LoginProblem.TOO_MANY_TRIES
         retry = Retry(after=failure.retry_after, at=now + failure.retry_after)
-    return LoginView(
-        client_name=view.client_name,
-        client_host=view.client_host,
-        action=view.action,
-        seal=view.seal,
-        username=view.username,
-        problem=problem,
-        retry=retry,
-        reauthenticate=view.reauthenticate,
-    )
+    return replace(view, problem=problem, retry=retry)
 
 
 def _is_reauthentication(ask: Ask) -> bool:
@@ -85,7 +82,15 @@ def select_account_view(ask: Ask, person: Person, *, action: str, seal: str) -> 
 
 
 def consent_view(
-    ask: Ask, step: AskConsent, person: Person, registry: Registry, *, action: str, seal: str, lifetime: float
+    ask: Ask,
+    step: AskConsent,
+    person: Person,
+    registry: Registry,
+    *,
+    action: str,
+    seal: str,
+    lifetime: float,
+    withdraw_path: str,
 ) -> ConsentView:
     """Who asks for what, as whom, and where it goes."""
     client, question = ask.request.client, step.question
@@ -98,7 +103,7 @@ def consent_view(
         groups=_groups(question, registry),
         already=tuple(_row(name, question, registry) for name in question.allowed_before),
         keeps_access=int(min(lifetime, client.consent_lifetime or lifetime)),
-        withdraw_path=None,
+        withdraw_path=withdraw_path,
         terms_uri=client.terms_uri,
         privacy_uri=client.privacy_uri,
         action=action,

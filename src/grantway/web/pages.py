@@ -3,15 +3,13 @@
 The flows decide which comes next.
 """
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from grantway.crypto.seal import BrokenSeal
 from grantway.crypto.secrets import new_id
-from grantway.flows.approve import AlreadyDone
-from grantway.flows.authorize import Ask, Leave, Refused, resume, start
+from grantway.flows.authorize import Ask, Leave, resume, start
 from grantway.flows.browser import Browser, sign_out, signed_in
-from grantway.flows.interaction import NotYours, TooOld, open_parting, seal_interaction, seal_parting
+from grantway.flows.interaction import NotYours, open_parting, seal_interaction, seal_parting
 from grantway.flows.interaction_answers import (
     LoggedIn,
     TryAgain,
@@ -20,15 +18,15 @@ from grantway.flows.interaction_answers import (
     sign_in,
     turn_back,
 )
+from grantway.flows.login import LoginFailed
 from grantway.protocol import metadata
-from grantway.protocol.errors import OAuthError
 from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.params import Params
 from grantway.protocol.scope import Scope
-from grantway.storage.port import Unavailable
 from grantway.web import error_pages
-from grantway.web.csrf import comes_from_elsewhere
-from grantway.web.door import Door, Handler
+from grantway.web.account_views import APPS, OVERVIEW, SIGN_OUT
+from grantway.web.door import Door
+from grantway.web.guards import guarded_form, guarded_page, typed
 from grantway.web.page_views import (
     account,
     consent_view,
@@ -39,7 +37,7 @@ from grantway.web.page_views import (
     select_account_view,
 )
 from grantway.web.replies import Reply, see_other
-from grantway.web.requests import Request, TooLarge
+from grantway.web.requests import Request
 from grantway.web.views import HomeView, LogoutView, SignedOutView
 
 LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE, LOGOUT = (
@@ -47,51 +45,15 @@ LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE, LOGOUT = (
     "/select-account",
     "/consent",
     "/continue",
-    "/logout",
+    SIGN_OUT,
 )
 _LOGOUT_PURPOSE = "logout"
-
-
-def _page(handler: Handler) -> Handler:
-    """Turn what can go wrong in any page into the page that says so."""
-
-    async def guarded(door: Door, request: Request) -> Reply:
-        try:
-            return await handler(door, request)
-        except Refused as refusal:
-            door.metrics.authorization("page", refusal.error.code.value)
-            return error_pages.refused_page(door, request, refusal)
-        except NotYours:
-            return error_pages.not_yours_page(door, request, "no cookie of this flow, or of another person")
-        except TooOld:
-            return error_pages.too_old_page(door, request)
-        except AlreadyDone:
-            return error_pages.already_done_page(door, request)
-        except OAuthError as unreadable:
-            return error_pages.malformed_page(door, request, unreadable)
-        except TooLarge:
-            return error_pages.too_large_page(door, request)
-        except Unavailable as away:
-            return error_pages.unavailable_page(door, request, str(away))
-
-    return guarded
-
-
-def _form(handler: Callable[[Door, Request, Browser, Params], Awaitable[Reply]]) -> Handler:
-    """A form of ours: refused when another site may have sent it (threats C2, D2)."""
-
-    async def guarded(door: Door, request: Request) -> Reply:
-        if why := comes_from_elsewhere(request, scheme=door.scheme):
-            return error_pages.not_yours_page(door, request, why)
-        return await handler(door, request, door.browser(request), await request.form())
-
-    return _page(guarded)
 
 
 # --- the authorization endpoint --------------------------------------------
 
 
-@_page
+@guarded_page
 async def authorize(door: Door, request: Request) -> Reply:
     """GET or POST /authorize (RFC 6749 §3.1, OIDC Core §3.1.2.1).
 
@@ -113,7 +75,7 @@ async def authorize(door: Door, request: Request) -> Reply:
 # --- steps -----------------------------------------------------------------
 
 
-@_page
+@guarded_page
 async def show_step(door: Door, request: Request) -> Reply:
     """GET of a step: shows it if it is the next one, else goes to the one that is, or leaves."""
     browser = door.browser(request)
@@ -142,19 +104,20 @@ def _show(door: Door, request: Request, ask: Ask) -> Reply:
             action=action,
             seal=seal,
             lifetime=door.policy.refresh_absolute_lifetime,
+            withdraw_path=door.base + APPS,
         )
     else:
         view = select_account_view(ask, ask.signed_in.person, action=action, seal=seal)
     return door.page(request, view, posts_to_us=ask.interaction.sends_fetch_metadata)
 
 
-@_form
+@guarded_form
 async def answer_login(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
     """POST /login: name and password, or Cancel."""
     seal = form.need("x")
     if form.get("answer") == "cancel":
         return _leave_after_form(door, request, await turn_back(door.server, browser, seal))
-    username, password = _typed(form, "username"), _typed(form, "password")
+    username, password = typed(form, "username"), typed(form, "password")
     outcome = await sign_in(door.server, browser, seal, username, password)
     if isinstance(outcome, TryAgain):
         limited = outcome.failure.retry_after is not None
@@ -167,18 +130,19 @@ async def answer_login(door: Door, request: Request, browser: Browser, form: Par
     return _signed_in(door, request, outcome)
 
 
-def _typed(form: Params, name: str) -> str:
-    """What a person typed: nothing counts as an empty text, and a control character as itself."""
-    values = form.values.get(name, ("",))
-    return values[0] if len(values) == 1 else ""
-
-
 def _ask_again(door: Door, request: Request, again: TryAgain, username: str) -> Reply:
     seal = seal_interaction(door.server, again.ask.interaction)
     view = failed_login_view(
         again, action=door.base + request.path, seal=seal, username=username[:254], now=door.server.now()
     )
-    failure, posts_to_us = again.failure, again.ask.interaction.sends_fetch_metadata
+    posts_to_us = again.ask.interaction.sends_fetch_metadata
+    return failed_login_reply(door, request, view, again.failure, posts_to_us=posts_to_us)
+
+
+def failed_login_reply(
+    door: Door, request: Request, view: object, failure: LoginFailed, *, posts_to_us: bool = True
+) -> Reply:
+    """A page that asked for a password in vain: 422, or 429 and 503 with the time to come back."""
     if failure.retry_after is None:
         return door.page(request, view, status=HTTPStatus.UNPROCESSABLE_ENTITY, posts_to_us=posts_to_us)
     status = HTTPStatus.SERVICE_UNAVAILABLE if failure.busy else HTTPStatus.TOO_MANY_REQUESTS
@@ -193,7 +157,7 @@ def _signed_in(door: Door, request: Request, outcome: LoggedIn) -> Reply:
     return reply.plus(door.cookies.set_session(outcome.session.text), door.cookies.set_device(outcome.device))
 
 
-@_form
+@guarded_form
 async def answer_select_account(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
     """POST /select-account: continue, switch or cancel."""
     seal, answer = form.need("x"), form.get("answer")
@@ -203,7 +167,7 @@ async def answer_select_account(door: Door, request: Request, browser: Browser, 
     return _go_to(door, then) if isinstance(then, Ask) else _leave_after_form(door, request, then)
 
 
-@_form
+@guarded_form
 async def answer_consent(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
     """POST /consent: allow, deny, or use another account. Anything but a clear allow is a denial."""
     seal, answer = form.need("x"), form.get("answer")
@@ -273,7 +237,7 @@ def _end_flow(door: Door, request: Request, reply: Reply, leave: Leave) -> Reply
     return reply.plus(door.cookies.clear_flow(flow.id))
 
 
-@_page
+@guarded_page
 async def leave_page(door: Door, request: Request) -> Reply:
     """GET /continue: the finished redirect, once."""
     try:
@@ -290,7 +254,7 @@ async def leave_page(door: Door, request: Request) -> Reply:
 # --- signing out, and the root ---------------------------------------------
 
 
-@_page
+@guarded_page
 async def show_logout(door: Door, request: Request) -> Reply:
     """GET /logout: asks; nobody is signed out by following a link (threat P2)."""
     browser = door.browser(request)
@@ -307,7 +271,7 @@ async def show_logout(door: Door, request: Request) -> Reply:
     return door.page(request, view)
 
 
-@_form
+@guarded_form
 async def answer_logout(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
     """POST /logout: ends the session and every running flow of this browser (threat P4)."""
     current = await signed_in(door.server, browser)
@@ -324,8 +288,12 @@ async def answer_logout(door: Door, request: Request, browser: Browser, form: Pa
     return reply.plus(door.cookies.clear_session(), *flows)
 
 
-@_page
+@guarded_page
 async def home(door: Door, request: Request) -> Reply:
     """GET /: says what this is to whoever typed the address."""
-    view = HomeView(issuer_host=door.issuer_host, metadata_path=metadata.metadata_path(door.policy.issuer))
+    view = HomeView(
+        issuer_host=door.issuer_host,
+        metadata_path=metadata.metadata_path(door.policy.issuer),
+        account_path=door.base + OVERVIEW,
+    )
     return door.page(request, view)

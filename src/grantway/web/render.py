@@ -17,7 +17,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from grantway.web import views
+from grantway.web import account_views, views
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _CONTENT_TYPES: Final = {
@@ -48,6 +48,14 @@ TEMPLATES: Final[Mapping[type[object], str]] = MappingProxyType(
         views.SignedOutView: "signed_out.html",
         views.ErrorView: "error.html",
         views.HomeView: "home.html",
+        account_views.OverviewView: "account.html",
+        account_views.AppsView: "account_apps.html",
+        account_views.SessionsView: "account_sessions.html",
+        account_views.ProfileView: "account_profile.html",
+        account_views.NameView: "account_name.html",
+        account_views.PasswordView: "account_password.html",
+        account_views.SureView: "account_sure.html",
+        account_views.NotThereView: "account_not_there.html",
     }
 )
 
@@ -93,7 +101,7 @@ class Renderer:
             auto_reload=False,
             cache_size=-1,
         )
-        environment.filters |= {"duration": duration, "utc": utc, "clock": clock, "iso": iso}
+        environment.filters |= {"duration": duration, "utc": utc, "clock": clock, "iso": iso, "ago": ago}
         environment.globals |= {"asset": self.asset_url, "help_url": help_url}
         self._templates = {page: environment.get_template(name) for page, name in templates.items()}
 
@@ -128,6 +136,18 @@ def utc(at: float) -> str:
     """A time in words, the same in every time zone: "21 November 2026, 14:32 UTC"."""
     moment = datetime.fromtimestamp(at, UTC)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def ago(at: float, now: float) -> str:
+    """A time as seen from now, rounded down: "just now", "5 minutes ago", "yesterday", "3 days ago"."""
+    since = max(0, int(now - at))
+    if since < 2 * 60:
+        return "just now"
+    if since < 2 * 86_400 and since >= 86_400:
+        return "yesterday"
+    size, unit = next((size, unit) for size, unit in _UNITS if since >= size)
+    count = since // size
+    return f"{count} {unit} ago" if count == 1 else f"{count} {unit}s ago"
 
 
 def clock(at: float) -> str:

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 
 from grantway.protocol import metadata as at
-from grantway.web import machine, pages
+from grantway.web import (
+    account,
+    account_apps,
+    account_profile,
+    account_sessions,
+    account_views,
+    machine,
+    pages,
+)
 from grantway.web.door import Handler
 
 Methods = Mapping[str, Handler]
@@ -23,6 +31,24 @@ ROUTES: Mapping[str, Methods] = {
     pages.CONTINUE: {"GET": pages.leave_page},
     pages.LOGOUT: {"GET": pages.show_logout, "POST": pages.answer_logout},
     "/": _readable(pages.home),
+    # the person's own pages
+    account_views.OVERVIEW: {"GET": account.overview},
+    account.ENTER: {"GET": account.show_sign_in, "POST": account.answer_sign_in},
+    account_views.APPS: {"GET": account_apps.show_apps},
+    account_apps.NARROW: {"GET": account_apps.ask_narrow, "POST": account_apps.answer_narrow},
+    account_apps.REMOVE: {"GET": account_apps.ask_remove, "POST": account_apps.answer_remove},
+    account_views.SESSIONS: {"GET": account_sessions.show_sessions},
+    account_sessions.END: {"GET": account_sessions.ask_end, "POST": account_sessions.answer_end},
+    account_sessions.END_OTHERS: {
+        "GET": account_sessions.ask_end_others,
+        "POST": account_sessions.answer_end_others,
+    },
+    account_views.PROFILE: {"GET": account_profile.show_profile},
+    account_profile.NAME: {"GET": account_profile.show_name, "POST": account_profile.answer_name},
+    account_views.PASSWORD: {
+        "GET": account_profile.show_password,
+        "POST": account_profile.answer_password,
+    },
     # the app, and the API
     at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight},
     at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight},

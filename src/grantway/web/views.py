@@ -26,7 +26,8 @@ _NOT_PLACES: Final = frozenset(
 _LONG_GROUP: Final = 8  # more rows than this are folded, so that the buttons stay near
 
 
-def _need_own_path(name: str, path: str) -> None:
+def need_own_path(name: str, path: str) -> None:
+    """Raises ValueError unless it is a path on our own origin."""
     if not _OWN_PATH.fullmatch(path):
         raise ValueError(f"{name}: {path!r} is not a path on this server")
 
@@ -95,7 +96,7 @@ class LoginView:
     reauthenticate: bool  # signed in already, but asked to prove it again (prompt=login, max_age)
 
     def __post_init__(self) -> None:
-        _need_own_path("action", self.action)
+        need_own_path("action", self.action)
         if (self.retry is not None) != (self.problem is LoginProblem.TOO_MANY_TRIES):
             raise ValueError("retry: goes with too many tries, and only with that")
 
@@ -111,7 +112,7 @@ class SelectAccountView:
     seal: str  # hidden field `x`
 
     def __post_init__(self) -> None:
-        _need_own_path("action", self.action)
+        need_own_path("action", self.action)
 
 
 # ---------------------------------------------------------------------------------------------- consent
@@ -210,9 +211,9 @@ class ConsentView:
     seal: str  # hidden field `x`
 
     def __post_init__(self) -> None:
-        _need_own_path("action", self.action)
+        need_own_path("action", self.action)
         if self.withdraw_path is not None:
-            _need_own_path("withdraw_path", self.withdraw_path)
+            need_own_path("withdraw_path", self.withdraw_path)
         _need_web_address("terms_uri", self.terms_uri, "https")
         _need_web_address("privacy_uri", self.privacy_uri, "https")
 
@@ -290,7 +291,7 @@ class LogoutView:
     csrf: str  # hidden field `csrf`
 
     def __post_init__(self) -> None:
-        _need_own_path("action", self.action)
+        need_own_path("action", self.action)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +345,8 @@ class HomeView:
 
     issuer_host: str
     metadata_path: str  # our metadata document
+    account_path: str  # where people see what apps may do for them
 
     def __post_init__(self) -> None:
-        _need_own_path("metadata_path", self.metadata_path)
+        need_own_path("account_path", self.account_path)
+        need_own_path("metadata_path", self.metadata_path)

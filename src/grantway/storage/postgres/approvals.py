@@ -27,14 +27,15 @@ WITH done AS (
         id = CASE WHEN coalesce(consents.expires_at > {now}, TRUE) THEN consents.id ELSE excluded.id END,
         created_at = CASE WHEN coalesce(consents.expires_at > {now}, TRUE)
             THEN consents.created_at ELSE excluded.created_at END,
-        scope = excluded.scope, updated_at = excluded.updated_at, expires_at = excluded.expires_at
+        scope = excluded.scope, updated_at = excluded.updated_at, expires_at = excluded.expires_at,
+        shown = excluded.shown
     RETURNING id
 ), granted AS (
     INSERT INTO grants ({grant})
     SELECT $13, $14, $15, coalesce((SELECT id FROM kept), $16), $17, $18, $19, $20, $21, $22, $23 FROM done
 ), noted AS ({note})
 SELECT id FROM done""",
-    note=audit_sql(31, only_if="done"),
+    note=audit_sql(32, only_if="done"),
 )
 # A consent that is named and not given must be in force, and stay so until this commits.
 _ALONE = sql(

@@ -10,10 +10,12 @@ from grantway.protocol.grants import (
     CodeEvidence,
     Consent,
     Grant,
+    LiveGrants,
     OpaqueToken,
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.storage.account_rows import read_live_grants
 from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import CODE, GRANT, REFRESH
 from grantway.storage.port import (
@@ -46,7 +48,12 @@ WHERE c.expires_at IS NULL OR c.expires_at > {now}""")
 _LIST_CONSENTS = sql("""
 SELECT {consent} FROM consents WHERE subject = $1 AND (expires_at IS NULL OR expires_at > {now})
 ORDER BY updated_at DESC, id DESC""")
+_LIST_GRANTS = sql("""
+SELECT client_id, scope, resources, count(*), min(created_at), max(created_at) FROM grants
+WHERE subject = $1 AND revoked_at IS NULL AND expires_at > {now}
+GROUP BY client_id, scope, resources ORDER BY max(created_at) DESC, client_id, scope, resources""")
 _DROP_CONSENT = "DELETE FROM consents WHERE subject = $1 AND client_id = $2"
+_DROP_USES = "DELETE FROM scope_uses WHERE subject = $1 AND client_id = $2"
 
 _CODES = """
 SELECT {code:c}, {grant:g}, {person:p}
@@ -101,6 +108,9 @@ class GrantVerbs(Verbs):
     async def list_consents(self, subject: str) -> Sequence[Consent]:
         return [read_consent(row) for row in await self._database.all(_LIST_CONSENTS, subject)]
 
+    async def list_live_grants(self, subject: str) -> Sequence[LiveGrants]:
+        return [read_live_grants(row) for row in await self._database.all(_LIST_GRANTS, subject)]
+
     async def issue_code(
         self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
     ) -> IssueOutcome:
@@ -146,6 +156,7 @@ class GrantVerbs(Verbs):
             # The first statement waits for an approval under way; the second sees the grant it has made.
             dropped = await transaction.count(_DROP_CONSENT, subject, client_id)
             revoked = await transaction.count(_REVOKE_PAIR, subject, client_id)
+            await transaction.count(_DROP_USES, subject, client_id)
             if dropped or revoked:
                 await add_audit(transaction, audit)
         return revoked

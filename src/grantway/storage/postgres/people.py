@@ -29,6 +29,9 @@ SELECT {session:s}, {person:p} FROM sessions s JOIN people p ON p.subject = s.su
 WHERE s.expires_at > {now} AND s.id = """
 _FIND_SESSION, _FIND_SESSIONS = sql(_SESSIONS + "$1"), sql(_SESSIONS + "ANY($1::text[])")
 _TOUCH_SESSION = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2"
+_LIST_SESSIONS = sql("""
+SELECT {session} FROM sessions WHERE subject = $1 AND expires_at > {now} ORDER BY seen_at DESC, id DESC""")
+_END_OTHERS = "DELETE FROM sessions WHERE subject = $1 AND id <> $2"
 _DROP_SESSION = "DELETE FROM sessions WHERE id = $1"
 _END_SESSION = sql(
     "WITH ended AS (DELETE FROM sessions WHERE id = $1 RETURNING id) {note}",
@@ -101,6 +104,16 @@ class PeopleVerbs(Verbs):
 
     async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
         await self._database.count(_END_SESSION, session_id, *audit_values(audit))
+
+    async def list_sessions(self, subject: str) -> Sequence[Session]:
+        return [read_session(row) for row in await self._database.all(_LIST_SESSIONS, subject)]
+
+    async def end_sessions(self, subject: str, *, but: str, audit: Sequence[AuditEntry]) -> int:
+        async with self._database.transaction() as transaction:
+            ended = await transaction.count(_END_OTHERS, subject, but)
+            if ended:
+                await add_audit(transaction, audit)
+        return ended
 
 
 def _read_signed_in(row: Row) -> SignedIn:

@@ -3,6 +3,7 @@
 from grantway.storage.postgres.assertions import AssertionVerbs
 from grantway.storage.postgres.connections import Database, check_settings
 from grantway.storage.postgres.grants import GrantVerbs
+from grantway.storage.postgres.narrowing import NarrowingVerbs
 from grantway.storage.postgres.people import PeopleVerbs
 from grantway.storage.postgres.registry import RegistryVerbs
 from grantway.storage.postgres.tokens import TokenVerbs
@@ -11,7 +12,9 @@ from grantway.storage.postgres.upkeep import UpkeepVerbs
 _CONNECTIONS = 16  # for each worker process; fewer halve the rate at 32 requests at once
 
 
-class PostgresStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, AssertionVerbs, UpkeepVerbs):
+class PostgresStore(
+    RegistryVerbs, PeopleVerbs, GrantVerbs, NarrowingVerbs, TokenVerbs, AssertionVerbs, UpkeepVerbs
+):
     """`port.Store` in PostgreSQL. It belongs to the event loop on which it was opened."""
 
     async def ping(self) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from grantway.protocol.grants import OpaqueToken
+from grantway.storage.account_rows import read_facts
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import TokenFacts
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import Database, sql
 from grantway.storage.postgres.verbs import Verbs, audit_sql, audit_values
-from grantway.storage.rows import Row, read_opaque_token, read_person_if_any, write_opaque_token
+from grantway.storage.rows import read_opaque_token, write_opaque_token
 
 _ADD_OPAQUE = sql("INSERT INTO opaque_tokens ({opaque}) VALUES ({opaque:$1})")
 _OPAQUE = "SELECT {opaque} FROM opaque_tokens WHERE id = "
@@ -31,7 +32,7 @@ WITH revoked AS (
 _FACTS = """
 SELECT EXISTS (SELECT FROM revoked_jwts WHERE id = a.token_id)
         OR EXISTS (SELECT FROM opaque_tokens WHERE id = a.token_id AND revoked_at IS NOT NULL),
-    a.grant_id IS NULL OR EXISTS (SELECT FROM grants WHERE id = a.grant_id AND revoked_at IS NULL),
+    a.grant_id IS NULL, (SELECT scope FROM grants WHERE id = a.grant_id AND revoked_at IS NULL),
     {person:p}
 FROM ROWS AS a (token_id, grant_id, subject NTH) LEFT JOIN people p ON p.subject = a.subject"""
 _FACTS_OF_ONE = sql(_FACTS.replace("ROWS", "(VALUES ($1::text, $2::text, $3::text))").replace(" NTH", ""))
@@ -76,12 +77,8 @@ class TokenVerbs(Verbs):
         return await self._fact_reads.ask((token_id, grant_id, subject))
 
     async def _facts_of_one(self, named: _Named) -> TokenFacts:
-        return _read_facts((await self._database.all(_FACTS_OF_ONE, *named))[0])
+        return read_facts((await self._database.all(_FACTS_OF_ONE, *named))[0])
 
     async def _facts_of_many(self, named: Sequence[_Named]) -> Sequence[TokenFacts]:
         columns = zip(*named, strict=True)
-        return [_read_facts(row) for row in await self._database.all(_FACTS_OF_MANY, *columns)]
-
-
-def _read_facts(row: Row) -> TokenFacts:
-    return TokenFacts(token_revoked=row[0], grant_live=row[1], person=read_person_if_any(row[2:]))
+        return [read_facts(row) for row in await self._database.all(_FACTS_OF_MANY, *columns)]

@@ -9,10 +9,12 @@ from grantway.protocol.grants import (
     CodeEvidence,
     Consent,
     Grant,
+    LiveGrants,
     OpaqueToken,
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.storage.account_rows import read_live_grants
 from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import CODE, GRANT, REFRESH
 from grantway.storage.port import Conflict, IssueOutcome, Outcome, SpendCode, SpendRefreshToken, Won
@@ -43,9 +45,16 @@ INSERT INTO consents ({consent}) VALUES ({consent:?}) ON CONFLICT (subject, clie
     id = CASE WHEN coalesce(consents.expires_at > {now}, TRUE) THEN consents.id ELSE excluded.id END,
     created_at = CASE WHEN coalesce(consents.expires_at > {now}, TRUE)
         THEN consents.created_at ELSE excluded.created_at END,
-    scope = excluded.scope, updated_at = excluded.updated_at, expires_at = excluded.expires_at
+    scope = excluded.scope, updated_at = excluded.updated_at, expires_at = excluded.expires_at,
+    shown = excluded.shown
 RETURNING id""")
+_LIST_GRANTS = sql("""
+SELECT client_id, scope, resources, count(*), min(created_at), max(created_at) FROM grants
+WHERE subject = ? AND revoked_at IS NULL AND expires_at > {now}
+GROUP BY client_id, scope, resources ORDER BY max(created_at) DESC, client_id, scope, resources""")
 _DROP_CONSENT = "DELETE FROM consents WHERE subject = ? AND client_id = ?"
+
+_DROP_USES = "DELETE FROM scope_uses WHERE subject = ? AND client_id = ?"
 
 _FIND_FLOW = "SELECT 1 FROM codes WHERE flow_id = ?"
 _ADD_CODE = sql("INSERT INTO codes ({code}) VALUES ({code:?})")
@@ -98,6 +107,9 @@ class GrantVerbs(Verbs):
 
     async def list_consents(self, subject: str) -> Sequence[Consent]:
         return [read_consent(row) for row in self._reader.all(_LIST_CONSENTS, subject)]
+
+    async def list_live_grants(self, subject: str) -> Sequence[LiveGrants]:
+        return [read_live_grants(row) for row in self._reader.all(_LIST_GRANTS, subject)]
 
     async def issue_code(
         self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
@@ -200,6 +212,7 @@ def _revoke_grant(db: sqlite3.Connection, grant_id: str, audit: Sequence[AuditEn
 
 def _revoke_consent(db: sqlite3.Connection, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
     dropped = db.execute(_DROP_CONSENT, (subject, client_id)).rowcount
+    db.execute(_DROP_USES, (subject, client_id))
     revoked = db.execute(_REVOKE_PAIR, (subject, client_id)).rowcount
     if dropped or revoked:
         add_audit(db, audit)

@@ -26,6 +26,9 @@ _FIND_SESSION = sql("""
 SELECT {session:s}, {person:p} FROM sessions s JOIN people p ON p.subject = s.subject
 WHERE s.id = ? AND s.expires_at > {now}""")
 _TOUCH_SESSION = "UPDATE sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2"
+_LIST_SESSIONS = sql("""
+SELECT {session} FROM sessions WHERE subject = ? AND expires_at > {now} ORDER BY seen_at DESC, id DESC""")
+_END_OTHERS = "DELETE FROM sessions WHERE subject = ? AND id <> ?"
 _END_SESSION = "DELETE FROM sessions WHERE id = ?"
 _END_SESSIONS = "DELETE FROM sessions WHERE subject = ?"
 
@@ -74,6 +77,12 @@ class PeopleVerbs(Verbs):
     async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
         await self._writer.run(_end_session, session_id, tuple(audit))
 
+    async def list_sessions(self, subject: str) -> Sequence[Session]:
+        return [read_session(row) for row in self._reader.all(_LIST_SESSIONS, subject)]
+
+    async def end_sessions(self, subject: str, *, but: str, audit: Sequence[AuditEntry]) -> int:
+        return await self._writer.run(_end_others, subject, but, tuple(audit))
+
 
 def _execute(db: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> None:
     db.execute(statement, values)
@@ -115,3 +124,10 @@ def _open_session(
 def _end_session(db: sqlite3.Connection, session_id: str, audit: Sequence[AuditEntry]) -> None:
     if db.execute(_END_SESSION, (session_id,)).rowcount:
         add_audit(db, audit)
+
+
+def _end_others(db: sqlite3.Connection, subject: str, but: str, audit: Sequence[AuditEntry]) -> int:
+    ended = db.execute(_END_OTHERS, (subject, but)).rowcount
+    if ended:
+        add_audit(db, audit)
+    return ended

@@ -16,13 +16,16 @@ from grantway.storage.sqlite.connections import (
     translated,
 )
 from grantway.storage.sqlite.grants import GrantVerbs
+from grantway.storage.sqlite.narrowing import NarrowingVerbs
 from grantway.storage.sqlite.people import PeopleVerbs
 from grantway.storage.sqlite.registry import RegistryVerbs
 from grantway.storage.sqlite.tokens import TokenVerbs
 from grantway.storage.sqlite.upkeep import UpkeepVerbs
 
 
-class SqliteStore(RegistryVerbs, PeopleVerbs, GrantVerbs, TokenVerbs, AssertionVerbs, UpkeepVerbs):
+class SqliteStore(
+    RegistryVerbs, PeopleVerbs, GrantVerbs, NarrowingVerbs, TokenVerbs, AssertionVerbs, UpkeepVerbs
+):
     """`port.Store` in one file. Its reading verbs belong to the thread that opened it."""
 
     def __init__(self, path: Path) -> None:

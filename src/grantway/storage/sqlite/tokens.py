@@ -4,9 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.protocol.grants import OpaqueToken
+from grantway.storage.account_rows import read_facts
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import TokenFacts
-from grantway.storage.rows import read_opaque_token, read_person_if_any, write_opaque_token
+from grantway.storage.rows import read_opaque_token, write_opaque_token
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.grants import ADD_OPAQUE
 from grantway.storage.sqlite.verbs import Verbs, add_audit
@@ -17,7 +18,7 @@ _REVOKE_JWT = "INSERT INTO revoked_jwts (id, expires_at) VALUES (?, ?) ON CONFLI
 _FACTS = sql("""
 SELECT EXISTS (SELECT 1 FROM revoked_jwts WHERE id = ?1)
         OR EXISTS (SELECT 1 FROM opaque_tokens WHERE id = ?1 AND revoked_at IS NOT NULL),
-    ?2 IS NULL OR EXISTS (SELECT 1 FROM grants WHERE id = ?2 AND revoked_at IS NULL),
+    ?2 IS NULL, (SELECT scope FROM grants WHERE id = ?2 AND revoked_at IS NULL),
     {person:p}
 FROM (SELECT 1) LEFT JOIN people p ON p.subject = ?3""")
 
@@ -39,10 +40,7 @@ class TokenVerbs(Verbs):
         await self._writer.run(_revoke, _REVOKE_JWT, (token_id, expires_at), tuple(audit))
 
     async def token_facts(self, *, token_id: str, grant_id: str | None, subject: str | None) -> TokenFacts:
-        row = self._reader.all(_FACTS, token_id, grant_id, subject)[0]
-        return TokenFacts(
-            token_revoked=bool(row[0]), grant_live=bool(row[1]), person=read_person_if_any(row[2:])
-        )
+        return read_facts(self._reader.all(_FACTS, token_id, grant_id, subject)[0])
 
 
 def _add_opaque_token(db: sqlite3.Connection, token: OpaqueToken) -> None:

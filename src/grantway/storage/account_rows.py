@@ -1,0 +1,45 @@
+"""Rows → what a person's own pages show, in the order of the statements beside the verbs."""
+
+import msgspec
+
+from grantway.protocol.grants import LiveGrants, ScopeUse
+from grantway.protocol.scope import Scope
+from grantway.storage.port import TokenFacts
+from grantway.storage.rows import Row, Values, read_person_if_any
+
+_texts = msgspec.json.Decoder(tuple[str, ...])
+
+
+def read_live_grants(row: Row) -> LiveGrants:
+    """Grants that are alike, from a row that counts them."""
+    client_id, scope, resources, count, first_at, last_at = row
+    return LiveGrants(
+        client_id=client_id,
+        scope=Scope(tuple(scope.split())),
+        resources=_texts.decode(resources),
+        count=count,
+        first_at=first_at,
+        last_at=last_at,
+    )
+
+
+def write_use(use: ScopeUse) -> Values:
+    """The row of a use of a scope."""
+    return (use.subject, use.client_id, use.scope, use.used_at, use.expires_at)
+
+
+def read_use(row: Row) -> ScopeUse:
+    """A use of a scope from its row."""
+    subject, client_id, scope, used_at, expires_at = row
+    return ScopeUse(subject=subject, client_id=client_id, scope=scope, used_at=used_at, expires_at=expires_at)
+
+
+def read_facts(row: Row) -> TokenFacts:
+    """From a row that says: is it revoked, has it no grant, the scope of its live grant, its person."""
+    revoked, without_grant, scope, *person = row
+    return TokenFacts(
+        token_revoked=bool(revoked),
+        grant_live=bool(without_grant) or scope is not None,
+        grant_scope=None if scope is None else Scope(tuple(scope.split())),
+        person=read_person_if_any(person),
+    )
