@@ -45,6 +45,7 @@ def profile(options: Options, *, into: Path) -> Section:
     with ground(SERVER_CORE) as on, on_core(GENERATOR_CORE), contender.start(on) as running:
         seconds = max(4.0, options.seconds * 2)
         _watched(running, "flamegraph", into / FLAMES, seconds)
+        _without_paths(into / FLAMES)
         with tempfile.TemporaryDirectory() as folder:
             stacks = Path(folder, "stacks")
             cost = _watched(running, "raw", stacks, seconds)
@@ -71,6 +72,14 @@ def _watched(running: Running, kind: str, output: Path, seconds: float) -> float
     cost = (cpu_seconds(pid) - before) / result.done * 1e6
     say(f"{result.done} exchanges at {cost:.0f} µs while watched")
     return cost
+
+
+def _without_paths(picture: Path) -> None:
+    """Its title is the command with every path of this machine."""
+    text = picture.read_text()
+    for folder in (picture.parent, Path(sys.executable).parent):
+        text = text.replace(f"{folder}/", "")
+    picture.write_text(text)
 
 
 def by_room(stacks: str) -> dict[str, float]:
