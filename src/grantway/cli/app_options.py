@@ -53,6 +53,11 @@ _OPTIONS = (
         "--consent-lifetime", type=DURATION, help="People are asked again after so long; 0 for never."
     ),
     click.option(
+        "--id-token-alg",
+        type=click.Choice(("RS256", "ES256", "EdDSA")),
+        help="What its ID tokens are signed with.",
+    ),
+    click.option(
         "--origin", multiple=True, metavar="ORIGIN", help="Origin of a browser app that fetches tokens."
     ),
     click.option("--homepage", metavar="URL", help="Linked at consent."),
@@ -86,6 +91,7 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         "pkce": ("require_pkce", lambda word: word == "required"),
         "first_party": ("first_party", bool),
         "consent_lifetime": ("consent_lifetime", lambda seconds: int(seconds) or None),
+        "id_token_alg": ("id_token_signed_response_alg", str),
         "origin": ("origins", tuple),
         "homepage": ("homepage", str),
         "terms": ("terms_uri", str),

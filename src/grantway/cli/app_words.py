@@ -51,6 +51,7 @@ def client_json(client: "Client") -> dict[str, Any]:
         "refresh": client.refresh.value,
         "pkce": "required" if client.require_pkce else "optional",
         "first_party": client.first_party,
+        "id_token_signed_response_alg": client.id_token_signed_response_alg,
         "consent_lifetime": client.consent_lifetime,
         "homepage": client.homepage,
         "terms": client.terms_uri,

@@ -53,14 +53,14 @@ def _read_jwt(server: Server, snapshot: Snapshot, text: str) -> AccessToken | No
         return None
     if claims.get("iss") != server.policy.issuer:
         return None
-    grant_id = claims.get(GRANT_CLAIM)
+    grant_id, audience = claims.get(GRANT_CLAIM), claims["aud"]
     return AccessToken(
         id=str(claims["jti"]),
         client_id=str(claims["client_id"]),
         subject=str(claims["sub"]),
         grant_id=None if grant_id is None else str(grant_id),
         scope=Scope.parse(str(claims["scope"])),
-        audience=(str(claims["aud"]),),
+        audience=tuple(map(str, audience)) if isinstance(audience, list) else (str(audience),),
         issued_at=float(str(claims["iat"])),
         expires_at=float(str(claims["exp"])),
     )
@@ -71,9 +71,7 @@ async def living_person(
 ) -> tuple[str | None, Person | None]:
     """Why the token is dead (None: it lives), and its person. One read (RFC 7662 §2.2; threat C15)."""
     has_person = token.grant_id is not None
-    facts = await server.store.token_facts(
-        token_id=token.id, grant_id=token.grant_id, subject=token.subject if has_person else None
-    )
+    facts = await server.store.token_facts(token_id=token.id, grant_id=token.grant_id)
     # A JWT knows only the second it was issued in: it counts as issued at the end of it. What was issued
     # earlier in the second of a cut-off dies with its grant.
     gate = may_authenticate(facts.person, since=token.issued_at + 1) if has_person else None

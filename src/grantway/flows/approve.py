@@ -55,6 +55,7 @@ async def approve(
         auth_time=who.session.auth_time,
         created_at=now,
         expires_at=now + server.policy.refresh_absolute_lifetime,
+        amr=who.session.amr,
     )
     code = Code(
         id=secret.selector,

@@ -12,8 +12,10 @@ from grantway.crypto.given_secrets import given_secret_hash, given_secret_proble
 from grantway.crypto.secrets import SecretKind, issue_secret, new_id, random_base62
 from grantway.flows.people import Rejected
 from grantway.flows.server import Server
+from grantway.flows.signing_keys import missing_keys
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import (
+    DEFAULT_ID_TOKEN_ALG,
     MAX_SECRETS,
     Client,
     ClientSecret,
@@ -32,6 +34,7 @@ from grantway.storage.changes import (
     DropSecret,
     PutApi,
     PutClient,
+    PutKey,
     PutSecret,
     RegistryChange,
 )
@@ -70,6 +73,7 @@ class ClientDraft:
     terms_uri: str | None = None
     privacy_uri: str | None = None
     api: str | None = None  # of a resource server: name or identifier
+    id_token_signed_response_alg: str = DEFAULT_ID_TOKEN_ALG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,7 @@ Decide = Callable[[Registry, float], Awaitable[Decided]]
 async def commit(server: Server, decide: Decide, *, actor: str) -> None:
     """Decide on the newest picture, check what would come out, and write it; again when somebody was faster.
 
+    An algorithm that no key signs with yet gets its key in the same transaction.
     Raises Rejected with every reason, NotFound, or Conflict after several tries.
     """
     for attempt in range(1, _TRIES + 1):
@@ -116,12 +121,15 @@ async def commit(server: Server, decide: Decide, *, actor: str) -> None:
         apis = [one.api.identifier for one in decided.changes if isinstance(one, PutApi)]
         if wrong := registry_problems(after, clients, apis, issuer=server.policy.issuer):
             raise Rejected("\n".join(dict.fromkeys(wrong)))
+        keys = await missing_keys(server, after, now)
+        made = [("key.created", f"key:{key.kid}", {"alg": key.alg}) for key in keys]
         audit = [
             AuditEntry(at=now, actor=actor, action=action, target=target, details=dict(details))
-            for action, target, details in decided.audit
+            for action, target, details in (*decided.audit, *made)
         ]
+        changes = [*decided.changes, *map(PutKey, keys)]
         try:
-            await server.snapshots.change(decided.changes, audit, if_version=registry.version)
+            await server.snapshots.change(changes, audit, if_version=registry.version)
         except Conflict:
             if attempt == _TRIES:
                 raise

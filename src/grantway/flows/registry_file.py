@@ -32,7 +32,7 @@ from grantway.flows.registry import ClientDraft
 from grantway.flows.registry_tables import Table
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
-from grantway.protocol.clients import ClientType, RefreshPolicy
+from grantway.protocol.clients import DEFAULT_ID_TOKEN_ALG, ClientType, RefreshPolicy
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.registration import default_auth_method
 from grantway.protocol.scope import Scope
@@ -146,6 +146,7 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
         terms_uri=table.text("terms"),
         privacy_uri=table.text("privacy"),
         api=table.text("api"),
+        id_token_signed_response_alg=table.text("id_token_signed_response_alg") or DEFAULT_ID_TOKEN_ALG,
     )
     enabled = table.flag("enabled", default=True)
     secrets = _read_secrets(table, folder, env)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from grantway.crypto.given_secrets import given_secret_hash
 from grantway.flows.people import PersonDraft, Rejected, add_person
 from grantway.flows.registry import FROM_FILE, AuditLine, Decided, client_of, commit, registry_after
-from grantway.flows.registry_apis import clients_without_gone_scopes, missing_keys, retired_api
+from grantway.flows.registry_apis import clients_without_gone_scopes, retired_api
 from grantway.flows.registry_file import Wanted, WantedClient
 from grantway.flows.registry_words import differences
 from grantway.flows.server import Server
@@ -25,7 +25,6 @@ from grantway.storage.changes import (
     DropSecret,
     PutApi,
     PutClient,
-    PutKey,
     PutSecret,
     RegistryChange,
 )
@@ -141,9 +140,7 @@ async def apply(server: Server, wanted: Wanted, *, actor: str, prune: bool = Fal
     async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - planned on the newest
         made = await plan_for(server, wanted, prune=prune)
         done[:] = [made]
-        keys = await missing_keys(server, wanted.apis, now) if made.changes else []
-        audit = [("key.created", f"key:{key.kid}", {"alg": key.alg}) for key in keys]
-        return Decided(changes=[*made.changes, *map(PutKey, keys)], audit=[*made.audit, *audit])
+        return Decided(changes=made.changes, audit=made.audit)
 
     await commit(server, decide, actor=actor)
     for draft in done[0].new_people:

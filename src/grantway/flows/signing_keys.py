@@ -1,13 +1,17 @@
 """The keys of the server: made when they are first needed, kept in envelopes under the master key."""
 
+import asyncio
 from collections.abc import Iterable
 
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.jwk import SigningKey
 from grantway.crypto.seal import SealingKey
 from grantway.crypto.secrets import random_base62
+from grantway.flows.server import Server
 from grantway.flows.snapshot import envelope_purpose
 from grantway.protocol.apis import Api, TokenFormat
+from grantway.protocol.clients import DEFAULT_ID_TOKEN_ALG, Client
+from grantway.protocol.registry import Registry
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, PutKey, StoredKey
 from grantway.storage.port import Conflict, Store
 
@@ -49,9 +53,21 @@ def new_sealing_key(envelopes: Envelopes, now: float) -> StoredKey:
     )
 
 
-def needed_algorithms(apis: Iterable[Api]) -> set[str]:
-    """The algorithms some API's tokens are signed with, and the default."""
-    return {DEFAULT_ALG} | {api.token_alg for api in apis if api.token_format is TokenFormat.JWT}
+def needed_algorithms(apis: Iterable[Api], clients: Iterable[Client]) -> set[str]:
+    """The algorithms of some API's tokens and some client's ID tokens, and the defaults of both."""
+    of_apis = {api.token_alg for api in apis if api.token_format is TokenFormat.JWT}
+    return (
+        {DEFAULT_ALG, DEFAULT_ID_TOKEN_ALG} | of_apis | {one.id_token_signed_response_alg for one in clients}
+    )
+
+
+async def missing_keys(server: Server, registry: Registry, now: float) -> list[StoredKey]:
+    """Fresh keys for the algorithms of this registry that nothing signs with yet."""
+    needed = needed_algorithms(registry.apis.values(), registry.clients.values())
+    return [
+        await asyncio.to_thread(new_signing_key, server.envelopes, alg, KeyState.ACTIVE, now)
+        for alg in sorted(needed - server.snapshots.newest.signing_keys.keys())
+    ]
 
 
 async def ensure_keys(store: Store, envelopes: Envelopes, *, actor: str) -> None:
@@ -60,7 +76,7 @@ async def ensure_keys(store: Store, envelopes: Envelopes, *, actor: str) -> None
         rows = await store.load_registry()
         _, now = await store.registry_version()
         active = [key for key in rows.keys if key.state is KeyState.ACTIVE]
-        missing = needed_algorithms(rows.apis) - {
+        missing = needed_algorithms(rows.apis, rows.clients) - {
             key.alg for key in active if key.purpose is KeyPurpose.SIGNING
         }
         fresh = [new_signing_key(envelopes, alg, KeyState.ACTIVE, now) for alg in sorted(missing)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id, read_secret
 from grantway.crypto.successor import lock_successor, unlock_successor
 from grantway.flows.client_authentication import Call, authenticated_client
-from grantway.flows.issue import Minted, TokenReply, mint_access_token, refresh_row
+from grantway.flows.issue import Minted, TokenReply, mint, refresh_row
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol import client_credentials, code_grant, refresh_grant
@@ -63,7 +63,7 @@ async def exchange(server: Server, call: Call) -> TokenReply:
         )
     now = server.now()
     accepted = await GRANT_TYPES[grant_type](server, snapshot, client, call.params, now)
-    minted = mint_access_token(accepted.granted, snapshot, server.policy, now)
+    minted = mint(accepted.granted, snapshot, server.policy, now)
     return await _commit(server, accepted, minted, now)
 
 

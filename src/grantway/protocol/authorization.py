@@ -11,7 +11,7 @@ from grantway.protocol.names import ErrorCode, GrantType, Prompt, ResponseMode
 from grantway.protocol.params import Params
 from grantway.protocol.pkce import parse_challenge
 from grantway.protocol.redirect_uris import RedirectUri
-from grantway.protocol.registry import Registry
+from grantway.protocol.registry import OPENID, Registry
 from grantway.protocol.return_address import MAX_STATE, ReturnAddress
 from grantway.protocol.scope import Scope
 
@@ -46,7 +46,7 @@ class AuthorizationRequest:
     client: Client
     answer_to: ReturnAddress
     scope: Scope
-    resources: tuple[str, ...]  # identifiers of the APIs, at least one
+    resources: tuple[str, ...]  # identifiers of the APIs; none: to sign in and no more
     code_challenge: str | None  # None only for a client whose owner relaxed PKCE
     nonce: str | None
     prompts: frozenset[Prompt]
@@ -168,7 +168,7 @@ def _resources(named: tuple[Api, ...], client: Client, scope: Scope, registry: R
 
     `resource`, else the scopes' APIs, else the client's default API (`design` 11). A person who reads the
     scopes of one API never lets a token for another be made: a `resource` needs a scope of its own beside
-    it, unless no API's scope is asked for at all (threat G4).
+    it, unless no API's scope is asked for at all (threat G4). To sign in, none is needed.
     """
     found = registry.apis_of(scope)
     if named:
@@ -177,7 +177,7 @@ def _resources(named: tuple[Api, ...], client: Client, scope: Scope, registry: R
         return named
     if not found and client.default_api is not None:
         found = (named_api(client.default_api, client, registry),)
-    if not found:
+    if not found and OPENID not in scope:
         raise OAuthError(ErrorCode.INVALID_TARGET, "no API: send resource, or a scope of an API")
     return found
 

@@ -12,6 +12,9 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
 _SUBJECT_SHAPE = re.compile(r"u_[0-9A-Za-z]{20}")
 _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?([/?#][!-\[\]-~]*)?")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+# What an ID token is signed with: RS256 is the one that every client verifies (OpenID Connect Core §15.1).
+DEFAULT_ID_TOKEN_ALG = "RS256"
+ID_TOKEN_ALGS = (DEFAULT_ID_TOKEN_ALG, "ES256", "EdDSA")
 MAX_SECRETS = 5
 MAX_REDIRECT_URIS = 50
 
@@ -80,6 +83,7 @@ class Client:
     first_party: bool = False
     consent_lifetime: int | None = None  # seconds; None: consent does not expire
     silent_in_frames: bool = False  # may prompt=none be answered inside a frame?
+    id_token_signed_response_alg: str = DEFAULT_ID_TOKEN_ALG
     homepage: str | None = None
     terms_uri: str | None = None
     privacy_uri: str | None = None
@@ -143,6 +147,8 @@ def client_problems(client: Client) -> list[str]:
         )
         if uri is not None and not _WEB_ADDRESS.fullmatch(uri)
     ]
+    if client.id_token_signed_response_alg not in ID_TOKEN_ALGS:
+        wrong.append(f"id_token_signed_response_alg: one of {', '.join(ID_TOKEN_ALGS)}")
     if len(client.secrets) > MAX_SECRETS:
         wrong.append(f"secrets: at most {MAX_SECRETS} live at once")
     return wrong

@@ -1,13 +1,17 @@
-"""The metadata document: every member is true (RFC 8414, RFC 9207 §3)."""
+"""The metadata document: every member is true (RFC 8414, OpenID Connect Discovery §3, RFC 9207 §3)."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from grantway.protocol import pkce
+from grantway.protocol.claims import SCOPE_OF_CLAIM
+from grantway.protocol.clients import ID_TOKEN_ALGS
+from grantway.protocol.id_tokens import ACR_VALUES, ID_TOKEN_CLAIMS
 from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode
 from grantway.protocol.registry import SERVER_SCOPES, Registry
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
+OPENID_WELL_KNOWN = "/.well-known/openid-configuration"  # below the issuer (OpenID Connect Discovery §4)
 # Paths below the issuer, in the order of the protocol.
 AUTHORIZE = "/authorize"
 TOKEN = "/token"
@@ -24,7 +28,10 @@ def metadata_path(issuer: str) -> str:
 
 
 def server_metadata(issuer: str, registry: Registry) -> Metadata:
-    """The document of this issuer (RFC 8414 §2). `scopes_supported` names what the registry defines."""
+    """The document of this issuer (RFC 8414 §2, OpenID Connect Discovery §3), the same at both addresses.
+
+    `scopes_supported` names what the registry defines.
+    """
     methods = [method.value for method in AuthMethod]
     secret_methods = [method.value for method in AuthMethod if method is not AuthMethod.NONE]
     scopes = sorted(
@@ -48,4 +55,12 @@ def server_metadata(issuer: str, registry: Registry) -> Metadata:
         "code_challenge_methods_supported": list(pkce.METHODS),
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGS),
+        "acr_values_supported": list(ACR_VALUES),
+        "claim_types_supported": ["normal"],
+        "claims_supported": [*ID_TOKEN_CLAIMS, *SCOPE_OF_CLAIM],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,  # left out, it would mean true
     }

@@ -13,9 +13,15 @@ OFFLINE_ACCESS = "offline_access"
 OPENID = "openid"
 # Scopes that belong to no API. Their sentences are read at consent like any other's.
 SERVER_SCOPES: Mapping[str, ApiScope] = {
-    OFFLINE_ACCESS: ApiScope(
-        name=OFFLINE_ACCESS, description="Keep this access while you are not using the app"
-    ),
+    name: ApiScope(name=name, description=description)
+    for name, description in (
+        (OPENID, "Know that it is you who signs in"),
+        ("profile", "See your name and the rest of your profile, such as your picture and birthday"),
+        ("email", "See your e-mail address"),
+        ("address", "See your postal address"),
+        ("phone", "See your phone number"),
+        (OFFLINE_ACCESS, "Keep this access while you are not using the app"),
+    )
 }
 
 

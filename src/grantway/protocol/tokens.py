@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from grantway.protocol.clients import Client
 from grantway.protocol.issuing import Granted
+from grantway.protocol.registry import OPENID
 from grantway.protocol.scope import Scope
 
 ACCESS_TOKEN_TYPE = "at+jwt"
@@ -14,7 +15,14 @@ Claims = dict[str, str | int | list[str]]
 
 def access_token_lifetime(granted: Granted, *, default: int) -> int:
     """Seconds an access token of this API lives."""
-    return default if granted.api.token_lifetime is None else granted.api.token_lifetime
+    api = granted.api
+    return default if api is None or api.token_lifetime is None else api.token_lifetime
+
+
+def audience_of(granted: Granted, *, issuer: str) -> tuple[str, ...]:
+    """Who is to accept the access token: its API and, with `openid`, our own userinfo (`design` 11)."""
+    api = () if granted.api is None else (granted.api.identifier,)
+    return (*api, issuer) if OPENID in granted.scope else api
 
 
 def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: float, lifetime: int) -> Claims:
@@ -23,7 +31,7 @@ def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: fl
     claims: Claims = {
         "iss": issuer,
         "sub": granted.subject,
-        "aud": granted.api.identifier,
+        "aud": _one_or_all(audience_of(granted, issuer=issuer)),
         "client_id": granted.client.id,
         "scope": str(granted.scope),
         "iat": issued_at,
@@ -34,6 +42,10 @@ def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: fl
         claims[GRANT_CLAIM] = granted.grant.id
         claims["auth_time"] = int(granted.grant.auth_time)
     return claims
+
+
+def _one_or_all(audience: tuple[str, ...]) -> str | list[str]:
+    return audience[0] if len(audience) == 1 else list(audience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +99,7 @@ def introspection_claims(token: AccessToken, *, issuer: str, username: str | Non
         "exp": int(token.expires_at),
         "iat": int(token.issued_at),
         "sub": token.subject,
-        "aud": token.audience[0] if len(token.audience) == 1 else list(token.audience),
+        "aud": _one_or_all(token.audience),
         "iss": issuer,
         "jti": token.id,
     }

@@ -8,8 +8,8 @@ import msgspec
 
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
-from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
-from grantway.protocol.people import Person, Session
+from grantway.protocol.grants import AskedClaims, Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.people import Person, Profile, Session
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, StoredKey
 
@@ -26,6 +26,9 @@ _details = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
 _jwk = msgspec.json.Decoder(dict[str, str])
 _client = msgspec.json.Decoder(Client)
 _api = msgspec.json.Decoder(Api)
+_profile = msgspec.json.Decoder(Profile)
+_claims = msgspec.json.Decoder(AskedClaims)
+_NO_PROFILE, _NO_CLAIMS = Profile(), AskedClaims()  # most rows have none: an empty column
 
 
 def _to_json(value: object) -> str:
@@ -148,12 +151,15 @@ def write_person(person: Person) -> Values:
         person.disabled_at,
         person.tokens_valid_from,
         person.created_at,
+        None if person.profile == _NO_PROFILE else _to_json(person.profile),
     )
 
 
 def read_person(row: Row) -> Person:
     """A person from their row."""
-    subject, username, name, email, verified, password_hash, disabled_at, valid_from, created_at = row
+    subject, username, name, email, verified, password_hash, disabled_at, valid_from, created_at, profile = (
+        row
+    )
     return Person(
         subject=subject,
         username=username,
@@ -164,6 +170,7 @@ def read_person(row: Row) -> Person:
         disabled_at=disabled_at,
         tokens_valid_from=valid_from,
         created_at=created_at,
+        profile=_NO_PROFILE if profile is None else _profile.decode(profile),
     )
 
 
@@ -245,6 +252,8 @@ def write_grant(grant: Grant) -> Values:
         grant.created_at,
         grant.expires_at,
         grant.revoked_at,
+        _to_json(grant.amr) if grant.amr else None,
+        None if grant.claims == _NO_CLAIMS else _to_json(grant.claims),
     )
 
 
@@ -262,6 +271,8 @@ def read_grant(row: Row) -> Grant:
         created,
         expires,
         revoked,
+        amr,
+        claims,
     ) = row
     return Grant(
         id=key,
@@ -275,6 +286,8 @@ def read_grant(row: Row) -> Grant:
         created_at=created,
         expires_at=expires,
         revoked_at=revoked,
+        amr=() if amr is None else _texts.decode(amr),
+        claims=_NO_CLAIMS if claims is None else _claims.decode(claims),
     )
 
 

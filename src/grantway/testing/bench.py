@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.grants import AskedClaims, Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry
@@ -173,6 +173,8 @@ async def approval(
         auth_time=now - 5,
         created_at=now,
         expires_at=now + DAY,
+        amr=("pwd", "otp"),
+        claims=AskedClaims(id_token=("email",), userinfo=("given_name", "picture")),
     )
     code = Code(
         id=new_id(),

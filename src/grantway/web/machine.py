@@ -40,6 +40,8 @@ async def token(door: Door, request: Request) -> Reply:
         }
         if reply.refresh_token is not None:
             body["refresh_token"] = reply.refresh_token
+        if reply.id_token is not None:
+            body["id_token"] = reply.id_token
         return json_reply(body)
 
     return _shared(door, request, await _answered(door, request, answer))
@@ -83,7 +85,7 @@ async def jwks(door: Door, _request: Request) -> Reply:
 
 
 async def metadata(door: Door, _request: Request) -> Reply:
-    """GET the metadata document (RFC 8414 §3): prepared bytes."""
+    """GET the metadata document (RFC 8414 §3, OpenID Connect Discovery §4): prepared bytes."""
     return public_json(door.server.snapshots.newest.metadata, max_age=METADATA_KEPT)
 
 

@@ -29,6 +29,7 @@ ROUTES: Mapping[str, Methods] = {
     at.INTROSPECT: {"POST": machine.introspection},
     at.JWKS: _readable(machine.jwks),
     at.WELL_KNOWN: _readable(machine.metadata),
+    at.OPENID_WELL_KNOWN: _readable(machine.metadata),
 }
 
 # Asked by machines that know no name of ours: answered whatever the Host.
