@@ -29,6 +29,7 @@ ENDPOINTS = {
     "jwks_uri",
     "revocation_endpoint",
     "introspection_endpoint",
+    "userinfo_endpoint",
 }
 
 

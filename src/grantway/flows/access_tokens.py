@@ -7,9 +7,10 @@ from grantway.crypto.jose import BadToken, verify
 from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
-from grantway.protocol.people import Person, may_authenticate
+from grantway.protocol.people import may_authenticate
 from grantway.protocol.scope import Scope
 from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, GRANT_CLAIM, AccessToken, why_inactive
+from grantway.storage.port import TokenFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,13 @@ def _read_jwt(server: Server, snapshot: Snapshot, text: str) -> AccessToken | No
     )
 
 
-async def living_person(
+async def living_token(
     server: Server, snapshot: Snapshot, token: AccessToken
-) -> tuple[str | None, Person | None]:
-    """Why the token is dead (None: it lives), and its person. One read (RFC 7662 §2.2; threat C15)."""
+) -> tuple[str | None, TokenFacts]:
+    """Why the token is dead (None: it lives), and what is known about it now.
+
+    One read (RFC 7662 §2.2; threat C15).
+    """
     has_person = token.grant_id is not None
     facts = await server.store.token_facts(token_id=token.id, grant_id=token.grant_id)
     # A JWT knows only the second it was issued in: it counts as issued at the end of it. What was issued
@@ -83,4 +87,4 @@ async def living_person(
         person_gate=gate,
         now=server.now(),
     )
-    return why, facts.person
+    return why, facts

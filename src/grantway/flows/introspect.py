@@ -3,7 +3,7 @@
 from hmac import compare_digest
 
 from grantway.crypto.secrets import SecretKind, read_secret
-from grantway.flows.access_tokens import living_person, recognise
+from grantway.flows.access_tokens import living_token, recognise
 from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
 from grantway.protocol.client_auth import failed
@@ -31,11 +31,11 @@ async def introspect(server: Server, call: Call) -> Claims:
     token = recognised.token
     if not may_introspect(client, token.audience, token.client_id):
         return INACTIVE
-    why, person = await living_person(server, snapshot, token)
+    why, facts = await living_token(server, snapshot, token)
     if why is not None:
         return INACTIVE
     return introspection_claims(
-        token, issuer=server.policy.issuer, username=None if person is None else person.username
+        token, issuer=server.policy.issuer, username=None if facts.person is None else facts.person.username
     )
 
 

@@ -1,15 +1,15 @@
 """What differs between two records, in words for a plan."""
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from enum import Enum
 from typing import TypeVar
 
 from grantway.protocol.apis import Api, ApiScope, Rule
 from grantway.protocol.clients import Client
-from grantway.protocol.people import Person
+from grantway.protocol.people import Address, Person, Profile
 
-_Record = TypeVar("_Record", Api, Client, Person)
+_Record = TypeVar("_Record", Api, Client, Person, Profile)
 
 
 def differences(old: _Record, new: _Record) -> str:
@@ -18,6 +18,9 @@ def differences(old: _Record, new: _Record) -> str:
     for one in fields(old):
         before, after = getattr(old, one.name), getattr(new, one.name)
         if before == after:
+            continue
+        if isinstance(before, Profile) and isinstance(after, Profile):
+            told.append(differences(before, after))
             continue
         if one.name == "managed_by_file":
             told.append("from now on managed by the file" if after else "no longer managed by the file")
@@ -41,6 +44,8 @@ def _word(value: object) -> str:
         return f"{value.name} ({value.description}; {marks})"
     if isinstance(value, Rule):
         return f"{value.method} {value.path} {'+'.join(sorted(value.need))}"
+    if isinstance(value, Address):
+        return ", ".join(" ".join(part.split("\n")) for part in asdict(value).values() if part)
     if isinstance(value, Enum):
         return str(value.value)
     if value is None or value == "":

@@ -17,6 +17,7 @@ AUTHORIZE = "/authorize"
 TOKEN = "/token"
 REVOKE = "/revoke"
 INTROSPECT = "/introspect"
+USERINFO = "/userinfo"
 JWKS = "/jwks"
 
 Metadata = Mapping[str, str | bool | list[str]]
@@ -55,6 +56,7 @@ def server_metadata(issuer: str, registry: Registry) -> Metadata:
         "code_challenge_methods_supported": list(pkce.METHODS),
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
+        "userinfo_endpoint": issuer + USERINFO,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGS),
         "acr_values_supported": list(ACR_VALUES),

@@ -259,21 +259,8 @@ def write_grant(grant: Grant) -> Values:
 
 def read_grant(row: Row) -> Grant:
     """A grant from its row."""
-    (
-        key,
-        client_id,
-        subject,
-        consent_id,
-        session_id,
-        scope,
-        resources,
-        auth_time,
-        created,
-        expires,
-        revoked,
-        amr,
-        claims,
-    ) = row
+    key, client_id, subject, consent_id, session_id, scope, resources, auth_time, *rest = row
+    created, expires, revoked, amr, claims = rest
     return Grant(
         id=key,
         client_id=client_id,

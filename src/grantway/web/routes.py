@@ -24,9 +24,10 @@ ROUTES: Mapping[str, Methods] = {
     pages.LOGOUT: {"GET": pages.show_logout, "POST": pages.answer_logout},
     "/": _readable(pages.home),
     # the app, and the API
-    at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight},
-    at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight},
+    at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight_post},
+    at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight_post},
     at.INTROSPECT: {"POST": machine.introspection},
+    at.USERINFO: {"GET": machine.userinfo, "POST": machine.userinfo, "OPTIONS": machine.preflight_userinfo},
     at.JWKS: _readable(machine.jwks),
     at.WELL_KNOWN: _readable(machine.metadata),
     at.OPENID_WELL_KNOWN: _readable(machine.metadata),
