@@ -56,6 +56,7 @@ async def approve(
         created_at=now,
         expires_at=now + server.policy.refresh_absolute_lifetime,
         amr=who.session.amr,
+        claims=request.claims,
     )
     code = Code(
         id=secret.selector,

@@ -49,7 +49,7 @@ async def _refresh_token(server: Server, client: Client, text: str) -> Claims:
         return INACTIVE
     return {
         "active": True,
-        "scope": str(found.grant.scope),
+        "scope": str(found.grant.scope & client.scope),
         "client_id": found.token.client_id,
         "exp": int(found.token.expires_at),
         "iat": int(found.token.issued_at),

@@ -2,7 +2,7 @@
 
 from grantway.flows.access_tokens import living_token, recognise
 from grantway.flows.server import Server
-from grantway.protocol.claims import Claim, claims_of_scope, person_claims
+from grantway.protocol.claims import Claim, claims_of_scope, person_claims, told
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.registry import OPENID
@@ -23,7 +23,10 @@ async def userinfo(server: Server, token_text: str) -> dict[str, Claim]:
         raise _dead(f"token {token.id}: {why}")
     if OPENID not in token.scope or server.policy.issuer not in token.audience or facts.person is None:
         raise OAuthError(ErrorCode.INSUFFICIENT_SCOPE, "userinfo needs a token with the scope openid")
-    return {"sub": token.subject, **person_claims(facts.person, claims_of_scope(token.scope))}
+    names = claims_of_scope(token.scope)
+    if facts.grant is not None:
+        names += told(facts.grant.claims.userinfo, granted=facts.grant.scope, scope=token.scope)
+    return {"sub": token.subject, **person_claims(facts.person, names)}
 
 
 def _dead(why: str) -> OAuthError:

@@ -31,6 +31,9 @@ class AskedClaims:
     userinfo: tuple[str, ...] = ()
 
 
+NOTHING_ASKED = AskedClaims()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """One approval (RFC 6749 §1.3): what every token of its family carries at most."""
@@ -47,7 +50,7 @@ class Grant:
     expires_at: float  # absolute end of everything refreshed from it
     revoked_at: float | None = None
     amr: tuple[str, ...] = ()  # how the person had signed in (RFC 8176); empty: not known
-    claims: AskedClaims = AskedClaims()
+    claims: AskedClaims = NOTHING_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

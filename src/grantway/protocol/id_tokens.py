@@ -3,6 +3,8 @@
 from base64 import urlsafe_b64encode
 from hashlib import sha256, sha512
 
+from grantway.protocol.assurance import acr_of
+from grantway.protocol.claims import person_claims, told
 from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted
 from grantway.protocol.registry import OPENID
@@ -10,14 +12,7 @@ from grantway.protocol.tokens import Claims
 
 ID_TOKEN_TYPE = "JWT"  # never that of an access token (threat K8)
 ID_TOKEN_LIFETIME = 600  # seconds
-ONE_FACTOR = "urn:grantway:acr:1"  # the person has proven one thing, such as a password
-ACR_VALUES = (ONE_FACTOR,)
 ID_TOKEN_CLAIMS = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr")
-
-
-def acr_of(amr: tuple[str, ...]) -> str | None:
-    """How sure a sign-in by these methods makes us; None when they are not known."""
-    return ONE_FACTOR if amr else None
 
 
 def id_token_claims(
@@ -25,7 +20,8 @@ def id_token_claims(
 ) -> Claims:
     """The claims of an ID token, of a code or of a refresh: then nothing but its times is new (§12.2).
 
-    One audience, so there is no `azp` (§2). Who the person is beside their `sub` is told by userinfo.
+    One audience, so there is no `azp` (§2). Who the person is beside their `sub` is told by userinfo, unless
+    claims were asked for here by name (§5.5).
     """
     issued_at = int(now)
     claims: Claims = {
@@ -42,6 +38,9 @@ def id_token_claims(
     if acr := acr_of(grant.amr):
         claims["acr"] = acr
         claims["amr"] = list(grant.amr)
+    if granted.person is not None and grant.claims.id_token:
+        names = told(grant.claims.id_token, granted=grant.scope, scope=granted.scope)
+        claims |= person_claims(granted.person, names)
     return claims
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from grantway.protocol import pkce
+from grantway.protocol.assurance import ACR_VALUES
 from grantway.protocol.claims import SCOPE_OF_CLAIM
 from grantway.protocol.clients import ID_TOKEN_ALGS
-from grantway.protocol.id_tokens import ACR_VALUES, ID_TOKEN_CLAIMS
+from grantway.protocol.id_tokens import ID_TOKEN_CLAIMS
 from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode
 from grantway.protocol.registry import SERVER_SCOPES, Registry
 
@@ -62,7 +63,7 @@ def server_metadata(issuer: str, registry: Registry) -> Metadata:
         "acr_values_supported": list(ACR_VALUES),
         "claim_types_supported": ["normal"],
         "claims_supported": [*ID_TOKEN_CLAIMS, *SCOPE_OF_CLAIM],
-        "claims_parameter_supported": False,
+        "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,  # left out, it would mean true
     }

@@ -39,7 +39,7 @@ class AuthMethod(StrEnum):
 class ErrorCode(StrEnum):
     """Registered values of `error` (RFC 6749 §4.1.2.1.
 
-    §5.2; OIDC Core §3.1.2.6; RFC 8707 §2; RFC 6750 §3.1).
+    §5.2; OIDC Core §3.1.2.6; OIDC Unmet Authentication Requirements §3; RFC 8707 §2; RFC 6750 §3.1).
     """
 
     INVALID_REQUEST = "invalid_request"
@@ -58,5 +58,7 @@ class ErrorCode(StrEnum):
     INTERACTION_REQUIRED = "interaction_required"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
+    UNMET_AUTHENTICATION_REQUIREMENTS = "unmet_authentication_requirements"
     SERVER_ERROR = "server_error"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from grantway.protocol.claims import Claim
 from grantway.protocol.clients import Client
 from grantway.protocol.issuing import Granted
 from grantway.protocol.registry import OPENID
@@ -10,7 +11,7 @@ from grantway.protocol.scope import Scope
 ACCESS_TOKEN_TYPE = "at+jwt"
 GRANT_CLAIM = "grant_id"
 
-Claims = dict[str, str | int | list[str]]
+Claims = dict[str, Claim | list[str]]
 
 
 def access_token_lifetime(granted: Granted, *, default: int) -> int:

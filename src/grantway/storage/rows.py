@@ -8,7 +8,15 @@ import msgspec
 
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
-from grantway.protocol.grants import AskedClaims, Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.grants import (
+    NOTHING_ASKED,
+    AskedClaims,
+    Code,
+    Consent,
+    Grant,
+    OpaqueToken,
+    RefreshToken,
+)
 from grantway.protocol.people import Person, Profile, Session
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, StoredKey
@@ -28,7 +36,7 @@ _client = msgspec.json.Decoder(Client)
 _api = msgspec.json.Decoder(Api)
 _profile = msgspec.json.Decoder(Profile)
 _claims = msgspec.json.Decoder(AskedClaims)
-_NO_PROFILE, _NO_CLAIMS = Profile(), AskedClaims()  # most rows have none: an empty column
+_NO_PROFILE = Profile()  # most rows have none: an empty column
 
 
 def _to_json(value: object) -> str:
@@ -253,7 +261,7 @@ def write_grant(grant: Grant) -> Values:
         grant.expires_at,
         grant.revoked_at,
         _to_json(grant.amr) if grant.amr else None,
-        None if grant.claims == _NO_CLAIMS else _to_json(grant.claims),
+        None if grant.claims == NOTHING_ASKED else _to_json(grant.claims),
     )
 
 
@@ -274,7 +282,7 @@ def read_grant(row: Row) -> Grant:
         expires_at=expires,
         revoked_at=revoked,
         amr=() if amr is None else _texts.decode(amr),
-        claims=_NO_CLAIMS if claims is None else _claims.decode(claims),
+        claims=NOTHING_ASKED if claims is None else _claims.decode(claims),
     )
 
 

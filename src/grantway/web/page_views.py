@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from grantway.flows.authorize import Ask
 from grantway.flows.interaction_answers import TryAgain
+from grantway.protocol.claims import CLAIM_PREFIX, CLAIM_SENTENCES
 from grantway.protocol.clients import Client
 from grantway.protocol.consent import ConsentQuestion
 from grantway.protocol.next_step import AskConsent
 from grantway.protocol.people import Person
 from grantway.protocol.redirect_uris import RedirectUri
-from grantway.protocol.registry import SERVER_SCOPES, Registry
+from grantway.protocol.registry import Registry
 from grantway.protocol.return_address import Redirection
 from grantway.web.views import (
     Account,
@@ -128,11 +129,12 @@ def _in_order(question: ConsentQuestion) -> Iterable[str]:
 
 def _row(name: str, question: ConsentQuestion, registry: Registry) -> ScopeRow:
     scope = registry.find_scope(name)
+    claim = CLAIM_SENTENCES.get(name.removeprefix(CLAIM_PREFIX), name)
     optional = name in question.optional
-    locked = RowState.IDENTITY if name in SERVER_SCOPES else RowState.REQUIRED
+    locked = RowState.REQUIRED if name in registry.api_of_scope else RowState.IDENTITY
     return ScopeRow(
         scope=name,
-        sentence=name if scope is None else scope.description,
+        sentence=claim if scope is None else scope.description,
         state=RowState.OPTIONAL if optional else locked,
         ticked=name in question.ticked or not optional,
         sensitive=registry.is_sensitive(name),
