@@ -10,6 +10,7 @@ from grantway.cli.values import DURATION
 if TYPE_CHECKING:
     from grantway.protocol.registry import Registry
 
+ALGS = ("RS256", "ES256", "EdDSA")
 KINDS = ("web", "spa", "native", "machine", "resource_server")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -52,10 +53,21 @@ _OPTIONS = (
     click.option(
         "--consent-lifetime", type=DURATION, help="People are asked again after so long; 0 for never."
     ),
+    click.option("--id-token-alg", type=click.Choice(ALGS), help="What its ID tokens are signed with."),
     click.option(
-        "--id-token-alg",
-        type=click.Choice(("RS256", "ES256", "EdDSA")),
-        help="What its ID tokens are signed with.",
+        "--userinfo-alg",
+        type=click.Choice((*ALGS, "none")),
+        help="What userinfo is signed with; none for plain JSON.",
+    ),
+    click.option(
+        "--subject-type",
+        type=click.Choice(("public", "pairwise")),
+        help="Whether other apps know people by the same subject.",
+    ),
+    click.option(
+        "--sector-identifier",
+        metavar="HOST",
+        help="Apps of one sector share pairwise subjects. Default: the host of the redirect URIs.",
     ),
     click.option(
         "--origin", multiple=True, metavar="ORIGIN", help="Origin of a browser app that fetches tokens."
@@ -77,7 +89,7 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
     """The fields of a client that were named on the command line. Raises NotFound for an unknown API."""
     from grantway.flows.registry import find_api
     from grantway.protocol.clients import RefreshPolicy
-    from grantway.protocol.names import AuthMethod, GrantType
+    from grantway.protocol.names import AuthMethod, GrantType, SubjectType
     from grantway.protocol.scope import Scope
 
     readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -92,6 +104,9 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         "first_party": ("first_party", bool),
         "consent_lifetime": ("consent_lifetime", lambda seconds: int(seconds) or None),
         "id_token_alg": ("id_token_signed_response_alg", str),
+        "userinfo_alg": ("userinfo_signed_response_alg", lambda alg: None if alg == "none" else alg),
+        "subject_type": ("subject_type", SubjectType),
+        "sector_identifier": ("sector_identifier", str),
         "origin": ("origins", tuple),
         "homepage": ("homepage", str),
         "terms": ("terms_uri", str),

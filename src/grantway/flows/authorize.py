@@ -181,7 +181,9 @@ async def _advance(
             login_demanded=interaction.login_demanded,
             framed=framed,
             now=server.now(),
-            wrong_person=who is not None and request.wanted_subject not in (None, who.person.subject),
+            wrong_person=who is not None
+            and request.wanted_subject is not None
+            and request.wanted_subject != server.snapshots.subject_of(request.client, who.person.subject),
         )
     except OAuthError as refusal:
         return refuse(request, interaction, refusal)

@@ -23,7 +23,7 @@ from grantway.protocol.clients import (
     RefreshPolicy,
     SecretScheme,
 )
-from grantway.protocol.names import AuthMethod, GrantType
+from grantway.protocol.names import AuthMethod, GrantType, SubjectType
 from grantway.protocol.registration import default_auth_method, default_grant_types, registry_problems
 from grantway.protocol.registry import Registry
 from grantway.protocol.scope import Scope
@@ -74,6 +74,9 @@ class ClientDraft:
     privacy_uri: str | None = None
     api: str | None = None  # of a resource server: name or identifier
     id_token_signed_response_alg: str = DEFAULT_ID_TOKEN_ALG
+    userinfo_signed_response_alg: str | None = None
+    subject_type: SubjectType = SubjectType.PUBLIC
+    sector_identifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

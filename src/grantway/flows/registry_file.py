@@ -35,7 +35,7 @@ from grantway.flows.registry_tables import Table
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
 from grantway.protocol.clients import DEFAULT_ID_TOKEN_ALG, ClientType, RefreshPolicy
-from grantway.protocol.names import AuthMethod, GrantType
+from grantway.protocol.names import AuthMethod, GrantType, SubjectType
 from grantway.protocol.people import Address, Profile
 from grantway.protocol.profiles import ADDRESS_TEXTS, TEXTS
 from grantway.protocol.registration import default_auth_method
@@ -151,6 +151,9 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
         privacy_uri=table.text("privacy"),
         api=table.text("api"),
         id_token_signed_response_alg=table.text("id_token_signed_response_alg") or DEFAULT_ID_TOKEN_ALG,
+        userinfo_signed_response_alg=table.text("userinfo_signed_response_alg"),
+        subject_type=table.choice("subject_type", SubjectType.PUBLIC),
+        sector_identifier=table.text("sector_identifier"),
     )
     enabled = table.flag("enabled", default=True)
     secrets = _read_secrets(table, folder, env)

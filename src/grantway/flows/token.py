@@ -4,7 +4,7 @@ Every grant type walks the same steps and fills in only its own part.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id, read_secret
 from grantway.crypto.successor import lock_successor, unlock_successor
@@ -63,6 +63,9 @@ async def exchange(server: Server, call: Call) -> TokenReply:
         )
     now = server.now()
     accepted = await GRANT_TYPES[grant_type](server, snapshot, client, call.params, now)
+    if accepted.granted.grant is not None:
+        known_as = server.snapshots.subject_of(client, accepted.granted.subject)
+        accepted = replace(accepted, granted=replace(accepted.granted, subject=known_as))
     minted = mint(accepted.granted, snapshot, server.policy, now)
     return await _commit(server, accepted, minted, now)
 

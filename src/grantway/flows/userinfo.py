@@ -1,17 +1,19 @@
 """Userinfo (OpenID Connect Core §5.3): what the person lets an app know, told to whoever holds the token."""
 
 from grantway.flows.access_tokens import living_token, recognise
+from grantway.flows.issue import signing_key
 from grantway.flows.server import Server
 from grantway.protocol.claims import Claim, claims_of_scope, person_claims, told
 from grantway.protocol.errors import OAuthError
+from grantway.protocol.id_tokens import ID_TOKEN_TYPE
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.registry import OPENID
 
 
-async def userinfo(server: Server, token_text: str) -> dict[str, Claim]:
-    """The claims that this access token is good for. Raises `invalid_token` or `insufficient_scope`.
+async def userinfo(server: Server, token_text: str) -> dict[str, Claim] | str:
+    """The claims that this access token is good for; as a signed JWT, if the client is registered so.
 
-    The same words for every dead token; keys and people of now (RFC 6750 §3.1).
+    Raises `invalid_token` or `insufficient_scope`: the same words for every dead token (RFC 6750 §3.1).
     """
     snapshot = server.snapshots.newest
     recognised = await recognise(server, snapshot, token_text)
@@ -26,7 +28,14 @@ async def userinfo(server: Server, token_text: str) -> dict[str, Claim]:
     names = claims_of_scope(token.scope)
     if facts.grant is not None:
         names += told(facts.grant.claims.userinfo, granted=facts.grant.scope, scope=token.scope)
-    return {"sub": token.subject, **person_claims(facts.person, names)}
+    claims: dict[str, Claim] = {"sub": token.subject, **person_claims(facts.person, names)}
+    alg = snapshot.registry.clients[token.client_id].userinfo_signed_response_alg
+    if alg is None:
+        return claims
+    # Without times it passes for no ID token (`id_token_hints`), though it has the same type (§5.3.2).
+    return signing_key(snapshot, alg).sign(
+        {"iss": server.policy.issuer, "aud": token.client_id, **claims}, typ=ID_TOKEN_TYPE
+    )
 
 
 def _dead(why: str) -> OAuthError:

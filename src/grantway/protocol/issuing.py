@@ -26,7 +26,7 @@ class Granted:
     """The tokens to make: for whom, for which API, with which scope."""
 
     client: Client
-    subject: str  # the person's, or the client's own id for client credentials (RFC 9068 §2.2)
+    subject: str  # of the person, or the client's own id for client credentials (RFC 9068 §2.2)
     grant: Grant | None  # None for client credentials
     api: Api | None  # None: for nothing but userinfo
     scope: Scope

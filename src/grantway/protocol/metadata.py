@@ -8,7 +8,7 @@ from grantway.protocol.assurance import ACR_VALUES
 from grantway.protocol.claims import SCOPE_OF_CLAIM
 from grantway.protocol.clients import ID_TOKEN_ALGS
 from grantway.protocol.id_tokens import ID_TOKEN_CLAIMS
-from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode
+from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode, SubjectType
 from grantway.protocol.registry import SERVER_SCOPES, Registry
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
@@ -58,8 +58,9 @@ def server_metadata(issuer: str, registry: Registry) -> Metadata:
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
         "userinfo_endpoint": issuer + USERINFO,
-        "subject_types_supported": ["public"],
+        "subject_types_supported": [subject_type.value for subject_type in SubjectType],
         "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGS),
+        "userinfo_signing_alg_values_supported": list(ID_TOKEN_ALGS),
         "acr_values_supported": list(ACR_VALUES),
         "claim_types_supported": ["normal"],
         "claims_supported": [*ID_TOKEN_CLAIMS, *SCOPE_OF_CLAIM],

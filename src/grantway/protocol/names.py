@@ -28,6 +28,13 @@ class Prompt(StrEnum):
     SELECT_ACCOUNT = "select_account"
 
 
+class SubjectType(StrEnum):
+    """How a client knows people: `subject_type` (OpenID Connect Core §8)."""
+
+    PUBLIC = "public"  # by one subject everywhere
+    PAIRWISE = "pairwise"  # by one that no other sector knows
+
+
 class AuthMethod(StrEnum):
     """How a client proves itself: `token_endpoint_auth_method` (RFC 7591 §2)."""
 

@@ -17,6 +17,7 @@ from grantway.web.replies import (
     Reply,
     challenge_reply,
     json_reply,
+    jwt_reply,
     public_json,
     refusal_reply,
     unavailable_reply,
@@ -74,7 +75,8 @@ async def userinfo(door: Door, request: Request) -> Reply:
         token = await bearer_token(request)
         if token is None:
             return _shared(door, request, challenge_reply(None))
-        return _shared(door, request, json_reply(await claims_for(door.server, token)))
+        claims = await claims_for(door.server, token)
+        return _shared(door, request, jwt_reply(claims) if isinstance(claims, str) else json_reply(claims))
     except OAuthError as refusal:
         _log.info("%s %s: %s", request.path, refusal.code, door.printable(refusal.tell_operator))
         return _shared(door, request, challenge_reply(refusal))

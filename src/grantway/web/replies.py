@@ -67,6 +67,13 @@ def json_reply(content: object, *, status: int = HTTPStatus.OK, headers: Sequenc
     return Reply(status, (*_JSON, NO_STORE, *headers), msgspec.json.encode(content))
 
 
+def jwt_reply(token: str) -> Reply:
+    """A signed answer that nobody keeps (OpenID Connect Core §5.3.2)."""
+    return Reply(
+        HTTPStatus.OK, ((b"content-type", b"application/jwt"), _NOSNIFF, NO_STORE), token.encode("ascii")
+    )
+
+
 def public_json(body: bytes, *, max_age: int) -> Reply:
     """Prepared JSON for everyone, readable from any origin, kept for `max_age` seconds."""
     caching = (b"cache-control", b"public, max-age=%d" % max_age)
