@@ -30,6 +30,7 @@ ENDPOINTS = {
     "revocation_endpoint",
     "introspection_endpoint",
     "userinfo_endpoint",
+    "end_session_endpoint",
 }
 
 

@@ -19,6 +19,9 @@ _OPTIONS = (
         "--redirect-uri", multiple=True, metavar="URI", help="Where people return to; repeat for several."
     ),
     click.option(
+        "--post-logout-redirect-uri", multiple=True, metavar="URI", help="Where people go when signed out."
+    ),
+    click.option(
         "--scope",
         multiple=True,
         metavar="SCOPE",
@@ -94,6 +97,7 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
 
     readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
         "redirect_uri": ("redirect_uris", tuple),
+        "post_logout_redirect_uri": ("post_logout_redirect_uris", tuple),
         "scope": ("scope", _scope),
         "optional_scope": ("optional_scope", _scope),
         "api": ("default_api", lambda name: find_api(registry, name).identifier),

@@ -43,6 +43,7 @@ def client_json(client: "Client") -> dict[str, Any]:
         "auth_method": client.auth_method.value,
         "grant_types": sorted(client.grant_types),
         "redirect_uris": list(client.redirect_uris),
+        "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
         "scopes": list(client.scope),
         "optional_scopes": list(client.optional_scope),
         "default_api": client.default_api,

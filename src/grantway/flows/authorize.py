@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from grantway.crypto.secrets import SecretKind, issue_secret
 from grantway.flows.approve import approve
 from grantway.flows.browser import Browser, signed_in
-from grantway.flows.id_token_hints import read_hint
+from grantway.flows.id_token_hints import hinted_subject
 from grantway.flows.interaction import Interaction, NotYours, kept_parameters, open_interaction
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
@@ -154,7 +154,7 @@ def _parsed(
             client,
             address,
             snapshot.registry,
-            hinted_subject=None if hint is None else read_hint(server, snapshot, client, hint),
+            hinted_subject=None if hint is None else hinted_subject(server, snapshot, client, hint),
         )
     except OAuthError as error:
         return Leave(to=address.error(error), client=client, interaction=interaction, refusal=error)

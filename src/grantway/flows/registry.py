@@ -60,6 +60,7 @@ class ClientDraft:
     auth_method: AuthMethod | None = None
     grant_types: frozenset[GrantType] | None = None
     redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
     scope: Scope = Scope()
     optional_scope: Scope = Scope()
     default_api: str | None = None  # name or identifier

@@ -137,6 +137,7 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
         auth_method=table.choice("auth_method", default_auth_method(kind), methods.values()),
         grant_types=table.choices("grant_types", GrantType),
         redirect_uris=table.texts("redirect_uris"),
+        post_logout_redirect_uris=table.texts("post_logout_redirect_uris"),
         scope=_scope(table, "scopes"),
         optional_scope=_scope(table, "optional_scopes"),
         default_api=table.text("default_api"),

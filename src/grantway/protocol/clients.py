@@ -73,6 +73,7 @@ class Client:
     auth_method: AuthMethod
     grant_types: frozenset[GrantType]
     redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()  # where people may go once they are signed out
     scope: Scope = Scope()  # everything it may ever ask for
     optional_scope: Scope = Scope()  # what a person may untick
     default_api: str | None = None  # identifier; decides the audience when nothing else does
@@ -143,6 +144,11 @@ def client_problems(client: Client) -> list[str]:
     wrong += [
         f"redirect_uri {uri!r}: {problem}"
         for uri in client.redirect_uris
+        if (problem := redirect_uri_problem(uri, native=native))
+    ]
+    wrong += [
+        f"post_logout_redirect_uri {uri!r}: {problem}"
+        for uri in client.post_logout_redirect_uris
         if (problem := redirect_uri_problem(uri, native=native))
     ]
     wrong += _contradictions(client)

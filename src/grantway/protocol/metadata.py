@@ -19,6 +19,7 @@ TOKEN = "/token"
 REVOKE = "/revoke"
 INTROSPECT = "/introspect"
 USERINFO = "/userinfo"
+END_SESSION = "/end-session"
 JWKS = "/jwks"
 
 Metadata = Mapping[str, str | bool | list[str]]
@@ -58,6 +59,7 @@ def server_metadata(issuer: str, registry: Registry) -> Metadata:
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
         "userinfo_endpoint": issuer + USERINFO,
+        "end_session_endpoint": issuer + END_SESSION,
         "subject_types_supported": [subject_type.value for subject_type in SubjectType],
         "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGS),
         "userinfo_signing_alg_values_supported": list(ID_TOKEN_ALGS),

@@ -1,17 +1,13 @@
-"""Pages of people: authorize, sign in, choose, consent, leave, sign out.
+"""Pages of people: authorize, sign in, choose, consent, leave.
 
 The flows decide which comes next.
 """
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from grantway.crypto.seal import BrokenSeal
-from grantway.crypto.secrets import new_id
-from grantway.flows.approve import AlreadyDone
-from grantway.flows.authorize import Ask, Leave, Refused, resume, start
-from grantway.flows.browser import Browser, sign_out, signed_in
-from grantway.flows.interaction import NotYours, TooOld, open_parting, seal_interaction, seal_parting
+from grantway.flows.authorize import Ask, Leave, resume, start
+from grantway.flows.browser import Browser
+from grantway.flows.interaction import NotYours, open_parting, seal_interaction, seal_parting
 from grantway.flows.interaction_answers import (
     LoggedIn,
     TryAgain,
@@ -21,16 +17,14 @@ from grantway.flows.interaction_answers import (
     turn_back,
 )
 from grantway.protocol import metadata
-from grantway.protocol.errors import OAuthError
 from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.params import Params
 from grantway.protocol.scope import Scope
-from grantway.storage.port import Unavailable
 from grantway.web import error_pages
-from grantway.web.csrf import comes_from_elsewhere
-from grantway.web.door import Door, Handler
+from grantway.web.door import Door
+from grantway.web.guards import form_of_ours as _form
+from grantway.web.guards import page as _page
 from grantway.web.page_views import (
-    account,
     consent_view,
     failed_login_view,
     login_view,
@@ -39,52 +33,10 @@ from grantway.web.page_views import (
     select_account_view,
 )
 from grantway.web.replies import Reply, see_other
-from grantway.web.requests import Request, TooLarge
-from grantway.web.views import HomeView, LogoutView, SignedOutView
+from grantway.web.requests import Request
+from grantway.web.views import HomeView
 
-LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE, LOGOUT = (
-    "/login",
-    "/select-account",
-    "/consent",
-    "/continue",
-    "/logout",
-)
-_LOGOUT_PURPOSE = "logout"
-
-
-def _page(handler: Handler) -> Handler:
-    """Turn what can go wrong in any page into the page that says so."""
-
-    async def guarded(door: Door, request: Request) -> Reply:
-        try:
-            return await handler(door, request)
-        except Refused as refusal:
-            return error_pages.refused_page(door, request, refusal)
-        except NotYours:
-            return error_pages.not_yours_page(door, request, "no cookie of this flow, or of another person")
-        except TooOld:
-            return error_pages.too_old_page(door, request)
-        except AlreadyDone:
-            return error_pages.already_done_page(door, request)
-        except OAuthError as unreadable:
-            return error_pages.malformed_page(door, request, unreadable)
-        except TooLarge:
-            return error_pages.too_large_page(door, request)
-        except Unavailable as away:
-            return error_pages.unavailable_page(door, request, str(away))
-
-    return guarded
-
-
-def _form(handler: Callable[[Door, Request, Browser, Params], Awaitable[Reply]]) -> Handler:
-    """A form of ours: refused when another site may have sent it (threats C2, D2)."""
-
-    async def guarded(door: Door, request: Request) -> Reply:
-        if why := comes_from_elsewhere(request, scheme=door.scheme):
-            return error_pages.not_yours_page(door, request, why)
-        return await handler(door, request, door.browser(request), await request.form())
-
-    return _page(guarded)
+LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE = "/login", "/select-account", "/consent", "/continue"
 
 
 # --- the authorization endpoint --------------------------------------------
@@ -265,41 +217,7 @@ async def leave_page(door: Door, request: Request) -> Reply:
     return door.page(request, view, posts_to_us=to.fields is None).plus(door.cookies.clear_flow(flow_id))
 
 
-# --- signing out, and the root ---------------------------------------------
-
-
-@_page
-async def show_logout(door: Door, request: Request) -> Reply:
-    """GET /logout: asks; nobody is signed out by following a link (threat P2)."""
-    browser = door.browser(request)
-    current = await signed_in(door.server, browser)
-    if current is None or browser.session_cookie is None:
-        return door.page(request, SignedOutView(client_name=None, refused_return=False))
-    server = door.server
-    csrf = server.snapshots.newest.sealer.seal(
-        b"", purpose=_LOGOUT_PURPOSE, binding=browser.session_cookie.encode(), flow_id=new_id(server.now())
-    )
-    view = LogoutView(
-        account=account(current.person), client_name=None, app_count=0, action=door.base + LOGOUT, csrf=csrf
-    )
-    return door.page(request, view)
-
-
-@_form
-async def answer_logout(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
-    """POST /logout: ends the session and every running flow of this browser (threat P4)."""
-    current = await signed_in(door.server, browser)
-    if current is not None and browser.session_cookie is not None:
-        try:
-            door.server.snapshots.newest.sealer.open(
-                form.need("csrf"), purpose=_LOGOUT_PURPOSE, binding=browser.session_cookie.encode()
-            )
-        except BrokenSeal:
-            raise NotYours from None
-        await sign_out(door.server, current)
-    flows = (door.cookies.clear_flow(flow_id) for flow_id in browser.flow_cookies)
-    reply = door.page(request, SignedOutView(client_name=None, refused_return=False))
-    return reply.plus(door.cookies.clear_session(), *flows)
+# --- the root --------------------------------------------------------------
 
 
 @_page

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from grantway.protocol import metadata as at
-from grantway.web import machine, pages
+from grantway.web import machine, pages, signing_out
 from grantway.web.door import Handler
 
 Methods = Mapping[str, Handler]
@@ -21,7 +21,8 @@ ROUTES: Mapping[str, Methods] = {
     pages.SELECT_ACCOUNT: {"GET": pages.show_step, "POST": pages.answer_select_account},
     pages.CONSENT: {"GET": pages.show_step, "POST": pages.answer_consent},
     pages.CONTINUE: {"GET": pages.leave_page},
-    pages.LOGOUT: {"GET": pages.show_logout, "POST": pages.answer_logout},
+    at.END_SESSION: {"GET": signing_out.end_session, "POST": signing_out.end_session},
+    signing_out.LOGOUT: {"GET": signing_out.show_logout, "POST": signing_out.answer_logout},
     "/": _readable(pages.home),
     # the app, and the API
     at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight_post},

@@ -1,0 +1,51 @@
+"""What stands before every handler of a page: what can go wrong anywhere, and whose form it is."""
+
+from collections.abc import Awaitable, Callable
+
+from grantway.flows.approve import AlreadyDone
+from grantway.flows.authorize import Refused
+from grantway.flows.browser import Browser
+from grantway.flows.interaction import NotYours, TooOld
+from grantway.protocol.errors import OAuthError
+from grantway.protocol.params import Params
+from grantway.storage.port import Unavailable
+from grantway.web import error_pages
+from grantway.web.csrf import comes_from_elsewhere
+from grantway.web.door import Door, Handler
+from grantway.web.replies import Reply
+from grantway.web.requests import Request, TooLarge
+
+
+def page(handler: Handler) -> Handler:
+    """Turn what can go wrong in any page into the page that says so."""
+
+    async def guarded(door: Door, request: Request) -> Reply:
+        try:
+            return await handler(door, request)
+        except Refused as refusal:
+            return error_pages.refused_page(door, request, refusal)
+        except NotYours:
+            return error_pages.not_yours_page(door, request, "no cookie of this flow, or of another person")
+        except TooOld:
+            return error_pages.too_old_page(door, request)
+        except AlreadyDone:
+            return error_pages.already_done_page(door, request)
+        except OAuthError as unreadable:
+            return error_pages.malformed_page(door, request, unreadable)
+        except TooLarge:
+            return error_pages.too_large_page(door, request)
+        except Unavailable as away:
+            return error_pages.unavailable_page(door, request, str(away))
+
+    return guarded
+
+
+def form_of_ours(handler: Callable[[Door, Request, Browser, Params], Awaitable[Reply]]) -> Handler:
+    """A form of ours: refused when another site may have sent it (threats C2, D2)."""
+
+    async def guarded(door: Door, request: Request) -> Reply:
+        if why := comes_from_elsewhere(request, scheme=door.scheme):
+            return error_pages.not_yours_page(door, request, why)
+        return await handler(door, request, door.browser(request), await request.form())
+
+    return page(guarded)
