@@ -103,7 +103,7 @@ def test_without_openid_nothing_is_asked_for():
     [("openid", ["claim:name"]), ("openid profile", []), ("openid claim:name", []), ("profile", ["openid"])],
 )
 def test_a_claim_is_allowed_with_its_scope_or_by_itself(allowed, asked_again):
-    """ID09, D6"""
+    """ID09"""
     request = parsed({"userinfo": {"name": None}})
     question = consent_question(request, replace(CONSENT, scope=Scope.parse(allowed)), REGISTRY)
     assert asked_again == ([] if question is None else list(question.required))
