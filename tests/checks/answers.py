@@ -169,11 +169,13 @@ async def bought(visitor: Visitor, client_id: str = "printer", to: str = CALLBAC
 
 
 def tokens_of(reply: httpx2.Response) -> dict:
-    """A token response (RFC 6749 §5.1)."""
+    """A token response (RFC 6749 §5.1), with an ID token where openid was granted, and only there."""
     assert reply.status_code == 200, reply.text
     _is_private_json(reply)
     body = reply.json()
-    assert body.keys() - {"refresh_token"} == {"access_token", "token_type", "expires_in", "scope"}
+    needed = {"access_token", "token_type", "expires_in", "scope"}
+    needed |= {"id_token"} if "openid" in body["scope"].split() else set()
+    assert body.keys() - {"refresh_token"} == needed
     return body
 
 

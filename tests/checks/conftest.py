@@ -15,6 +15,8 @@ DATABASES = ["sqlite", "postgres"]
 
 OTHER_CALLBACK = "https://other.example/callback"
 TENANT_CALLBACK = "https://tenant.example/cb?tenant=7"
+SSO_CALLBACK = "https://sso.example/callback"
+SIGN_IN = Scope.of(["openid", "profile", "email", "address", "phone", "offline_access", "photos:read"])
 EVERYTHING = Scope.of(["photos:read", "photos:write", "photos:delete", "calendar:read", "offline_access"])
 
 
@@ -69,6 +71,9 @@ CLIENTS = (
         redirect_uri_optional=True,
     ),
     web_client("tenant", name="Tenant", redirect_uris=(TENANT_CALLBACK,)),
+    web_client(
+        "sso", name="Single Sign-On", redirect_uris=(SSO_CALLBACK,), scope=SIGN_IN, optional_scope=Scope()
+    ),
     web_client("relaxed", name="Relaxed", redirect_uris=("https://relaxed.example/cb",), require_pkce=False),
     web_client(
         "spa",

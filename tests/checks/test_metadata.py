@@ -1,6 +1,7 @@
 """The metadata document: every member is there, and every member is true."""
 
 from dataclasses import replace
+from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,12 +23,15 @@ from tests.node import CALENDAR, CALLBACK, Visitor, free_port, leaving_url, seed
 from tests.signing import ALGS, assertion
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
+OPENID_WELL_KNOWN = "/.well-known/openid-configuration"
 ENDPOINTS = {
     "authorization_endpoint",
     "token_endpoint",
     "jwks_uri",
     "revocation_endpoint",
     "introspection_endpoint",
+    "userinfo_endpoint",
+    "end_session_endpoint",
 }
 
 
@@ -37,9 +41,10 @@ async def metadata(node) -> dict:
 
 
 async def test_the_document_names_the_issuer_exactly(node):
-    """MD01: as it is configured, whatever name the request came by."""
-    for host in ("", urlsplit(node.issuer).netloc.replace("127.0.0.1", "localhost")):
-        reply = await node.send("GET", WELL_KNOWN, headers={"host": host} if host else {})
+    """MD01: as it is configured, whatever name the request came by, at both addresses."""
+    localhost = urlsplit(node.issuer).netloc.replace("127.0.0.1", "localhost")
+    for host, path in product(("", localhost), (WELL_KNOWN, OPENID_WELL_KNOWN)):
+        reply = await node.send("GET", path, headers={"host": host} if host else {})
         assert reply.status_code == 200
         assert reply.headers["content-type"] == "application/json"
         assert reply.json()["issuer"] == node.issuer
@@ -55,7 +60,7 @@ async def mounted(tmp_path):
 
 
 async def test_the_document_of_an_issuer_with_a_path_lies_where_rfc_8414_wants_it(mounted):
-    """MD02: the well-known name is inserted before the path."""
+    """MD02: the well-known name is inserted before the path; that of OpenID Connect is appended to it."""
     root = mounted.issuer.removesuffix("/id")
     reply = await mounted.send("GET", f"{root}{WELL_KNOWN}/id")
     assert reply.status_code == 200
@@ -63,6 +68,9 @@ async def test_the_document_of_an_issuer_with_a_path_lies_where_rfc_8414_wants_i
     assert body["issuer"] == mounted.issuer
     assert {body[name].startswith(mounted.issuer + "/") for name in ENDPOINTS} == {True}
     assert (await mounted.send("GET", f"{root}{WELL_KNOWN}")).status_code == 404
+    appended = await mounted.send("GET", f"{mounted.issuer}{OPENID_WELL_KNOWN}")
+    assert (200, body) == (appended.status_code, appended.json())
+    assert (await mounted.send("GET", f"{root}{OPENID_WELL_KNOWN}")).status_code == 404
 
 
 async def test_a_whole_flow_runs_below_the_path_of_the_issuer(mounted):
@@ -88,17 +96,23 @@ async def test_the_document_has_every_member_it_needs_and_no_empty_one(node, met
         "introspection_endpoint_auth_methods_supported",
         "code_challenge_methods_supported",
         "authorization_response_iss_parameter_supported",
+        "subject_types_supported",
+        "id_token_signing_alg_values_supported",
+        "claims_supported",
     }
     assert needed <= metadata.keys()
     assert [name for name, value in metadata.items() if value in ([], "", None, {})] == []
     assert {urlsplit(metadata[name])[:2] for name in ENDPOINTS} == {urlsplit(node.issuer)[:2]}
     assert metadata["response_types_supported"] == ["code"]
+    assert "RS256" in metadata["id_token_signing_alg_values_supported"]
+    assert metadata["request_uri_parameter_supported"] is False
 
 
 async def test_the_scopes_are_those_that_can_be_asked_for(node, metadata):
     """MD03: of every API, and of the server."""
     photos = {"photos:read", "photos:write", "photos:delete"}
-    assert set(metadata["scopes_supported"]) == {*photos, "calendar:read", "offline_access"}
+    own = {"openid", "profile", "email", "address", "phone", "offline_access"}
+    assert set(metadata["scopes_supported"]) == {*photos, "calendar:read", *own}
 
 
 @pytest.mark.parametrize("endpoint", sorted(ENDPOINTS))
@@ -204,7 +218,7 @@ async def test_an_authentication_method_that_is_not_named_is_refused(node, metad
 
 async def test_anybody_may_read_the_document_and_the_keys_from_any_page(node, metadata):
     """MD09"""
-    for url in (WELL_KNOWN, metadata["jwks_uri"]):
+    for url in (WELL_KNOWN, OPENID_WELL_KNOWN, metadata["jwks_uri"]):
         for origin in ("https://spa.example", "https://anywhere.example", "null"):
             reply = await node.send("GET", url, headers={"origin": origin})
             assert reply.status_code == 200

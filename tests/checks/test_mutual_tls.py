@@ -247,9 +247,11 @@ async def test_every_endpoint_of_machines_takes_a_certificate(node):
         is_unauthenticated(await node.send("POST", path, headers=shown(STRANGER), **form))
 
 
-async def code_tokens(node, client_id: str, headers: dict, redirect_uri: str, **proof):
+async def code_tokens(
+    node, client_id: str, headers: dict, redirect_uri: str, scope="photos:read offline_access", **proof
+):
     visitor = Visitor(node)
-    code = await visitor.code(client_id, redirect_uri=redirect_uri, scope="photos:read offline_access")
+    code = await visitor.code(client_id, redirect_uri=redirect_uri, scope=scope)
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -311,6 +313,21 @@ async def test_a_client_with_a_secret_may_have_its_tokens_bound(node, why):
     headers = {**shown(STRANGER), **node.basic("machine")}
     token = tokens_of(await node.send("POST", "/token", headers=headers, **ASKED))["access_token"]
     assert "cnf" not in claims_of(token), "nobody asked for it"
+
+
+async def test_userinfo_wants_the_certificate_that_the_token_is_bound_to(node):
+    """MT01, UI01: RFC 8705 §3: it is an API as any other."""
+    self_made = {"auth_method": AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH, "jwks": registrable(OWN)}
+    await node.put_client(machine("knower", scope=Scope.of(["openid"]), **self_made))
+    tokens = await code_tokens(node, "knower", shown(OWN), "https://knower.example/cb", scope="openid")
+    assert claims_of(tokens["access_token"])["cnf"] == {"x5t#S256": OWN.thumbprint}
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+    told = await node.send("GET", "/userinfo", headers={**shown(OWN), **bearer})
+    assert told.json() == {"sub": claims_of(tokens["id_token"])["sub"]}
+    for headers in ({}, shown(SECOND)):
+        refused = await node.send("GET", "/userinfo", headers={**headers, **bearer})
+        assert refused.status_code == 401
+        assert 'error="invalid_token"' in refused.headers["www-authenticate"]
 
 
 async def test_the_metadata_says_so(node):

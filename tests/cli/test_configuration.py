@@ -53,6 +53,9 @@ def test_the_written_file_explains_every_setting_and_its_defaults_are_right(outs
         "write_timeout": "30s",
         "connections_per_network": 1024,
         "linger": "5s",
+        "client_certificate_header": "",
+        "client_certificate_verify_header": "",
+        "mtls_address": "",
     }
 
 

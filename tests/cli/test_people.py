@@ -67,3 +67,26 @@ def test_who_has_allowed_nothing_has_nothing_to_take_back(gw, ada):
     assert gw.json("grants", "list", "ada") == []
     assert gw.json("grants", "revoke", "ada", "printer", "--yes") == {"revoked": 0}
     gw("grants", "revoke", "ada", "printer", code=2)
+
+
+def test_what_apps_may_learn_is_written_down_and_changed(gw, ada):
+    """UI05: the standard claims by their names; what is not named stays."""
+    words = ["--email", "ada@id.example", "--email-verified", "--claim", "given_name=Ada"]
+    gw("user", "edit", "ada", *words, "--claim", "address.locality=London")
+    gw("user", "edit", "ada", "--claim", "birthdate=1815-12-10")
+    found = gw.json("user", "list")[0]
+    profile = found["profile"]
+    assert profile.pop("updated_at") > 0
+    assert ("ada@id.example", True, "Ada Lovelace") == (
+        found["email"],
+        found["email_verified"],
+        found["name"],
+    )
+    assert ("Ada", "1815-12-10") == (profile["given_name"], profile["birthdate"])
+    assert "London" == profile["address"]["locality"]
+
+
+def test_a_claim_that_cannot_stand_is_refused(gw, ada):
+    """UI05"""
+    assert "birthdate" in gw("user", "edit", "ada", "--claim", "birthdate=today", code=1).stderr
+    assert "did you mean nickname" in gw("user", "edit", "ada", "--claim", "nikname=A", code=1).stderr

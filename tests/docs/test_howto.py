@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.node import CALLBACK, Visitor, leaving_url, seeded_node, sqlite_url
+from grantway.protocol.scope import Scope
+from tests.node import CALLBACK, Visitor, leaving_url, seeded_node, sqlite_url, web_client
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -23,30 +24,45 @@ def program(page: str) -> str:
     return "\n".join(blocks)
 
 
+async def run_as_printed(page: str, node, client_id: str, monkeypatch) -> dict:
+    """Run the program of a page for this client, with ada at the browser. Returns its variables."""
+    loop = asyncio.get_running_loop()
+    monkeypatch.setenv("ISSUER", node.issuer)
+    monkeypatch.setenv("CLIENT_ID", client_id)
+    monkeypatch.setenv("CLIENT_SECRET", node.secrets[client_id])
+    monkeypatch.setenv("REDIRECT_URI", CALLBACK)
+
+    async def person(link: str) -> str:
+        visitor = Visitor(node)
+        page = await visitor.sign_in(await visitor.get(link.removeprefix(node.issuer)))
+        url = leaving_url(await visitor.submit(page, answer="allow"))
+        assert url is not None
+        return url
+
+    def open_in_browser(link: str) -> str:
+        return asyncio.run_coroutine_threadsafe(person(link), loop).result(timeout=30)
+
+    names = {"open_in_browser": open_in_browser, "os": os}
+    await asyncio.to_thread(exec, compile(program(page), Path(page).name, "exec"), names)
+    return names
+
+
 async def test_the_requests_of_connect_an_app_run_as_printed(tmp_path, monkeypatch):
     """FN17, FN21: whoever types the page gets a token, renews it and gives it back."""
     async with seeded_node(sqlite_url(tmp_path)) as node:
-        loop = asyncio.get_running_loop()
-        monkeypatch.setenv("ISSUER", node.issuer)
-        monkeypatch.setenv("CLIENT_ID", "printer")
-        monkeypatch.setenv("CLIENT_SECRET", node.secrets["printer"])
-        monkeypatch.setenv("REDIRECT_URI", CALLBACK)
-
-        async def person(link: str) -> str:
-            visitor = Visitor(node)
-            page = await visitor.sign_in(await visitor.get(link.removeprefix(node.issuer)))
-            url = leaving_url(await visitor.submit(page, answer="allow"))
-            assert url is not None
-            return url
-
-        def open_in_browser(link: str) -> str:
-            return asyncio.run_coroutine_threadsafe(person(link), loop).result(timeout=30)
-
-        source = compile(program("howto/connect-an-app.md"), "connect-an-app.md", "exec")
-        await asyncio.to_thread(exec, source, {"open_in_browser": open_in_browser, "os": os})
-
+        await run_as_printed("howto/connect-an-app.md", node, "printer", monkeypatch)
         audit = await node.store.read_audit(limit=3)
         assert "refresh_token.revoked" in {entry.action for entry in audit}
+
+
+async def test_the_requests_of_sign_people_in_run_as_printed(tmp_path, monkeypatch):
+    """FN17: whoever types the page knows who has signed in."""
+    async with seeded_node(sqlite_url(tmp_path)) as node:
+        scope = Scope.of(["openid", "profile", "email"])
+        await node.put_client(web_client("club", scope=scope, optional_scope=Scope.of(["email"])))
+        names = await run_as_printed("howto/sign-people-in.md", node, "club", monkeypatch)
+        assert "Hello Ada Lovelace" == names["greeting"]
+        assert node.people["ada"].subject == names["person"]["sub"]
 
 
 def console(page: str, heading: str) -> list[list[str]]:

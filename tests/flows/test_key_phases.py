@@ -97,3 +97,20 @@ def test_sealing_keys_are_kept_for_another_term():
     sealing = key(state=KeyState.RETIRING, purpose=KeyPurpose.SEALING, alg="A256GCM")
     assert not due([sealing], TIMES, now=90 * DAY)
     assert due([sealing], TIMES, now=90 * DAY + SPREAD)
+
+
+def test_the_key_of_pairwise_subjects_takes_no_turns():
+    """K13: every subject would be another one."""
+    salt = key(purpose=KeyPurpose.PAIRWISE, alg="HS256")
+    assert Turn() == due([salt], TIMES, now=9e9)
+    assert what_follows(salt, TIMES) is None
+
+
+def test_each_algorithm_takes_turns_by_itself():
+    """K13: an ID token is signed by another key than an access token."""
+    keys = [key(alg, alg=alg) for alg in ("ES256", "RS256", "EdDSA")]
+    turn = due(keys, TIMES, now=90 * DAY)
+    assert {"ES256", "RS256", "EdDSA"} == {alg for _, alg in turn.wanted}
+    following = [key(f"new {alg}", KeyState.NEXT, alg=alg) for alg in ("ES256", "RS256")]
+    found = phases([*keys, *following], 313.0)
+    assert ("retiring", "retiring", "active") == (found["ES256"], found["RS256"], found["EdDSA"])

@@ -435,3 +435,36 @@ async def test_keys_at_an_address_take_the_place_of_given_ones(server):
     assert registry(server).clients["signer"].jwks_uri == "https://signer.example/keys"
     with pytest.raises(Rejected, match="an https:// address"):
         await applied(server, f'{SIGNER}jwks_uri = "http://signer.example/keys"')
+
+
+# --- people and what apps may learn about them ---------------------------------------------------------
+
+PERSON = FILE + 'email = "ada@id.example"\nemail_verified = true\ngiven_name = "Ada"\n'
+
+
+async def test_what_apps_may_learn_about_people_is_in_the_file(server):
+    """UI05: standard claims by their names; what the file does not say stays."""
+    await applied(server, PERSON + '[people.address]\nlocality = "London"\n')
+    ada = await find_person(server, "ada")
+    assert ("ada@id.example", True, "Ada") == (ada.email, ada.email_verified, ada.profile.given_name)
+    assert "London" == ada.profile.address.locality
+    lines = await applied(server, PERSON.replace('"Ada"\n', '"Augusta Ada"\nlocale = "en-GB"\n'))
+    assert "~ person ada: given_name Ada → Augusta Ada; locale none → en-GB" in lines
+    ada = await find_person(server, "ada")
+    assert ("London", True) == (ada.profile.address.locality, ada.profile.updated_at > 0)
+    assert "~" not in {
+        line[0] for line in await planned(server, PERSON.replace('"Ada"\n', '"Augusta Ada"\n'))
+    }
+
+
+async def test_a_claim_of_the_file_that_cannot_stand_is_refused(server):
+    """UI05: for somebody new, and for somebody known."""
+    wrong = PERSON + 'birthdate = "today"\n'
+    assert ["people[0] (ada).nikname: is not known; did you mean nickname?"] == mistakes(
+        PERSON + 'nikname = "A"'
+    )
+    with pytest.raises(Rejected, match="people: ada: birthdate"):
+        await planned(server, wrong)
+    await applied(server, PERSON)
+    with pytest.raises(Rejected, match="people: ada: birthdate"):
+        await planned(server, wrong)

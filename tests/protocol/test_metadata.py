@@ -27,7 +27,7 @@ def test_every_address_lies_below_the_issuer(issuer):
     document = server_metadata(issuer, REGISTRY)
     assert issuer == document["issuer"]
     addresses = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))]
-    assert 5 == len(addresses) == len(set(addresses))
+    assert 7 == len(addresses) == len(set(addresses))
     assert {address.startswith(issuer + "/") for address in addresses} == {True}
 
 
@@ -40,7 +40,9 @@ def test_no_member_is_empty_even_before_anything_is_registered():
 def test_the_scopes_of_every_api_are_listed():
     """MD03"""
     listed = server_metadata(ISSUER, REGISTRY)["scopes_supported"]
-    assert ["calendar:read", "offline_access", "photos:delete", "photos:read", "photos:write"] == listed
+    of_apis = {"calendar:read", "photos:delete", "photos:read", "photos:write"}
+    own = {"openid", "profile", "email", "address", "phone", "offline_access"}
+    assert sorted(of_apis | own) == listed
 
 
 @pytest.mark.parametrize("vouched", [True, False])
@@ -55,6 +57,7 @@ def test_certificates_are_named_only_where_they_can_be_shown(vouched):
         "token_endpoint": "https://mtls.example/id/token",
         "revocation_endpoint": "https://mtls.example/id/revoke",
         "introspection_endpoint": "https://mtls.example/id/introspect",
+        "userinfo_endpoint": "https://mtls.example/id/userinfo",
     } == document["mtls_endpoint_aliases"]
     plain = server_metadata("https://example/id", REGISTRY)
     assert not any("tls" in member for member in plain)

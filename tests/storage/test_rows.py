@@ -8,7 +8,7 @@ import pytest
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
-from grantway.storage import columns, rows
+from grantway.storage import columns, registry_rows
 from grantway.storage.changes import StoredKey
 from grantway.testing.registry import some_client
 
@@ -18,7 +18,7 @@ def test_a_client_of_an_older_release_gets_the_defaults_of_what_it_lacks():
     key = client.id
     old = {"id": key, "name": "Old", "type": "web", "auth_method": "client_secret_basic"}
     old |= {"grant_types": [], "created_at": 1.0}
-    (read,) = rows.read_clients([(key, msgspec.json.encode(old).decode())], [])
+    (read,) = registry_rows.read_clients([(key, msgspec.json.encode(old).decode())], [])
     assert (
         Client(**{**old, "type": client.type, "auth_method": client.auth_method, "grant_types": frozenset()})
         == read
@@ -26,14 +26,14 @@ def test_a_client_of_an_older_release_gets_the_defaults_of_what_it_lacks():
 
 
 def test_a_member_of_a_newer_release_is_passed_over():
-    key, document = rows.write_client(some_client())
+    key, document = registry_rows.write_client(some_client())
     newer = document[:-1] + ',"invented_later":{"x":1}}'
-    assert rows.read_clients([(key, document)], []) == rows.read_clients([(key, newer)], [])
+    assert registry_rows.read_clients([(key, document)], []) == registry_rows.read_clients([(key, newer)], [])
 
 
 def test_a_document_that_cannot_be_read_names_its_client():
     with pytest.raises(ValueError, match="client 'web'"):
-        rows.read_clients([("web", "{}")], [])
+        registry_rows.read_clients([("web", "{}")], [])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from grantway.cli.values import DURATION
 if TYPE_CHECKING:
     from grantway.protocol.registry import Registry
 
+ALGS = ("RS256", "ES256", "EdDSA")
 KINDS = ("web", "spa", "native", "machine", "resource_server")
 AUTH_METHODS = (
     *("client_secret_basic", "client_secret_post", "private_key_jwt"),
@@ -21,6 +22,9 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _OPTIONS = (
     click.option(
         "--redirect-uri", multiple=True, metavar="URI", help="Where people return to; repeat for several."
+    ),
+    click.option(
+        "--post-logout-redirect-uri", multiple=True, metavar="URI", help="Where people go when signed out."
     ),
     click.option(
         "--scope",
@@ -79,6 +83,22 @@ _OPTIONS = (
     click.option(
         "--consent-lifetime", type=DURATION, help="People are asked again after so long; 0 for never."
     ),
+    click.option("--id-token-alg", type=click.Choice(ALGS), help="What its ID tokens are signed with."),
+    click.option(
+        "--userinfo-alg",
+        type=click.Choice((*ALGS, "none")),
+        help="What userinfo is signed with; none for plain JSON.",
+    ),
+    click.option(
+        "--subject-type",
+        type=click.Choice(("public", "pairwise")),
+        help="Whether other apps know people by the same subject.",
+    ),
+    click.option(
+        "--sector-identifier",
+        metavar="HOST",
+        help="Apps of one sector share pairwise subjects. Default: the host of the redirect URIs.",
+    ),
     click.option(
         "--origin", multiple=True, metavar="ORIGIN", help="Origin of a browser app that fetches tokens."
     ),
@@ -99,11 +119,12 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
     """The fields of a client that were named on the command line. Raises NotFound for an unknown API."""
     from grantway.flows.registry import find_api
     from grantway.protocol.clients import RefreshPolicy
-    from grantway.protocol.names import AuthMethod, GrantType
+    from grantway.protocol.names import AuthMethod, GrantType, SubjectType
     from grantway.protocol.scope import Scope
 
     readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
         "redirect_uri": ("redirect_uris", tuple),
+        "post_logout_redirect_uri": ("post_logout_redirect_uris", tuple),
         "scope": ("scope", _scope),
         "optional_scope": ("optional_scope", _scope),
         "api": ("default_api", lambda name: find_api(registry, name).identifier),
@@ -118,6 +139,10 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         "pkce": ("require_pkce", lambda word: word == "required"),
         "first_party": ("first_party", bool),
         "consent_lifetime": ("consent_lifetime", lambda seconds: int(seconds) or None),
+        "id_token_alg": ("id_token_signed_response_alg", str),
+        "userinfo_alg": ("userinfo_signed_response_alg", lambda alg: None if alg == "none" else alg),
+        "subject_type": ("subject_type", SubjectType),
+        "sector_identifier": ("sector_identifier", str),
         "origin": ("origins", tuple),
         "homepage": ("homepage", str),
         "terms": ("terms_uri", str),

@@ -149,12 +149,13 @@ def _keys(
     active = [key for key in live if key.state is KeyState.ACTIVE]
     found = []
     signing = {key.alg for key in active if key.purpose is KeyPurpose.SIGNING}
-    for alg in sorted(needed_algorithms(rows.apis) - signing):
+    for alg in sorted(needed_algorithms(rows.apis, rows.clients) - signing):
         words = f"no active {alg} key: it is made at the next start"
         found.append(Finding("keys", WARNING, words, f"grantway keys rotate --now --alg {alg}"))
     for key in active:
         days = (now - key.state_since) / 86_400
-        if now > key.state_since + settings.keys.rotate_every + _LATE:
+        turns = key.purpose is not KeyPurpose.PAIRWISE
+        if turns and now > key.state_since + settings.keys.rotate_every + _LATE:
             words = f"{key.alg} {key.kid} is {days:.0f} days old: no server turns keys"
             found.append(
                 Finding("keys", WARNING, words, f"is a server running? grantway keys rotate --alg {key.alg}")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,11 +12,32 @@ from grantway.cli.running import actor, run
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
-    from grantway.protocol.people import Person
+    from grantway.protocol.people import Person, Profile
 
 _STDIN = click.option(
     "--password-stdin", is_flag=True, help="Read the password from stdin instead of asking."
 )
+
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _described(command: _F) -> _F:
+    """What apps may learn about a person, as options."""
+    for option in (
+        click.option("--email", metavar="ADDRESS", help="Where they get mail."),
+        click.option(
+            "--email-verified/--email-unverified", default=None, help="Has it been shown to be theirs?"
+        ),
+        click.option(
+            "--claim",
+            multiple=True,
+            metavar="NAME=TEXT",
+            help="A standard claim, such as given_name=Ada or address.locality=London; repeat for several.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(cls=Noun)
@@ -25,11 +46,15 @@ def user() -> None:
 
 
 def _json(person: "Person") -> dict[str, Any]:
+    from dataclasses import asdict
+
     return {
         "subject": person.subject,
         "username": person.username,
         "name": person.name,
         "email": person.email,
+        "email_verified": person.email_verified,
+        "profile": {name: value for name, value in asdict(person.profile).items() if value},
         "disabled_at": iso(person.disabled_at),
         "created_at": iso(person.created_at),
     }
@@ -50,14 +75,16 @@ def _password(*, from_stdin: bool) -> str:
 @user.command("add")
 @click.argument("username")
 @click.option("--name", help="As apps may greet them. Default: the username.")
-@click.option("--email", metavar="ADDRESS", help="Kept, and not verified.")
+@_described
 @_STDIN
-def add(*, username: str, name: str | None, email: str | None, password_stdin: bool) -> None:
+def add(*, username: str, name: str | None, password_stdin: bool, **given: Any) -> None:
     """Add an account; asks for the password."""
     from grantway.flows.people import PersonDraft, add_person
+    from grantway.protocol.people import Profile
 
+    profile = _with_claims(Profile(), given.pop("claim"))
     password = _password(from_stdin=password_stdin)
-    draft = PersonDraft(username=username, name=name or username, password=password, email=email)
+    draft = PersonDraft(username=username, name=name or username, password=password, profile=profile, **given)
 
     async def act(server: "Server") -> "Person":
         return await add_person(server, draft, actor=actor())
@@ -65,6 +92,37 @@ def add(*, username: str, name: str | None, email: str | None, password_stdin: b
     person = run(act)
     facts = {"Username": person.username, "Name": person.name, "Subject": person.subject}
     show_record("Added", facts, json_value=_json(person), quiet_id=person.subject)
+
+
+@user.command("edit")
+@click.argument("username")
+@click.option("--name", help="As apps may greet them.")
+@_described
+def edit(*, username: str, name: str | None, **given: Any) -> None:
+    """Change what is known about somebody; sessions and grants stay."""
+    from dataclasses import replace
+
+    from grantway.flows.people import PersonDraft, change_person, described
+
+    claims = given.pop("claim")
+
+    async def act(server: "Server", person: "Person") -> None:
+        draft = PersonDraft(username=username, name=name or person.name, **given)
+        changed = replace(described(person, draft), profile=_with_claims(person.profile, claims))
+        await change_person(server, person, changed, actor=actor())
+
+    _change(username, act, "changed")
+
+
+def _with_claims(profile: "Profile", given: tuple[str, ...]) -> "Profile":
+    from grantway.flows.people import Rejected
+    from grantway.protocol.profiles import with_claims
+
+    pairs = {name: text for name, _, text in (one.partition("=") for one in given)}
+    try:
+        return with_claims(profile, pairs)
+    except ValueError as bad:
+        raise Rejected(str(bad)) from None
 
 
 @user.command("list")

@@ -8,9 +8,10 @@ from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol.confirmation import Confirmation
-from grantway.protocol.people import Person, may_authenticate
+from grantway.protocol.people import may_authenticate
 from grantway.protocol.scope import Scope
 from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, GRANT_CLAIM, AccessToken, why_inactive
+from grantway.storage.port import TokenFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +56,30 @@ def _read_jwt(server: Server, snapshot: Snapshot, text: str) -> AccessToken | No
         return None
     if claims.get("iss") != server.policy.issuer:
         return None
-    grant_id = claims.get(GRANT_CLAIM)
+    grant_id, audience = claims.get(GRANT_CLAIM), claims["aud"]
     return AccessToken(
         id=str(claims["jti"]),
         client_id=str(claims["client_id"]),
         subject=str(claims["sub"]),
         grant_id=None if grant_id is None else str(grant_id),
         scope=Scope.parse(str(claims["scope"])),
-        audience=(str(claims["aud"]),),
+        audience=tuple(map(str, audience)) if isinstance(audience, list) else (str(audience),),
         issued_at=float(str(claims["iat"])),
         expires_at=float(str(claims["exp"])),
         confirmation=Confirmation.of_claim(claims.get("cnf")),
     )
 
 
-async def living_person(
+async def living_token(
     server: Server, snapshot: Snapshot, token: AccessToken
-) -> tuple[str | None, Person | None, Scope]:
-    """Why the token is dead (None: it lives), its person, and what it may do now.
+) -> tuple[str | None, TokenFacts, Scope]:
+    """Why the token is dead (None: it lives), what is known about it now, and what it may do now.
 
     One read (RFC 7662 §2.2; threat C15). A token has what it was issued with as far as its grant still has
     it: what a person takes back is gone from it at once, wherever somebody asks.
     """
     has_person = token.grant_id is not None
-    facts = await server.store.token_facts(
-        token_id=token.id, grant_id=token.grant_id, subject=token.subject if has_person else None
-    )
+    facts = await server.store.token_facts(token_id=token.id, grant_id=token.grant_id)
     # A JWT knows only the second it was issued in: it counts as issued at the end of it. What was issued
     # earlier in the second of a cut-off dies with its grant.
     gate = may_authenticate(facts.person, since=token.issued_at + 1) if has_person else None
@@ -92,7 +91,7 @@ async def living_person(
         person_gate=gate,
         now=server.now(),
     )
-    scope = token.scope if facts.grant_scope is None else token.scope & facts.grant_scope
+    scope = token.scope if facts.grant is None else token.scope & facts.grant.scope
     if why is None and token.scope and not scope:
         why = "the person has taken back everything it was issued for"
-    return why, facts.person, scope
+    return why, facts, scope

@@ -60,6 +60,8 @@ async def approve(
         auth_time=who.session.auth_time,
         created_at=now,
         expires_at=now + server.policy.refresh_absolute_lifetime,
+        amr=who.session.amr,
+        claims=request.claims,
     )
     code = Code(
         id=secret.selector,

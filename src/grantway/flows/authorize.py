@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from grantway.crypto.secrets import SecretKind, issue_secret
 from grantway.flows.approve import approve
 from grantway.flows.browser import Browser, signed_in
+from grantway.flows.id_token_hints import hinted_subject
 from grantway.flows.interaction import Interaction, NotYours, kept_parameters, open_interaction
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
@@ -147,7 +148,14 @@ def _parsed(
     try:
         if refusal is not None:
             raise refusal
-        return AuthorizationRequest.parse(params, client, address, snapshot.registry)
+        hint = params.get("id_token_hint")
+        return AuthorizationRequest.parse(
+            params,
+            client,
+            address,
+            snapshot.registry,
+            hinted_subject=None if hint is None else hinted_subject(server, snapshot, client, hint),
+        )
     except OAuthError as error:
         return Leave(to=address.error(error), client=client, interaction=interaction, refusal=error)
 
@@ -173,6 +181,9 @@ async def _advance(
             login_demanded=interaction.login_demanded,
             framed=framed,
             now=server.now(),
+            wrong_person=who is not None
+            and request.wanted_subject is not None
+            and request.wanted_subject != server.snapshots.subject_of(request.client, who.person.subject),
         )
     except OAuthError as refusal:
         return refuse(request, interaction, refusal)

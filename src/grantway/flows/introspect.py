@@ -4,12 +4,13 @@ from dataclasses import replace
 from hmac import compare_digest
 
 from grantway.crypto.secrets import SecretKind, read_secret
-from grantway.flows.access_tokens import living_person, recognise
+from grantway.flows.access_tokens import living_token, recognise
 from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
 from grantway.protocol.client_auth import failed
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import RefreshEvidence
+from grantway.protocol.names import SubjectType
 from grantway.protocol.people import may_authenticate
 from grantway.protocol.tokens import Claims, introspection_claims, may_introspect
 
@@ -20,7 +21,8 @@ async def introspect(server: Server, call: Call) -> Claims:
     """The claims of a living token, or exactly `{"active": false}`, whatever the reason (RFC 7662 §2.2).
 
     Raises `invalid_client` for callers without a proof, `invalid_request` without a token.
-    `token_type_hint` is not needed: the form of a token tells its kind.
+    `token_type_hint` is not needed: the form of a token tells its kind. Where a pairwise subject hides who
+    somebody is, their username stays hidden too.
     """
     client, snapshot = await authenticated_client(server, call)
     if client.is_public:
@@ -32,14 +34,13 @@ async def introspect(server: Server, call: Call) -> Claims:
     token = recognised.token
     if not may_introspect(client, token.audience, token.client_id):
         return INACTIVE
-    why, person, scope = await living_person(server, snapshot, token)
+    why, facts, scope = await living_token(server, snapshot, token)
     if why is not None:
         return INACTIVE
-    return introspection_claims(
-        replace(token, scope=scope),
-        issuer=server.policy.issuer,
-        username=None if person is None else person.username,
-    )
+    owner = snapshot.registry.clients.get(token.client_id)
+    pairwise = owner is not None and owner.subject_type is SubjectType.PAIRWISE
+    username = None if facts.person is None or pairwise else facts.person.username
+    return introspection_claims(replace(token, scope=scope), issuer=server.policy.issuer, username=username)
 
 
 async def _refresh_token(server: Server, client: Client, text: str) -> Claims:
@@ -54,11 +55,11 @@ async def _refresh_token(server: Server, client: Client, text: str) -> Claims:
     return {
         **bound,
         "active": True,
-        "scope": str(found.grant.scope),
+        "scope": str(found.grant.scope & client.scope),
         "client_id": found.token.client_id,
         "exp": int(found.token.expires_at),
         "iat": int(found.token.issued_at),
-        "sub": found.grant.subject,
+        "sub": server.snapshots.subject_of(client, found.grant.subject),
         "iss": server.policy.issuer,
     }
 

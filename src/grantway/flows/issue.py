@@ -2,14 +2,22 @@
 
 from dataclasses import dataclass
 
+from grantway.crypto.jose import SigningKey
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id
+from grantway.flows.signing_keys import DEFAULT_ALG
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol.apis import TokenFormat
 from grantway.protocol.grants import Grant, OpaqueToken, RefreshToken
+from grantway.protocol.id_tokens import ID_TOKEN_TYPE, half_hash, id_token_claims, wants_id_token
 from grantway.protocol.issuing import Granted
 from grantway.protocol.policy import Policy
 from grantway.protocol.scope import Scope
-from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, access_token_claims, access_token_lifetime
+from grantway.protocol.tokens import (
+    ACCESS_TOKEN_TYPE,
+    access_token_claims,
+    access_token_lifetime,
+    audience_of,
+)
 from grantway.storage.port import Unavailable
 
 
@@ -21,45 +29,73 @@ class TokenReply:
     expires_in: int  # seconds
     scope: Scope
     refresh_token: str | None
+    id_token: str | None  # OpenID Connect Core §3.1.3.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minted:
-    """An access token, ready to be handed out once what it stands on is committed."""
+    """An access token and the ID token beside it, to be handed out once what they stand on is committed."""
 
     text: str
     expires_in: int  # seconds
     scope: Scope
     row: OpaqueToken | None  # of an opaque token: to be stored
+    id_token: str | None
 
     def reply(self, refresh_token: str | None) -> TokenReply:
         """The response, with the refresh token that goes with it."""
         return TokenReply(
-            access_token=self.text, expires_in=self.expires_in, scope=self.scope, refresh_token=refresh_token
+            access_token=self.text,
+            expires_in=self.expires_in,
+            scope=self.scope,
+            refresh_token=refresh_token,
+            id_token=self.id_token,
         )
 
 
-def mint_access_token(granted: Granted, snapshot: Snapshot, policy: Policy, now: float) -> Minted:
-    """Make the access token of its API's format.
+def mint(granted: Granted, snapshot: Snapshot, policy: Policy, now: float) -> Minted:
+    """Make the access token of its API's format and, where `openid` was granted, the ID token.
 
-    Raises Unavailable when the API's algorithm has no active key.
+    Raises Unavailable when an algorithm has no active key.
     """
     lifetime = access_token_lifetime(granted, default=policy.access_token_lifetime)
-    if granted.api.token_format is TokenFormat.OPAQUE:
+    row = None
+    if granted.api is not None and granted.api.token_format is TokenFormat.OPAQUE:
         secret = issue_secret(SecretKind.ACCESS_TOKEN, now=now)
-        row = _opaque_row(granted, secret, now=now, lifetime=lifetime)
-        return Minted(text=secret.text, expires_in=lifetime, scope=granted.scope, row=row)
-    key = snapshot.signing_keys.get(granted.api.token_alg)
+        row = _opaque_row(granted, secret, issuer=policy.issuer, now=now, lifetime=lifetime)
+        text = secret.text
+    else:
+        claims = access_token_claims(
+            granted, issuer=policy.issuer, token_id=new_id(now), now=now, lifetime=lifetime
+        )
+        alg = DEFAULT_ALG if granted.api is None else granted.api.token_alg
+        text = signing_key(snapshot, alg).sign(claims, typ=ACCESS_TOKEN_TYPE)
+    id_token = _id_token(granted, text, snapshot, policy, now)
+    return Minted(text=text, expires_in=lifetime, scope=granted.scope, row=row, id_token=id_token)
+
+
+def _id_token(
+    granted: Granted, access_token: str, snapshot: Snapshot, policy: Policy, now: float
+) -> str | None:
+    if granted.grant is None or not wants_id_token(granted):
+        return None
+    key = signing_key(snapshot, granted.client.id_token_signed_response_alg)
+    at_hash = half_hash(access_token, key.alg)
+    claims = id_token_claims(granted, granted.grant, issuer=policy.issuer, access_token_hash=at_hash, now=now)
+    return key.sign(claims, typ=ID_TOKEN_TYPE)
+
+
+def signing_key(snapshot: Snapshot, alg: str) -> SigningKey:
+    """The key that signs with this algorithm now. Raises Unavailable when there is none."""
+    key = snapshot.signing_keys.get(alg)
     if key is None:
-        raise Unavailable(f"no active {granted.api.token_alg} key; make one with: grantway keys rotate")
-    claims = access_token_claims(
-        granted, issuer=policy.issuer, token_id=new_id(now), now=now, lifetime=lifetime
-    )
-    text = key.sign(claims, typ=ACCESS_TOKEN_TYPE)
-    return Minted(text=text, expires_in=lifetime, scope=granted.scope, row=None)
+        raise Unavailable(f"no active {alg} key; make one with: grantway keys rotate --alg {alg}")
+    return key
 
 
-def _opaque_row(granted: Granted, secret: IssuedSecret, *, now: float, lifetime: int) -> OpaqueToken:
+def _opaque_row(
+    granted: Granted, secret: IssuedSecret, *, issuer: str, now: float, lifetime: int
+) -> OpaqueToken:
     return OpaqueToken(
         id=secret.selector,
         hash=secret.hash,
@@ -67,7 +103,7 @@ def _opaque_row(granted: Granted, secret: IssuedSecret, *, now: float, lifetime:
         client_id=granted.client.id,
         subject=None if granted.grant is None else granted.subject,
         scope=granted.scope,
-        audience=(granted.api.identifier,),
+        audience=audience_of(granted, issuer=issuer),
         issued_at=now,
         expires_at=now + lifetime,
         auth_time=None if granted.grant is None else granted.grant.auth_time,

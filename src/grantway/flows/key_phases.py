@@ -57,10 +57,10 @@ class Turn:
 
 
 def due(keys: Sequence[StoredKey], times: Times, *, now: float) -> Turn:
-    """What the passing of time asks for."""
+    """What the passing of time asks for. Of the key of pairwise subjects never: they would all change."""
     changed: list[StoredKey] = []
     wanted: list[Kind] = []
-    for kind in sorted({(key.purpose, key.alg) for key in keys}):
+    for kind in sorted({(key.purpose, key.alg) for key in keys if key.purpose is not KeyPurpose.PAIRWISE}):
         own = [key for key in keys if (key.purpose, key.alg) == kind]
         ripe = sorted(
             (key for key in _in(own, KeyState.NEXT) if now >= key.state_since + times.ahead),
@@ -105,9 +105,11 @@ def into(key: StoredKey, state: KeyState, now: float) -> StoredKey:
 
 
 def what_follows(key: StoredKey, times: Times) -> tuple[str, float] | None:
-    """What happens to this key next, in words, and when; None for one that is gone."""
+    """What happens to this key next, in words, and when; None for one that is gone, or stays."""
     if key.state is KeyState.NEXT:
         return "active from", key.state_since + times.ahead
+    if key.purpose is KeyPurpose.PAIRWISE:
+        return None
     if key.state is KeyState.ACTIVE:
         return "replaced from", key.state_since + times.every
     if key.state is KeyState.RETIRING:

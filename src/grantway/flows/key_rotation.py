@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from grantway.flows.key_phases import GONE, Kind, Times, due, in_an_emergency, without_waiting
 from grantway.flows.people import Rejected
 from grantway.flows.server import Server
-from grantway.flows.signing_keys import ALGORITHMS, SEALING_ALG, new_sealing_key, new_signing_key
+from grantway.flows.signing_keys import ALGORITHMS, SEALING_ALG, new_secret_key, new_signing_key
 from grantway.flows.snapshot import envelope_purpose
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, PutKey, StoredKey
 from grantway.storage.port import Conflict
@@ -107,7 +107,7 @@ def _rewrapped(server: Server, key: StoredKey) -> bytes:
 async def _new(server: Server, kind: Kind, now: float) -> StoredKey:
     purpose, alg = kind
     if purpose is KeyPurpose.SEALING:
-        return new_sealing_key(server.envelopes, KeyState.NEXT, now)
+        return new_secret_key(server.envelopes, purpose, KeyState.NEXT, now)
     return await asyncio.to_thread(new_signing_key, server.envelopes, alg, KeyState.NEXT, now)
 
 

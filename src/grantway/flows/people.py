@@ -1,12 +1,13 @@
 """Local accounts: added, changed, disabled. One set of rules for the command line and every page."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from grantway.crypto.imported_hashes import check_of
 from grantway.crypto.passwords import password_problem
 from grantway.crypto.secrets import random_base62
 from grantway.flows.server import Server
-from grantway.protocol.people import Person, canonical_username
+from grantway.protocol.people import Person, Profile, canonical_username
+from grantway.protocol.profiles import merged, person_problems
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import Conflict
 
@@ -24,6 +25,8 @@ class PersonDraft:
     password: str | None = None
     password_hash: str | None = None
     email: str | None = None
+    email_verified: bool | None = None  # None: as it is known; not, for somebody new
+    profile: Profile = field(default_factory=Profile)
 
 
 def new_subject() -> str:
@@ -37,28 +40,46 @@ async def add_person(server: Server, draft: PersonDraft, *, actor: str) -> Perso
     problem = None if draft.password is None else password_problem(draft.password)
     wrong = [
         "username: 1 to 254 printable characters" if username is None else "",
-        "name: 1 to 200 printable characters" if not _is_name(draft.name) else "",
         f"password: {problem}" if problem else "",
         "password: either a password or a hash" if draft.password is not None and draft.password_hash else "",
         "password_hash: not a format this server can check" if _is_unknown_hash(draft.password_hash) else "",
     ]
+    about = described(Person(subject="", username=username or "", name=draft.name, created_at=0.0), draft)
+    wrong += person_problems(about)
     if username is None or any(wrong):
         raise Rejected("\n".join(reason for reason in wrong if reason))
     hashed = draft.password_hash if draft.password is None else await server.passwords.hash(draft.password)
     now = server.now()
-    person = Person(
-        subject=new_subject(),
-        username=username,
-        name=draft.name.strip(),
-        email=draft.email,
-        password_hash=hashed,
-        created_at=now,
-    )
+    person = replace(about, subject=new_subject(), password_hash=hashed, created_at=now)
     try:
         await server.store.add_person(person, [_entry(now, actor, "person.added", person)])
     except Conflict:
         raise Conflict(f"there is already a person {username}") from None
     return person
+
+
+def described(person: Person, draft: PersonDraft) -> Person:
+    """The person with the name, e-mail and profile of the draft. What it leaves out stays as it was."""
+    email = draft.email or person.email
+    kept = person.email_verified and email == person.email
+    return replace(
+        person,
+        name=draft.name.strip(),
+        email=email,
+        email_verified=kept if draft.email_verified is None else draft.email_verified,
+        profile=merged(person.profile, draft.profile),
+    )
+
+
+async def change_person(server: Server, person: Person, changed: Person, *, actor: str) -> Person:
+    """Change what is known about somebody; sessions and grants stay. Raises Rejected, or Conflict."""
+    if wrong := person_problems(changed):
+        raise Rejected("\n".join(wrong))
+    now = server.now()
+    noted = replace(changed, profile=replace(changed.profile, updated_at=now))
+    entry = _entry(now, actor, "person.changed", person)
+    await server.store.change_person(person, noted, [entry], end_sessions=False, revoke_grants=False)
+    return noted
 
 
 async def set_password(server: Server, person: Person, password: str, *, actor: str) -> None:
@@ -73,10 +94,11 @@ async def set_password(server: Server, person: Person, password: str, *, actor: 
 
 async def rename(server: Server, person: Person, name: str, *, actor: str) -> None:
     """Change what the person is called. Raises Rejected, or Conflict when they have changed meanwhile."""
-    if not _is_name(name):
+    now = server.now()
+    changed = replace(person, name=name.strip(), profile=replace(person.profile, updated_at=now))
+    if not name.isprintable() or person_problems(changed):
         raise Rejected("A name has 1 to 200 printable characters.")
-    entry = _entry(server.now(), actor, "person.renamed", person)
-    changed = replace(person, name=name.strip())
+    entry = _entry(now, actor, "person.renamed", person)
     await server.store.change_person(person, changed, [entry], end_sessions=False, revoke_grants=False)
 
 
@@ -103,10 +125,6 @@ async def find_person(server: Server, typed: str) -> Person | None:
 
 def _is_unknown_hash(text: str | None) -> bool:
     return text is not None and check_of(text) is None
-
-
-def _is_name(text: str) -> bool:
-    return 0 < len(text.strip()) <= 200 and text.isprintable()
 
 
 def _entry(now: float, actor: str, action: str, person: Person) -> AuditEntry:

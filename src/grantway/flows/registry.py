@@ -13,8 +13,10 @@ from grantway.crypto.secrets import SecretKind, issue_secret, new_id, random_bas
 from grantway.flows.people import Rejected
 from grantway.flows.registry_keys import key_problems
 from grantway.flows.server import Server
+from grantway.flows.signing_keys import missing_keys
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import (
+    DEFAULT_ID_TOKEN_ALG,
     MAX_SECRETS,
     CertificateName,
     Client,
@@ -23,7 +25,7 @@ from grantway.protocol.clients import (
     RefreshPolicy,
     SecretScheme,
 )
-from grantway.protocol.names import AuthMethod, GrantType
+from grantway.protocol.names import AuthMethod, GrantType, SubjectType
 from grantway.protocol.registration import default_auth_method, default_grant_types, registry_problems
 from grantway.protocol.registry import Registry
 from grantway.protocol.scope import Scope
@@ -34,6 +36,7 @@ from grantway.storage.changes import (
     DropSecret,
     PutApi,
     PutClient,
+    PutKey,
     PutSecret,
     RegistryChange,
 )
@@ -59,6 +62,7 @@ class ClientDraft:
     auth_method: AuthMethod | None = None
     grant_types: frozenset[GrantType] | None = None
     redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
     scope: Scope = Scope()
     optional_scope: Scope = Scope()
     default_api: str | None = None  # name or identifier
@@ -77,6 +81,10 @@ class ClientDraft:
     certificate_name: CertificateName | None = None
     certificate_bound_tokens: bool = False
     legacy_audience: bool = False
+    id_token_signed_response_alg: str = DEFAULT_ID_TOKEN_ALG
+    userinfo_signed_response_alg: str | None = None
+    subject_type: SubjectType = SubjectType.PUBLIC
+    sector_identifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +118,7 @@ Decide = Callable[[Registry, float], Awaitable[Decided]]
 async def commit(server: Server, decide: Decide, *, actor: str) -> None:
     """Decide on the newest picture, check what would come out, and write it; again when somebody was faster.
 
+    An algorithm that no key signs with yet gets its key in the same transaction.
     Raises Rejected with every reason, NotFound, or Conflict after several tries.
     """
     for attempt in range(1, _TRIES + 1):
@@ -124,12 +133,15 @@ async def commit(server: Server, decide: Decide, *, actor: str) -> None:
         wrong = registry_problems(after, clients, apis, issuer=server.policy.issuer)
         if wrong := [*wrong, *key_problems(after.clients[one] for one in clients if one in after.clients)]:
             raise Rejected("\n".join(dict.fromkeys(wrong)))
+        keys = await missing_keys(server, after, now)
+        made = [("key.created", f"key:{key.kid}", {"alg": key.alg}) for key in keys]
         audit = [
             AuditEntry(at=now, actor=actor, action=action, target=target, details=dict(details))
-            for action, target, details in decided.audit
+            for action, target, details in (*decided.audit, *made)
         ]
+        changes = [*decided.changes, *map(PutKey, keys)]
         try:
-            await server.snapshots.change(decided.changes, audit, if_version=registry.version)
+            await server.snapshots.change(changes, audit, if_version=registry.version)
         except Conflict:
             if attempt == _TRIES:
                 raise

@@ -1,7 +1,6 @@
 """APIs: registered, changed, retired, with the keys that sign their tokens and a client that introspects."""
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
 from grantway.flows.people import Rejected
@@ -17,7 +16,6 @@ from grantway.flows.registry import (
     registry_after,
 )
 from grantway.flows.server import Server
-from grantway.flows.signing_keys import needed_algorithms, new_signing_key
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientType
 from grantway.protocol.registration import scopes_still_named
@@ -26,13 +24,10 @@ from grantway.protocol.scope import Scope
 from grantway.storage.changes import (
     DropApi,
     DropClient,
-    KeyState,
     PutApi,
     PutClient,
-    PutKey,
     PutSecret,
     RegistryChange,
-    StoredKey,
 )
 
 
@@ -48,7 +43,7 @@ class RegisteredApi:
 async def add_api(server: Server, api: Api, *, actor: str, credentials: bool = False) -> RegisteredApi:
     """Register an API; with `credentials` also the client with which it introspects its tokens (RFC 7662).
 
-    An algorithm that no key signs with yet gets a key. Raises Rejected with every reason.
+    Raises Rejected with every reason.
     """
     done: list[RegisteredApi] = []
 
@@ -66,23 +61,11 @@ async def add_api(server: Server, api: Api, *, actor: str, credentials: bool = F
             audit.append(
                 ("client.added", f"client:{client.id}", {"name": client.name, "type": client.type.value})
             )
-        for key in await missing_keys(server, [api], now):
-            changes.append(PutKey(key))
-            audit.append(("key.created", f"key:{key.kid}", {"alg": key.alg}))
         done[:] = [RegisteredApi(api, client, secret)]
         return Decided(changes=changes, audit=audit)
 
     await commit(server, decide, actor=actor)
     return done[0]
-
-
-async def missing_keys(server: Server, apis: Iterable[Api], now: float) -> list[StoredKey]:
-    """Fresh keys for the algorithms of these APIs that nothing signs with yet."""
-    missing = needed_algorithms(apis) - server.snapshots.newest.signing_keys.keys()
-    return [
-        await asyncio.to_thread(new_signing_key, server.envelopes, alg, KeyState.ACTIVE, now)
-        for alg in sorted(missing)
-    ]
 
 
 async def change_api(
@@ -94,7 +77,7 @@ async def change_api(
     """
     done: list[Api] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:
+    async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - the same shape for all
         old = _own(find_api(registry, name))
         new = replace(edit(old), identifier=old.identifier)
         done[:] = [new]
@@ -104,9 +87,6 @@ async def change_api(
         changes: list[RegistryChange] = [PutApi(new)]
         audit: list[AuditLine] = [("api.changed", f"api:{new.identifier}", {"fields": ",".join(names)})]
         cleaned = clients_without_gone_scopes(registry, changes, clean=clean)
-        for key in await missing_keys(server, [new], now):
-            changes.append(PutKey(key))
-            audit.append(("key.created", f"key:{key.kid}", {"alg": key.alg}))
         changes += [PutClient(client) for client in cleaned]
         audit += [("client.changed", f"client:{one.id}", {"fields": "scope"}) for one in cleaned]
         return Decided(changes=changes, audit=audit)

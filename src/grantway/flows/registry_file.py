@@ -19,12 +19,14 @@ secret_file = "printer.secret"            # or secret, secret_env, or several ta
 username = "ada"
 name = "Ada Lovelace"
 password_file = "ada.password"            # or password_env, password_hash; plain password with dev only
+email = "ada@id.example"                  # and given_name, birthdate, address.locality: see protocol.people
 """
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from grantway.crypto.given_secrets import given_secret_problem
 from grantway.crypto.imported_hashes import check_of
@@ -35,8 +37,10 @@ from grantway.flows.registry_keys import read_key_file
 from grantway.flows.registry_tables import Table
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
-from grantway.protocol.clients import CertificateName, ClientType, RefreshPolicy
-from grantway.protocol.names import AuthMethod, GrantType
+from grantway.protocol.clients import DEFAULT_ID_TOKEN_ALG, CertificateName, ClientType, RefreshPolicy
+from grantway.protocol.names import AuthMethod, GrantType, SubjectType
+from grantway.protocol.people import Address, Profile
+from grantway.protocol.profiles import ADDRESS_TEXTS, TEXTS
 from grantway.protocol.registration import default_auth_method
 from grantway.protocol.scope import Scope
 
@@ -136,6 +140,7 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
         auth_method=table.choice("auth_method", default_auth_method(kind), methods.values()),
         grant_types=table.choices("grant_types", GrantType),
         redirect_uris=table.texts("redirect_uris"),
+        post_logout_redirect_uris=table.texts("post_logout_redirect_uris"),
         scope=_scope(table, "scopes"),
         optional_scope=_scope(table, "optional_scopes"),
         default_api=table.text("default_api"),
@@ -154,6 +159,10 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
         certificate_name=_certificate_name(table),
         certificate_bound_tokens=table.flag("certificate_bound_tokens", default=False),
         legacy_audience=table.flag("legacy_audience", default=False),
+        id_token_signed_response_alg=table.text("id_token_signed_response_alg") or DEFAULT_ID_TOKEN_ALG,
+        userinfo_signed_response_alg=table.text("userinfo_signed_response_alg"),
+        subject_type=table.choice("subject_type", SubjectType.PUBLIC),
+        sector_identifier=table.text("sector_identifier"),
     )
     enabled = table.flag("enabled", default=True)
     secrets = _read_secrets(table, folder, env)
@@ -238,6 +247,29 @@ def _read_person(table: Table, folder: Path, env: Mapping[str, str], *, dev: boo
         table.note(problem, "password")
     if hashed is not None and check_of(hashed) is None:
         table.note("is no hash that can be checked: argon2, bcrypt or PBKDF2", "password_hash")
-    name, email = table.text("name") or username, table.text("email")
+    draft = PersonDraft(
+        username=username,
+        name=table.text("name") or username,
+        password=password,
+        password_hash=hashed,
+        email=table.text("email"),
+        email_verified=table.flag("email_verified", default=False) if table.has("email_verified") else None,
+        profile=_read_profile(table),
+    )
     table.refuse_the_rest()
-    return PersonDraft(username=username, name=name, password=password, password_hash=hashed, email=email)
+    return draft
+
+
+def _read_profile(table: Table) -> Profile:
+    """The standard claims of OpenID Connect, by their names; the address is a table of its own."""
+    address = None
+    if table.has("address"):
+        parts = table.table("address")
+        address = Address(**{name: parts.text(name) for name in ADDRESS_TEXTS})
+        parts.refuse_the_rest()
+    texts: dict[str, Any] = {name: table.text(name) for name in TEXTS}
+    return Profile(
+        **texts,
+        phone_number_verified=table.flag("phone_number_verified", default=False),
+        address=address,
+    )

@@ -8,24 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from grantway.crypto.given_secrets import given_secret_hash
-from grantway.flows.people import PersonDraft, Rejected, add_person
+from grantway.flows.people import PersonDraft, Rejected, add_person, change_person, described
 from grantway.flows.registry import FROM_FILE, AuditLine, Decided, client_of, commit, registry_after
-from grantway.flows.registry_apis import clients_without_gone_scopes, missing_keys, retired_api
+from grantway.flows.registry_apis import clients_without_gone_scopes, retired_api
 from grantway.flows.registry_file import Wanted, WantedClient
 from grantway.flows.registry_words import differences
 from grantway.flows.server import Server
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.people import Person, canonical_username
+from grantway.protocol.profiles import person_problems
 from grantway.protocol.registration import registry_problems
 from grantway.protocol.registry import Registry
 from grantway.storage.changes import (
-    AuditEntry,
     DropClient,
     DropSecret,
     PutApi,
     PutClient,
-    PutKey,
     PutSecret,
     RegistryChange,
 )
@@ -141,19 +140,13 @@ async def apply(server: Server, wanted: Wanted, *, actor: str, prune: bool = Fal
     async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - planned on the newest
         made = await plan_for(server, wanted, prune=prune)
         done[:] = [made]
-        keys = await missing_keys(server, wanted.apis, now) if made.changes else []
-        audit = [("key.created", f"key:{key.kid}", {"alg": key.alg}) for key in keys]
-        return Decided(changes=[*made.changes, *map(PutKey, keys)], audit=[*made.audit, *audit])
+        return Decided(changes=made.changes, audit=made.audit)
 
     await commit(server, decide, actor=actor)
     for draft in done[0].new_people:
         await add_person(server, draft, actor=actor)
     for person, changed in done[0].changed_people:
-        target, told = f"person:{person.subject}", {"username": person.username}
-        entry = AuditEntry(
-            at=server.now(), actor=actor, action="person.changed", target=target, details={**told}
-        )
-        await server.store.change_person(person, changed, [entry], end_sessions=False, revoke_grants=False)
+        await change_person(server, person, changed, actor=actor)
     return done[0]
 
 
@@ -285,13 +278,13 @@ def _plan_people(
         if username is None:
             raise Rejected(f"people: {one.username!r} cannot be a username")
         person = known.get(username)
+        kept = described(person or Person(subject="", username=username, name="", created_at=0.0), one)
+        if wrong := person_problems(kept):
+            raise Rejected("\n".join(f"people: {username}: {problem}" for problem in wrong))
         if person is None:
             new.append(one)
             draft.add("+", f"person {username} ({one.name})")
             continue
-        email = one.email or person.email
-        verified = person.email_verified and email == person.email
-        kept = replace(person, name=one.name.strip(), email=email, email_verified=verified)
         if told := differences(person, kept):
             changed.append((person, kept))
             draft.add("~", f"person {username}: {told}")

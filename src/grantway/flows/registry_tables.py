@@ -118,6 +118,10 @@ class Table:
             self.note("must be a date such as 2027-01-31", key)
         return None
 
+    def table(self, key: str) -> "Table":
+        """One table."""
+        return Table(self._get(key), f"{self.place}.{key}", self._mistakes)
+
     def tables(self, key: str) -> list["Table"]:
         """A list of tables."""
         value = self._get(key)

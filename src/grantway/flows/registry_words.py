@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from enum import Enum
 from typing import TypeVar
 
 from grantway.protocol.apis import Api, ApiScope, Rule
 from grantway.protocol.clients import Client
-from grantway.protocol.people import Person
+from grantway.protocol.people import Address, Person, Profile
 
-_Record = TypeVar("_Record", Api, Client, Person)
+_Record = TypeVar("_Record", Api, Client, Person, Profile)
 
 
 def differences(old: _Record, new: _Record) -> str:
@@ -19,6 +19,9 @@ def differences(old: _Record, new: _Record) -> str:
     for one in fields(old):
         before, after = getattr(old, one.name), getattr(new, one.name)
         if before == after:
+            continue
+        if isinstance(before, Profile) and isinstance(after, Profile):
+            told.append(differences(before, after))
             continue
         if one.name == "managed_by_file":
             told.append("from now on managed by the file" if after else "no longer managed by the file")
@@ -44,6 +47,8 @@ def _word(value: object) -> str:
         return f"{value.method} {value.path} {'+'.join(sorted(value.need))}"
     if isinstance(value, str) and value.startswith('{"'):
         return f"key {json.loads(value).get('kid', 'without kid')}"
+    if isinstance(value, Address):
+        return ", ".join(" ".join(part.split("\n")) for part in asdict(value).values() if part)
     if isinstance(value, Enum):
         return str(value.value)
     if value is None or value == "":

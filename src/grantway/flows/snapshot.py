@@ -15,8 +15,11 @@ import msgspec
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.jwk import SigningKey, VerificationKey
 from grantway.crypto.seal import Sealer, SealingKey
+from grantway.protocol.clients import Client
 from grantway.protocol.metadata import MutualTls, server_metadata
+from grantway.protocol.names import SubjectType
 from grantway.protocol.registry import Registry
+from grantway.protocol.subjects import subject_of
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, RegistryChange, RegistryRows, StoredKey
 from grantway.storage.port import Store, Unavailable
 
@@ -35,6 +38,7 @@ class Snapshot:
     verification_keys: Mapping[str, VerificationKey]  # by kid: all that are published
     keys: Sequence[StoredKey]  # all there ever were, with their phases
     sealer: Sealer
+    pairwise_salt: bytes | None  # None until the first client asks for pairwise subjects
     jwks: bytes  # JSON, as served
     metadata: bytes  # JSON, as served
 
@@ -56,14 +60,20 @@ def picture(rows: RegistryRows, envelopes: Envelopes, issuer: str, mtls: MutualT
         verification_keys={kid: key.verification_key for kid, key in signing.items()},
         keys=rows.keys,
         sealer=Sealer(_sealing_keys(in_use, envelopes)),
+        pairwise_salt=next(
+            (_opened(key, envelopes) for key in active if key.purpose is KeyPurpose.PAIRWISE), None
+        ),
         jwks=msgspec.json.encode({"keys": [key.public_jwk() for key in signing.values()]}),
         metadata=msgspec.json.encode(server_metadata(issuer, registry, mtls)),
     )
 
 
+def _opened(key: StoredKey, envelopes: Envelopes) -> bytes:
+    return envelopes.unwrap(key.envelope, purpose=envelope_purpose(key.purpose, key.kid, key.alg))
+
+
 def _signing_key(key: StoredKey, envelopes: Envelopes) -> SigningKey:
-    private = envelopes.unwrap(key.envelope, purpose=envelope_purpose(key.purpose, key.kid, key.alg))
-    return SigningKey.from_private_bytes(private, kid=key.kid)
+    return SigningKey.from_private_bytes(_opened(key, envelopes), kid=key.kid)
 
 
 def _sealing_keys(keys: Sequence[StoredKey], envelopes: Envelopes) -> tuple[SealingKey, ...]:
@@ -72,10 +82,7 @@ def _sealing_keys(keys: Sequence[StoredKey], envelopes: Envelopes) -> tuple[Seal
         (key for key in keys if key.purpose is KeyPurpose.SEALING),
         key=lambda key: key.state is not KeyState.ACTIVE,
     )
-    return tuple(
-        SealingKey(envelopes.unwrap(key.envelope, purpose=envelope_purpose(key.purpose, key.kid, key.alg)))
-        for key in ordered
-    )
+    return tuple(SealingKey(_opened(key, envelopes)) for key in ordered)
 
 
 class Snapshots:
@@ -118,6 +125,15 @@ class Snapshots:
     def age(self) -> float:
         """Seconds since the picture was last known to be current."""
         return self._clock() - self._checked_at
+
+    def subject_of(self, client: Client, subject: str) -> str:
+        """By which subject a client knows the person with this one. Raises Unavailable without a salt."""
+        salt = self.newest.pairwise_salt
+        if client.subject_type is SubjectType.PUBLIC:
+            return subject
+        if salt is None:
+            raise Unavailable("there is no salt for pairwise subjects; the next start makes one")
+        return subject_of(client, subject, salt)
 
     def current(self) -> Snapshot:
         """The picture to issue by. Raises Unavailable when it is older than `TOO_OLD`."""

@@ -10,7 +10,7 @@ from grantway.crypto.certificate_header import certificate_thumbprint
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id, read_secret
 from grantway.crypto.successor import lock_successor, unlock_successor
 from grantway.flows.client_authentication import Call, authenticated_client
-from grantway.flows.issue import Minted, TokenReply, mint_access_token, refresh_row
+from grantway.flows.issue import Minted, TokenReply, mint, refresh_row
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol import client_credentials, code_grant, refresh_grant
@@ -81,7 +81,10 @@ async def exchange(server: Server, call: Call) -> TokenReply:
     accepted = await GRANT_TYPES[grant_type](Asked(server, snapshot, client, call.params, now, confirmation))
     if confirmation is not None:
         accepted = replace(accepted, granted=replace(accepted.granted, confirmation=confirmation))
-    minted = mint_access_token(accepted.granted, snapshot, server.policy, now)
+    if accepted.granted.grant is not None:
+        known_as = server.snapshots.subject_of(client, accepted.granted.subject)
+        accepted = replace(accepted, granted=replace(accepted.granted, subject=known_as))
+    minted = mint(accepted.granted, snapshot, server.policy, now)
     return await _commit(server, accepted, minted, now)
 
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import Self
 
 from grantway.protocol.apis import Api
+from grantway.protocol.assurance import ACR_VALUES
+from grantway.protocol.claims import ClaimsParameter, consented_with
 from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError, wire_safe
+from grantway.protocol.grants import NOTHING_ASKED, AskedClaims
 from grantway.protocol.names import ErrorCode, GrantType, Prompt, ResponseMode
 from grantway.protocol.params import Params
 from grantway.protocol.pkce import parse_challenge
 from grantway.protocol.redirect_uris import RedirectUri
-from grantway.protocol.registry import Registry
+from grantway.protocol.registry import OPENID, Registry
 from grantway.protocol.return_address import MAX_STATE, ReturnAddress
 from grantway.protocol.scope import Scope
 
@@ -36,6 +39,9 @@ PARAMETERS = (
     "resource",
     "request",
     "request_uri",
+    "registration",
+    "claims",
+    "id_token_hint",
 )
 
 
@@ -46,30 +52,45 @@ class AuthorizationRequest:
     client: Client
     answer_to: ReturnAddress
     scope: Scope
-    resources: tuple[str, ...]  # identifiers of the APIs, at least one
+    resources: tuple[str, ...]  # identifiers of the APIs; none: to sign in and no more
     code_challenge: str | None  # None only for a client whose owner relaxed PKCE
     nonce: str | None
     prompts: frozenset[Prompt]
     max_age: int | None  # seconds
     login_hint: str | None
     ui_locales: tuple[str, ...]
+    claims: AskedClaims = NOTHING_ASKED
+    wanted_subject: str | None = None  # as the client knows the only person who may answer
 
     @classmethod
-    def parse(cls, params: Params, client: Client, answer_to: ReturnAddress, registry: Registry) -> Self:
+    def parse(
+        cls,
+        params: Params,
+        client: Client,
+        answer_to: ReturnAddress,
+        registry: Registry,
+        *,
+        hinted_subject: str | None = None,
+    ) -> Self:
         """Read the request of a known client with a validated address.
 
-        Raises OAuthError, which may be redirected to `answer_to`. Cheap and structural
-        checks come first, then what the client may do, then what it asks for.
+        `hinted_subject` is whom the `id_token_hint` names, its signature verified. `scope` holds a name for
+        each claim that is asked for by itself: it is consented to like a scope.
+
+        Raises OAuthError, which may be redirected to `answer_to`. Cheap and structural checks come first,
+        then what the client may do, then what it asks for.
         """
         for check in CHECKS:
             check(params, client)
         asked = (named_api(name, client, registry) for name in params.every("resource"))
         named = tuple({api.identifier: api for api in asked}.values())
         scope = requested_scope(Scope.parse(params.get("scope")), client, registry, named)
+        wanted = ClaimsParameter.parse(params.get("claims")) if OPENID in scope else ClaimsParameter()
+        claims = wanted.within(client.scope)
         return cls(
             client=client,
             answer_to=answer_to,
-            scope=scope,
+            scope=consented_with(claims, scope),
             resources=tuple(api.identifier for api in _resources(named, client, scope, registry)),
             code_challenge=parse_challenge(params, required=client.require_pkce),
             nonce=_at_most(params, "nonce", MAX_NONCE),
@@ -77,6 +98,8 @@ class AuthorizationRequest:
             max_age=_max_age(params),
             login_hint=_at_most(params, "login_hint", MAX_HINT),
             ui_locales=tuple((params.get("ui_locales") or "").split()[:10]),
+            claims=claims,
+            wanted_subject=_wanted_subject(wanted, hinted_subject),
         )
 
 
@@ -110,11 +133,13 @@ def _response_mode(text: str, client: Client, address: ReturnAddress) -> Respons
 
 
 def _no_request_object(params: Params, _: Client) -> None:
-    """Request objects are refused, never ignored (OIDC Core §3.1.2.6)."""
+    """Request objects and registrations in passing are refused, never ignored (OIDC Core §3.1.2.6)."""
     if params.get("request") is not None:
         raise OAuthError(ErrorCode.REQUEST_NOT_SUPPORTED, "request objects are not supported")
     if params.get("request_uri") is not None:
         raise OAuthError(ErrorCode.REQUEST_URI_NOT_SUPPORTED, "request_uri is not supported")
+    if params.get("registration") is not None:
+        raise OAuthError(ErrorCode.REGISTRATION_NOT_SUPPORTED, "registration is not supported")
 
 
 def _response_type_is_code(params: Params, _: Client) -> None:
@@ -168,7 +193,7 @@ def _resources(named: tuple[Api, ...], client: Client, scope: Scope, registry: R
 
     `resource`, else the scopes' APIs, else the client's default API (`design` 11). A person who reads the
     scopes of one API never lets a token for another be made: a `resource` needs a scope of its own beside
-    it, unless no API's scope is asked for at all (threat G4).
+    it, unless no API's scope is asked for at all (threat G4). To sign in, none is needed.
     """
     found = registry.apis_of(scope)
     if named:
@@ -177,7 +202,7 @@ def _resources(named: tuple[Api, ...], client: Client, scope: Scope, registry: R
         return named
     if not found and client.default_api is not None:
         found = (named_api(client.default_api, client, registry),)
-    if not found:
+    if not found and OPENID not in scope:
         raise OAuthError(ErrorCode.INVALID_TARGET, "no API: send resource, or a scope of an API")
     return found
 
@@ -214,6 +239,22 @@ def _max_age(params: Params) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_AGE_DIGITS):
         raise OAuthError(ErrorCode.INVALID_REQUEST, "max_age must be a whole number of seconds")
     return int(text)
+
+
+def _wanted_subject(wanted: ClaimsParameter, hinted: str | None) -> str | None:
+    """Who alone may answer, by the hint or by the `value` of `sub`; and how sure we must be that it is them.
+
+    An essential `acr` that nobody can reach here is refused before anybody is asked (OIDC Core §5.5.1.1).
+    """
+    if wanted.acr_values and not set(wanted.acr_values) & set(ACR_VALUES):
+        raise OAuthError(
+            ErrorCode.UNMET_AUTHENTICATION_REQUIREMENTS,
+            "no sign-in here reaches the acr that is demanded",
+            tell_operator=f"demanded: {wanted.acr_values}; there is {ACR_VALUES}",
+        )
+    if None not in (wanted.subject, hinted) and wanted.subject != hinted:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "id_token_hint and claims name two people")
+    return wanted.subject or hinted
 
 
 def _at_most(params: Params, name: str, length: int) -> str | None:

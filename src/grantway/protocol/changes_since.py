@@ -88,9 +88,8 @@ def _place(uri: RedirectUri) -> str:
 
 
 def _described(name: str, registry: Registry) -> ShownScope:
-    scope = registry.find_scope(name)
     return ShownScope(
         name=name,
-        sentence=name if scope is None else scope.description,
+        sentence=registry.sentence_of(name),
         sensitive=registry.is_sensitive(name),
     )

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from grantway.protocol.names import AuthMethod, GrantType, ResponseMode
+from grantway.protocol.names import AuthMethod, GrantType, ResponseMode, SubjectType
 from grantway.protocol.redirect_uris import RedirectUri, redirect_uri_problem
 from grantway.protocol.scope import Scope
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~\-]{1,128}")
-_SUBJECT_SHAPE = re.compile(r"u_[0-9A-Za-z]{20}")
+_SUBJECT_SHAPE = re.compile(r"u_[0-9A-Za-z]{20}|p_[0-9a-f]{40}")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.\-]*[a-z0-9])?")
 _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?([/?#][!-\[\]-~]*)?")
 _KEYS_ADDRESS = re.compile(
     r"https://[A-Za-z0-9.\-\[\]:]+([/?][!$-~]*)?|http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?([/?][!$-~]*)?"
 )
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+# What an ID token is signed with: RS256 is the one that every client verifies (OpenID Connect Core §15.1).
+DEFAULT_ID_TOKEN_ALG = "RS256"
+ID_TOKEN_ALGS = (DEFAULT_ID_TOKEN_ALG, "ES256", "EdDSA")
 MAX_SECRETS = 5
 MAX_REDIRECT_URIS = 50
 MAX_KEYS = 20
@@ -106,6 +110,7 @@ class Client:
     auth_method: AuthMethod
     grant_types: frozenset[GrantType]
     redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()  # where people may go once they are signed out
     scope: Scope = Scope()  # everything it may ever ask for
     optional_scope: Scope = Scope()  # what a person may untick
     default_api: str | None = None  # identifier; decides the audience when nothing else does
@@ -117,6 +122,10 @@ class Client:
     first_party: bool = False
     consent_lifetime: int | None = None  # seconds; None: consent does not expire
     silent_in_frames: bool = False  # may prompt=none be answered inside a frame?
+    id_token_signed_response_alg: str = DEFAULT_ID_TOKEN_ALG
+    userinfo_signed_response_alg: str | None = None  # None: userinfo is plain JSON
+    subject_type: SubjectType = SubjectType.PUBLIC
+    sector_identifier: str | None = None  # a host; clients of one sector know people by the same subject
     homepage: str | None = None
     terms_uri: str | None = None
     privacy_uri: str | None = None
@@ -146,6 +155,15 @@ class Client:
     def uses_certificate(self) -> bool:
         """Does it prove itself with a client certificate? (RFC 8705 §2)."""
         return self.auth_method in _BY_CERTIFICATE
+
+    @property
+    def sector(self) -> str | None:
+        """Whose pairwise subjects it is told: the host of its redirect URIs, unless one was registered.
+
+        None when there is no one such host (OpenID Connect Core §8.1).
+        """
+        hosts = {RedirectUri.parse(uri).host for uri in self.redirect_uris}
+        return self.sector_identifier or (hosts.pop() if len(hosts) == 1 else None)
 
     @property
     def can_be_impersonated(self) -> bool:
@@ -180,6 +198,11 @@ def client_problems(client: Client) -> list[str]:
         for uri in client.redirect_uris
         if (problem := redirect_uri_problem(uri, native=native))
     ]
+    wrong += [
+        f"post_logout_redirect_uri {uri!r}: {problem}"
+        for uri in client.post_logout_redirect_uris
+        if (problem := redirect_uri_problem(uri, native=native))
+    ]
     wrong += _contradictions(client)
     wrong += _keys_problems(client)
     wrong += [
@@ -196,6 +219,16 @@ def client_problems(client: Client) -> list[str]:
         )
         if uri is not None and not _WEB_ADDRESS.fullmatch(uri)
     ]
+    wrong += [
+        f"{name}: one of {', '.join(ID_TOKEN_ALGS)}"
+        for name, alg in (
+            ("id_token_signed_response_alg", client.id_token_signed_response_alg),
+            ("userinfo_signed_response_alg", client.userinfo_signed_response_alg),
+        )
+        if alg is not None and alg not in ID_TOKEN_ALGS
+    ]
+    if client.sector_identifier is not None and not _HOST.fullmatch(client.sector_identifier):
+        wrong.append(f"sector_identifier {client.sector_identifier!r}: a host such as example.com")
     if len(client.secrets) > MAX_SECRETS:
         wrong.append(f"secrets: at most {MAX_SECRETS} live at once")
     return wrong
@@ -235,6 +268,14 @@ def _contradictions(client: Client) -> list[str]:
         (
             client.redirect_uri_optional and len(client.redirect_uris) != 1,
             "redirect_uri_optional: only with exactly one registered redirect URI",
+        ),
+        (
+            client.subject_type is SubjectType.PAIRWISE and client.sector is None,
+            "subject_type: pairwise needs a sector_identifier, as the redirect URIs are not of one host",
+        ),
+        (
+            client.subject_type is SubjectType.PUBLIC and client.sector_identifier is not None,
+            "sector_identifier: only for pairwise subjects",
         ),
         (
             not client.optional_scope <= client.scope,

@@ -126,10 +126,10 @@ def _last_uses(
 
 
 def _scope(name: str, registry: Registry, *, optional: bool, used_at: float) -> ConnectedScope:
-    written, api = registry.find_scope(name), registry.api_of_scope.get(name)
+    api = registry.api_of_scope.get(name)
     return ConnectedScope(
         name=name,
-        sentence=name if written is None else written.description,
+        sentence=registry.sentence_of(name),
         api=None if api is None else api.name,
         sensitive=registry.is_sensitive(name),
         optional=optional and name not in SERVER_SCOPES,

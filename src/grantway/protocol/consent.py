@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from grantway.protocol.authorization import AuthorizationRequest
+from grantway.protocol.claims import wider_scope
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import Consent
 from grantway.protocol.names import Prompt
@@ -40,18 +41,23 @@ def consent_question(
     before = (
         Scope()
         if demanded or consent is None or client.can_be_impersonated
-        else request.scope & consent.scope
+        else _covered(request.scope, consent.scope)
     )
     new = request.scope - before
     if not new:
         return None
-    optional = new & client.optional_scope
+    optional = _covered(new, client.optional_scope)
     return ConsentQuestion(
         required=new - optional,
         optional=optional,
         ticked=Scope(tuple(token for token in optional if not registry.is_sensitive(token))),
         allowed_before=before,
     )
+
+
+def _covered(asked: Scope, by: Scope) -> Scope:
+    """What is asked that these scopes hold: a single claim is held by its scope, too."""
+    return Scope(tuple(token for token in asked if token in by or wider_scope(token) in by))
 
 
 def scope_to_remember(request: AuthorizationRequest, consent: Consent | None, granted: Scope) -> Scope:

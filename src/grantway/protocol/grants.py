@@ -44,6 +44,17 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedClaims:
+    """The standard claims a client asked for one by one (OpenID Connect Core §5.5), by where they go."""
+
+    id_token: tuple[str, ...] = ()
+    userinfo: tuple[str, ...] = ()
+
+
+NOTHING_ASKED = AskedClaims()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """One approval (RFC 6749 §1.3): what every token of its family carries at most."""
 
@@ -53,11 +64,13 @@ class Grant:
     consent_id: str | None  # None: a first-party client needed no consent
     session_id: str
     scope: Scope
-    resources: tuple[str, ...]  # identifiers of the APIs consented to
+    resources: tuple[str, ...]  # identifiers of the APIs consented to; none: for signing in alone
     auth_time: float
     created_at: float
     expires_at: float  # absolute end of everything refreshed from it
     revoked_at: float | None = None
+    amr: tuple[str, ...] = ()  # how the person had signed in (RFC 8176); empty: not known
+    claims: AskedClaims = NOTHING_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

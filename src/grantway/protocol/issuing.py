@@ -24,15 +24,17 @@ def unusable(why: str) -> OAuthError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """The access token to make: for whom, for which API, with which scope."""
+    """The tokens to make: for whom, for which API, with which scope."""
 
     client: Client
-    subject: str  # the person's, or the client's own id for client credentials (RFC 9068 §2.2)
+    subject: str  # of the person, or the client's own id for client credentials (RFC 9068 §2.2)
     grant: Grant | None  # None for client credentials
-    api: Api
+    api: Api | None  # None: for nothing but userinfo
     scope: Scope
     with_refresh_token: bool
     confirmation: Confirmation | None = None  # to which key the tokens are bound
+    person: Person | None = None  # of the grant
+    nonce: str | None = None  # for the ID token of a code
 
 
 def wants_refresh_token(client: Client, scope: Scope) -> bool:
@@ -72,9 +74,7 @@ def granted_by(
         )
     wanted = (scope or grant.scope) & client.scope
     api = _api_of(grant, client, registry, resource, wanted)
-    elsewhere = (
-        token for token in wanted if registry.api_of_scope.get(token, api).identifier != api.identifier
-    )
+    elsewhere = (token for token in wanted if registry.api_of_scope.get(token, api) != api)
     given = wanted - Scope(tuple(elsewhere))
     if not given:
         raise OAuthError(
@@ -89,11 +89,14 @@ def granted_by(
         api=api,
         scope=given,
         with_refresh_token=wants_refresh_token(client, grant.scope),
+        person=person,
     )
 
 
-def _api_of(grant: Grant, client: Client, registry: Registry, resource: str | None, wanted: Scope) -> Api:
-    """The one API of the token, among those consented.
+def _api_of(
+    grant: Grant, client: Client, registry: Registry, resource: str | None, wanted: Scope
+) -> Api | None:
+    """The one API of the token, among those consented; None when the grant is for none.
 
     The one that `resource` names, else the client's default or the first that a wanted scope belongs to.
     """
@@ -106,6 +109,8 @@ def _api_of(grant: Grant, client: Client, registry: Registry, resource: str | No
                 tell_operator=f"{api.identifier} not among {', '.join(grant.resources)}",
             )
         return api
+    if not grant.resources:
+        return None
     asked_of = {one.identifier for one in registry.apis_of(wanted)}
     possible = [name for name in grant.resources if name in asked_of] or grant.resources
     choice = next((name for name in possible if name == client.default_api), possible[0])

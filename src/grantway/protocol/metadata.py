@@ -1,20 +1,27 @@
-"""The metadata document: every member is true (RFC 8414, RFC 9207 §3)."""
+"""The metadata document: every member is true (RFC 8414, OpenID Connect Discovery §3, RFC 9207 §3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from grantway.protocol import pkce
+from grantway.protocol.assurance import ACR_VALUES
+from grantway.protocol.claims import SCOPE_OF_CLAIM
 from grantway.protocol.client_assertion import SIGNING_ALGS
-from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode
+from grantway.protocol.clients import ID_TOKEN_ALGS
+from grantway.protocol.id_tokens import ID_TOKEN_CLAIMS
+from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode, SubjectType
 from grantway.protocol.registry import SERVER_SCOPES, Registry
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
+OPENID_WELL_KNOWN = "/.well-known/openid-configuration"  # below the issuer (OpenID Connect Discovery §4)
 # Paths below the issuer, in the order of the protocol.
 AUTHORIZE = "/authorize"
 TOKEN = "/token"
 REVOKE = "/revoke"
 INTROSPECT = "/introspect"
+USERINFO = "/userinfo"
+END_SESSION = "/end-session"
 JWKS = "/jwks"
 
 Metadata = Mapping[str, str | bool | list[str] | dict[str, str]]
@@ -40,7 +47,10 @@ def metadata_path(issuer: str) -> str:
 
 
 def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = None) -> Metadata:
-    """The document of this issuer (RFC 8414 §2). `scopes_supported` names what the registry defines."""
+    """The document of this issuer (RFC 8414 §2, OpenID Connect Discovery §3), the same at both addresses.
+
+    `scopes_supported` names what the registry defines.
+    """
     there = set(AuthMethod) - _BY_CERTIFICATE | (mtls.methods if mtls else set())
     methods = [method.value for method in AuthMethod if method in there]
     proving_methods = [method for method in methods if method != AuthMethod.NONE]
@@ -68,6 +78,17 @@ def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = No
         "code_challenge_methods_supported": list(pkce.METHODS),
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
+        "userinfo_endpoint": issuer + USERINFO,
+        "end_session_endpoint": issuer + END_SESSION,
+        "subject_types_supported": [subject_type.value for subject_type in SubjectType],
+        "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGS),
+        "userinfo_signing_alg_values_supported": list(ID_TOKEN_ALGS),
+        "acr_values_supported": list(ACR_VALUES),
+        "claim_types_supported": ["normal"],
+        "claims_supported": [*ID_TOKEN_CLAIMS, *SCOPE_OF_CLAIM],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,  # left out, it would mean true
         **_mutual_tls_members(issuer, mtls),
     }
 
@@ -84,5 +105,6 @@ def _mutual_tls_members(issuer: str, mtls: MutualTls | None) -> Metadata:
         "token_endpoint": base + TOKEN,
         "revocation_endpoint": base + REVOKE,
         "introspection_endpoint": base + INTROSPECT,
+        "userinfo_endpoint": base + USERINFO,
     }
     return {**bound, "mtls_endpoint_aliases": aliases}

@@ -28,6 +28,13 @@ class Prompt(StrEnum):
     SELECT_ACCOUNT = "select_account"
 
 
+class SubjectType(StrEnum):
+    """How a client knows people: `subject_type` (OpenID Connect Core §8)."""
+
+    PUBLIC = "public"  # by one subject everywhere
+    PAIRWISE = "pairwise"  # by one that no other sector knows
+
+
 class AuthMethod(StrEnum):
     """How a client proves itself: `token_endpoint_auth_method` (RFC 7591 §2)."""
 
@@ -42,7 +49,7 @@ class AuthMethod(StrEnum):
 class ErrorCode(StrEnum):
     """Registered values of `error` (RFC 6749 §4.1.2.1.
 
-    §5.2; OIDC Core §3.1.2.6; RFC 8707 §2; RFC 6750 §3.1).
+    §5.2; OIDC Core §3.1.2.6; OIDC Unmet Authentication Requirements §3; RFC 8707 §2; RFC 6750 §3.1).
     """
 
     INVALID_REQUEST = "invalid_request"
@@ -61,5 +68,7 @@ class ErrorCode(StrEnum):
     INTERACTION_REQUIRED = "interaction_required"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
+    UNMET_AUTHENTICATION_REQUIREMENTS = "unmet_authentication_requirements"
     SERVER_ERROR = "server_error"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"

@@ -51,6 +51,7 @@ def next_step(
     login_demanded: bool,
     framed: bool,
     now: float,
+    wrong_person: bool = False,
 ) -> NextStep:
     """The next question for the person, or Issue. Raises OAuthError where `prompt=none` forbids the question.
 
@@ -58,15 +59,18 @@ def next_step(
     `login_demanded`: the person wants to sign in as another.
     `framed`: the browser says the request comes from a frame or a script. No page can be shown there, and
     nothing is answered silently unless the client's owner allows it, whatever `prompt` says (threat A14).
+    `wrong_person`: somebody else is signed in than the one whom the request names by id_token_hint or claims.
     (OIDC Core §3.1.2.1, §3.1.2.3)
     """
     if framed and not request.client.silent_in_frames:
         raise OAuthError(ErrorCode.INTERACTION_REQUIRED, "answered only in a window of its own")
     if Prompt.NONE in request.prompts:
-        return _silently(request, signed_in, question, now=now)
+        return _silently(request, signed_in, question, now=now, wrong_person=wrong_person)
     if signed_in is None:
         return Login(reauthenticate=False)
-    if login_demanded:
+    if wrong_person and Prompt.LOGIN in done:
+        raise OAuthError(ErrorCode.LOGIN_REQUIRED, "another person signed in than the one who was named")
+    if login_demanded or wrong_person:
         return Login(reauthenticate=False)
     if Prompt.LOGIN not in done and (Prompt.LOGIN in request.prompts or _too_old(request, signed_in, now)):
         return Login(reauthenticate=True)
@@ -83,9 +87,12 @@ def _silently(
     question: ConsentQuestion | None,
     *,
     now: float,
+    wrong_person: bool,
 ) -> Issue:
     if signed_in is None:
         raise OAuthError(ErrorCode.LOGIN_REQUIRED, "nobody is signed in")
+    if wrong_person:
+        raise OAuthError(ErrorCode.LOGIN_REQUIRED, "another person is signed in than the one who was named")
     if _too_old(request, signed_in, now):
         raise OAuthError(ErrorCode.LOGIN_REQUIRED, "the sign-in is older than max_age")
     if question is not None:

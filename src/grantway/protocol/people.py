@@ -7,6 +7,40 @@ MAX_USERNAME = 254
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A postal address (OpenID Connect Core §5.1.1)."""
+
+    formatted: str | None = None  # may have several lines
+    street_address: str | None = None
+    locality: str | None = None
+    region: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What a person may tell apps beside name and e-mail, by the names of OpenID Connect Core §5.1."""
+
+    given_name: str | None = None
+    family_name: str | None = None
+    middle_name: str | None = None
+    nickname: str | None = None
+    preferred_username: str | None = None  # None: the username
+    profile: str | None = None  # address of a page about them
+    picture: str | None = None
+    website: str | None = None
+    gender: str | None = None
+    birthdate: str | None = None
+    zoneinfo: str | None = None
+    locale: str | None = None
+    phone_number: str | None = None
+    phone_number_verified: bool = False
+    address: Address | None = None
+    updated_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """A resource owner with a local account."""
 
@@ -19,6 +53,7 @@ class Person:
     disabled_at: float | None = None
     tokens_valid_from: float = 0.0  # sessions and tokens from before are dead
     created_at: float
+    profile: Profile = Profile()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,10 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
 from grantway.protocol.apis import Api
+from grantway.protocol.claims import CLAIM_PREFIX
 from grantway.protocol.clients import Client, ClientType, client_problems
 from grantway.protocol.names import AuthMethod, GrantType
-from grantway.protocol.registry import OPENID, SERVER_SCOPES, Registry
-
-# Their meaning is fixed for every server (OpenID Connect Core §5.4, §11), so no API may define them.
-RESERVED_SCOPES = frozenset({OPENID, "profile", "email", "address", "phone", *SERVER_SCOPES})
+from grantway.protocol.registry import SERVER_SCOPES, Registry
 
 
 def default_grant_types(kind: ClientType) -> frozenset[GrantType]:
@@ -66,7 +64,8 @@ def _api_problems(api: Api, registry: Registry, issuer: str) -> Iterator[str]:
         yield f"{start}: its audience is the issuer of this server; give the API an address of its own"
     taken = Counter(scope.name for other in others for scope in other.scopes)
     for scope in api.scopes:
-        if scope.name in RESERVED_SCOPES:
+        # Their meaning is fixed (OpenID Connect Core §5.4, §11), or they stand for a single claim.
+        if scope.name in SERVER_SCOPES or scope.name.startswith(CLAIM_PREFIX):
             yield f"{start}: the scope {scope.name} means something else in every server; choose another name"
         if taken[scope.name]:
             owner = next(other.name for other in others if other.find_scope(scope.name))

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Self
 
 from grantway.protocol.apis import Api, ApiScope, Sensitivity
+from grantway.protocol.claims import CLAIM_PREFIX, CLAIM_SENTENCES
 from grantway.protocol.clients import Client
 from grantway.protocol.scope import Scope
 
@@ -13,9 +14,15 @@ OFFLINE_ACCESS = "offline_access"
 OPENID = "openid"
 # Scopes that belong to no API. Their sentences are read at consent like any other's.
 SERVER_SCOPES: Mapping[str, ApiScope] = {
-    OFFLINE_ACCESS: ApiScope(
-        name=OFFLINE_ACCESS, description="Keep this access while you are not using the app"
-    ),
+    name: ApiScope(name=name, description=description)
+    for name, description in (
+        (OPENID, "Know that it is you who signs in"),
+        ("profile", "See your name and the rest of your profile, such as your picture and birthday"),
+        ("email", "See your e-mail address"),
+        ("address", "See your postal address"),
+        ("phone", "See your phone number"),
+        (OFFLINE_ACCESS, "Keep this access while you are not using the app"),
+    )
 }
 
 
@@ -62,6 +69,13 @@ class Registry:
         """What is written down about a scope, or None for an unknown one."""
         api = self.api_of_scope.get(name)
         return SERVER_SCOPES.get(name) if api is None else api.find_scope(name)
+
+    def sentence_of(self, name: str) -> str:
+        """What people read of a scope, or of a claim asked for by itself; an unknown one, as it is."""
+        scope = self.find_scope(name)
+        if scope is not None:
+            return scope.description
+        return CLAIM_SENTENCES.get(name.removeprefix(CLAIM_PREFIX), name)
 
     def apis_of(self, scope: Scope) -> tuple[Api, ...]:
         """The APIs these scopes belong to, in the order they are first named."""

@@ -2,20 +2,29 @@
 
 from dataclasses import dataclass
 
+from grantway.protocol.claims import Claim
 from grantway.protocol.clients import Client
 from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.issuing import Granted
+from grantway.protocol.registry import OPENID
 from grantway.protocol.scope import Scope
 
 ACCESS_TOKEN_TYPE = "at+jwt"
 GRANT_CLAIM = "grant_id"
 
-Claims = dict[str, str | int | list[str] | dict[str, str]]
+Claims = dict[str, Claim | list[str] | dict[str, str]]
 
 
 def access_token_lifetime(granted: Granted, *, default: int) -> int:
     """Seconds an access token of this API lives."""
-    return default if granted.api.token_lifetime is None else granted.api.token_lifetime
+    api = granted.api
+    return default if api is None or api.token_lifetime is None else api.token_lifetime
+
+
+def audience_of(granted: Granted, *, issuer: str) -> tuple[str, ...]:
+    """Who is to accept the access token: its API and, with `openid`, our own userinfo (`design` 11)."""
+    api = () if granted.api is None else (granted.api.identifier,)
+    return (*api, issuer) if OPENID in granted.scope else api
 
 
 def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: float, lifetime: int) -> Claims:
@@ -24,7 +33,7 @@ def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: fl
     claims: Claims = {
         "iss": issuer,
         "sub": granted.subject,
-        "aud": granted.api.identifier,
+        "aud": _one_or_all(audience_of(granted, issuer=issuer)),
         "client_id": granted.client.id,
         "scope": str(granted.scope),
         "iat": issued_at,
@@ -37,6 +46,10 @@ def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: fl
     if granted.confirmation is not None:
         claims["cnf"] = granted.confirmation.claim
     return claims
+
+
+def _one_or_all(audience: tuple[str, ...]) -> str | list[str]:
+    return audience[0] if len(audience) == 1 else list(audience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +104,7 @@ def introspection_claims(token: AccessToken, *, issuer: str, username: str | Non
         "exp": int(token.expires_at),
         "iat": int(token.issued_at),
         "sub": token.subject,
-        "aud": token.audience[0] if len(token.audience) == 1 else list(token.audience),
+        "aud": _one_or_all(token.audience),
         "iss": issuer,
         "jti": token.id,
     }

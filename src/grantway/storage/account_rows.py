@@ -4,8 +4,7 @@ import msgspec
 
 from grantway.protocol.grants import LiveGrants, ScopeUse
 from grantway.protocol.scope import Scope
-from grantway.storage.port import TokenFacts
-from grantway.storage.rows import Row, Values, read_person_if_any
+from grantway.storage.rows import Row, Values
 
 _texts = msgspec.json.Decoder(tuple[str, ...])
 
@@ -32,14 +31,3 @@ def read_use(row: Row) -> ScopeUse:
     """A use of a scope from its row."""
     subject, client_id, scope, used_at, expires_at = row
     return ScopeUse(subject=subject, client_id=client_id, scope=scope, used_at=used_at, expires_at=expires_at)
-
-
-def read_facts(row: Row) -> TokenFacts:
-    """From a row that says: is it revoked, has it no grant, the scope of its live grant, its person."""
-    revoked, without_grant, scope, *person = row
-    return TokenFacts(
-        token_revoked=bool(revoked),
-        grant_live=bool(without_grant) or scope is not None,
-        grant_scope=None if scope is None else Scope(tuple(scope.split())),
-        person=read_person_if_any(person),
-    )

@@ -23,6 +23,7 @@ class KeyPurpose(StrEnum):
 
     SIGNING = "signing"
     SEALING = "sealing"
+    PAIRWISE = "pairwise"  # the salt of pairwise subjects; there is one, for ever
 
 
 class KeyState(StrEnum):

@@ -29,12 +29,14 @@ class Columns:
 SECRET = Columns("client_id id hash scheme label created_at expires_at last_used_at")
 KEY = Columns("kid purpose alg state envelope public_jwk created_at state_since")
 PERSON = Columns(
-    "subject username name email email_verified password_hash disabled_at tokens_valid_from created_at"
+    "subject username name email email_verified password_hash disabled_at tokens_valid_from created_at "
+    "profile"
 )
 SESSION = Columns("id hash subject auth_time amr created_at seen_at expires_at browser network")
 CONSENT = Columns("subject client_id id scope created_at updated_at expires_at shown")
 GRANT = Columns(
-    "id client_id subject consent_id session_id scope resources auth_time created_at expires_at revoked_at"
+    "id client_id subject consent_id session_id scope resources auth_time created_at expires_at revoked_at "
+    "amr claims"
 )
 USE = Columns("subject client_id scope used_at expires_at")
 CODE = Columns(

@@ -27,7 +27,6 @@ from grantway.protocol.grants import (
     ScopeUse,
 )
 from grantway.protocol.people import Person, Session, SignedIn
-from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry, RegistryChange, RegistryRows
 
 
@@ -249,8 +248,8 @@ class TokenFacts:
 
     token_revoked: bool
     grant_live: bool  # it exists and is not revoked; True when the token has no grant
-    grant_scope: Scope | None  # what its grant has now: less than the token, when it was narrowed since
-    person: Person | None  # None when it has no person, or they no longer exist
+    grant: Grant | None  # None when it has none, or it no longer exists
+    person: Person | None  # whose grant it is; None when there is nobody, or they no longer exist
 
 
 class Tokens(Protocol):
@@ -268,7 +267,7 @@ class Tokens(Protocol):
     async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
         """Remember a `jti` as revoked until its token has expired."""
 
-    async def token_facts(self, *, token_id: str, grant_id: str | None, subject: str | None) -> TokenFacts:
+    async def token_facts(self, *, token_id: str, grant_id: str | None) -> TokenFacts:
         """Is this jti or selector revoked, is its grant live, who is its person?"""
 
 

@@ -1,22 +1,27 @@
 """Rows ↔ records, written once for both databases. The order of the values is that of `columns`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from grantway.protocol.apis import Api
-from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.confirmation import Confirmation
-from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken, Shown
-from grantway.protocol.people import Person, Session
+from grantway.protocol.grants import (
+    NOTHING_ASKED,
+    AskedClaims,
+    Code,
+    Consent,
+    Grant,
+    OpaqueToken,
+    RefreshToken,
+    Shown,
+)
+from grantway.protocol.people import Person, Profile, Session
 from grantway.protocol.scope import Scope
-from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, StoredKey
+from grantway.storage.changes import AuditEntry
 
 Row = Sequence[Any]
 Values = tuple[Any, ...]
-_T = TypeVar("_T")
 
 
 # --- single values ----------------------------------------------------------------------------------
@@ -24,10 +29,10 @@ _T = TypeVar("_T")
 _json = msgspec.json.Encoder()
 _texts = msgspec.json.Decoder(tuple[str, ...])
 _details = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
-_jwk = msgspec.json.Decoder(dict[str, str])
-_client = msgspec.json.Decoder(Client)
-_api = msgspec.json.Decoder(Api)
 _shown = msgspec.json.Decoder(Shown)
+_profile = msgspec.json.Decoder(Profile)
+_claims = msgspec.json.Decoder(AskedClaims)
+_NO_PROFILE = Profile()  # most rows have none: an empty column
 
 
 def _to_json(value: object) -> str:
@@ -36,103 +41,6 @@ def _to_json(value: object) -> str:
 
 def _to_scope(text: str) -> Scope:
     return Scope(tuple(text.split(" "))) if text else Scope()
-
-
-# --- registry ---------------------------------------------------------------------------------------
-
-
-def _read_document(kind: str, key: str, decoder: msgspec.json.Decoder[_T], document: str) -> _T:
-    """Members that older documents lack get their defaults; those of newer ones are passed over."""
-    try:
-        return decoder.decode(document)
-    except msgspec.DecodeError as bad:
-        raise ValueError(f"the stored document of {kind} {key!r} cannot be read: {bad}") from None
-
-
-def write_client(client: Client) -> Values:
-    """The row of a client: its secrets have rows of their own."""
-    return (client.id, _to_json(replace(client, secrets=())))
-
-
-def read_clients(rows: Sequence[Row], secrets: Sequence[Row]) -> tuple[Client, ...]:
-    """Clients from rows of (id, document), each with its secrets."""
-    by_client: dict[str, list[ClientSecret]] = {}
-    for row in secrets:
-        secret = read_secret(row)
-        by_client.setdefault(secret.client_id, []).append(secret)
-    return tuple(
-        replace(_read_document("client", key, _client, document), secrets=tuple(by_client.get(key, ())))
-        for key, document in rows
-    )
-
-
-def write_api(api: Api) -> Values:
-    """The row of an API."""
-    return (api.identifier, _to_json(api))
-
-
-def read_api(row: Row) -> Api:
-    """An API from a row of (identifier, document)."""
-    key, document = row
-    return _read_document("api", key, _api, document)
-
-
-def write_secret(secret: ClientSecret) -> Values:
-    """The row of a client's secret."""
-    return (
-        secret.client_id,
-        secret.id,
-        secret.hash,
-        secret.scheme.value,
-        secret.label,
-        secret.created_at,
-        secret.expires_at,
-        secret.last_used_at,
-    )
-
-
-def read_secret(row: Row) -> ClientSecret:
-    """A client's secret from its row."""
-    client_id, key, hash_, scheme, label, created_at, expires_at, last_used_at = row
-    return ClientSecret(
-        id=key,
-        client_id=client_id,
-        hash=hash_,
-        scheme=SecretScheme(scheme),
-        label=label,
-        created_at=created_at,
-        expires_at=expires_at,
-        last_used_at=last_used_at,
-    )
-
-
-def write_key(key: StoredKey) -> Values:
-    """The row of a key."""
-    return (
-        key.kid,
-        key.purpose.value,
-        key.alg,
-        key.state.value,
-        key.envelope,
-        None if key.public_jwk is None else _to_json(key.public_jwk),
-        key.created_at,
-        key.state_since,
-    )
-
-
-def read_key(row: Row) -> StoredKey:
-    """A key from its row."""
-    kid, purpose, alg, state, envelope, public_jwk, created_at, state_since = row
-    return StoredKey(
-        kid=kid,
-        purpose=KeyPurpose(purpose),
-        alg=alg,
-        state=KeyState(state),
-        envelope=envelope,
-        public_jwk=None if public_jwk is None else _jwk.decode(public_jwk),
-        created_at=created_at,
-        state_since=state_since,
-    )
 
 
 # --- people -----------------------------------------------------------------------------------------
@@ -150,12 +58,15 @@ def write_person(person: Person) -> Values:
         person.disabled_at,
         person.tokens_valid_from,
         person.created_at,
+        None if person.profile == _NO_PROFILE else _to_json(person.profile),
     )
 
 
 def read_person(row: Row) -> Person:
     """A person from their row."""
-    subject, username, name, email, verified, password_hash, disabled_at, valid_from, created_at = row
+    subject, username, name, email, verified, password_hash, disabled_at, valid_from, created_at, profile = (
+        row
+    )
     return Person(
         subject=subject,
         username=username,
@@ -166,6 +77,7 @@ def read_person(row: Row) -> Person:
         disabled_at=disabled_at,
         tokens_valid_from=valid_from,
         created_at=created_at,
+        profile=_NO_PROFILE if profile is None else _profile.decode(profile),
     )
 
 
@@ -253,24 +165,15 @@ def write_grant(grant: Grant) -> Values:
         grant.created_at,
         grant.expires_at,
         grant.revoked_at,
+        _to_json(grant.amr) if grant.amr else None,
+        None if grant.claims == NOTHING_ASKED else _to_json(grant.claims),
     )
 
 
 def read_grant(row: Row) -> Grant:
     """A grant from its row."""
-    (
-        key,
-        client_id,
-        subject,
-        consent_id,
-        session_id,
-        scope,
-        resources,
-        auth_time,
-        created,
-        expires,
-        revoked,
-    ) = row
+    key, client_id, subject, consent_id, session_id, scope, resources, auth_time, *rest = row
+    created, expires, revoked, amr, claims = rest
     return Grant(
         id=key,
         client_id=client_id,
@@ -283,6 +186,8 @@ def read_grant(row: Row) -> Grant:
         created_at=created,
         expires_at=expires,
         revoked_at=revoked,
+        amr=() if amr is None else _texts.decode(amr),
+        claims=NOTHING_ASKED if claims is None else _claims.decode(claims),
     )
 
 

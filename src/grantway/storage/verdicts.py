@@ -1,9 +1,13 @@
-"""What a lost spend means, and what a bucket holds: decided once for both databases, from rows they read."""
+"""What a lost spend means, what a bucket holds, what is known against a token.
+
+Decided once for both databases, from rows they read.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grantway.protocol.grants import RefreshToken
+from grantway.storage.columns import GRANT
 from grantway.storage.port import (
     Bucket,
     Dead,
@@ -11,9 +15,11 @@ from grantway.storage.port import (
     Repeated,
     Replayed,
     SpendRefreshToken,
+    TokenFacts,
     Unavailable,
     Won,
 )
+from grantway.storage.rows import Row, read_grant, read_person_if_any
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +114,15 @@ def successor_of(spend: SpendRefreshToken, refresh_token: RefreshToken | None) -
     if refresh_token is None:
         raise ValueError(f"refresh token {spend.token_id} cannot be spent without a successor")
     return refresh_token.id
+
+
+def facts_from(row: Row, grant_id: str | None) -> TokenFacts:
+    """From a row of: is the token revoked, the columns of its grant, those of its person."""
+    end = 1 + len(GRANT)
+    grant = None if row[1] is None else read_grant(row[1:end])
+    return TokenFacts(
+        token_revoked=bool(row[0]),
+        grant_live=grant_id is None or (grant is not None and grant.revoked_at is None),
+        grant=grant,
+        person=read_person_if_any(row[end:]),
+    )

@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from grantway.protocol.confirmation import Confirmation
-from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken, Shown, ShownScope
+from grantway.protocol.grants import (
+    AskedClaims,
+    Code,
+    Consent,
+    Grant,
+    OpaqueToken,
+    RefreshToken,
+    Shown,
+    ShownScope,
+)
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry
@@ -174,6 +183,8 @@ async def approval(
         auth_time=now - 5,
         created_at=now,
         expires_at=now + DAY,
+        amr=("pwd", "otp"),
+        claims=AskedClaims(id_token=("email",), userinfo=("given_name", "picture")),
     )
     code = Code(
         id=new_id(),

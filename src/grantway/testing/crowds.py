@@ -109,8 +109,7 @@ async def questions_about_tokens_in_a_crowd_are_each_answered(bench: Bench) -> N
     )
     same([each and each.id for each in found], [*(token.id for token in tokens), None])
     facts = await at_once(
-        bench.store.token_facts(token_id=token.id, grant_id=token.grant_id, subject=token.subject)
-        for token in tokens
+        bench.store.token_facts(token_id=token.id, grant_id=token.grant_id) for token in tokens
     )
     same([place for place, each in enumerate(facts) if each.token_revoked], [7])
     same([place for place, each in enumerate(facts) if not each.grant_live], [9])

@@ -41,8 +41,8 @@ async def _wide(bench: Bench, *, scope: Scope = _WIDE, **about: Any) -> Approval
 
 
 async def _grant_scope(bench: Bench, given: Approval) -> Scope | None:
-    facts = await bench.store.token_facts(token_id=new_id(), grant_id=given.grant.id, subject=None)
-    return facts.grant_scope
+    facts = await bench.store.token_facts(token_id=new_id(), grant_id=given.grant.id)
+    return facts.grant.scope if facts.grant is not None and facts.grant_live else None
 
 
 async def _narrow(bench: Bench, given: Approval, scope: str, consent_id: str = "") -> bool:

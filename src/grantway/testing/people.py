@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from grantway.protocol.people import SignedIn
+from grantway.protocol.people import Address, Profile, SignedIn
 from grantway.storage.port import Conflict
 from grantway.testing.bench import (
     DAY,
@@ -28,6 +28,14 @@ async def a_person_is_kept_whole(bench: Bench) -> None:
         email_verified=True,
         disabled_at=12.5,
         tokens_valid_from=3.25,
+        profile=Profile(
+            given_name="Ada",
+            birthdate="1815-12-10",
+            phone_number="+44 20 7946 0000",
+            phone_number_verified=True,
+            address=Address(formatted="12 St James's Square\nLondon", country="United Kingdom"),
+            updated_at=1.5,
+        ),
     )
     same(await bench.store.find_person(person.username), person)
     same(await bench.store.find_person(person.username.upper()), None)
@@ -73,7 +81,7 @@ async def a_person_is_changed_with_all_that_follows(bench: Bench) -> None:
     async def alive() -> tuple[list[bool], list[bool]]:
         found = [await bench.store.find_session(session.id) is not None for session in sessions]
         facts = [
-            await bench.store.token_facts(token_id=new_id(), grant_id=grant.id, subject=None)
+            await bench.store.token_facts(token_id=new_id(), grant_id=grant.id)
             for grant in (given.grant, theirs.grant)
         ]
         return found, [each.grant_live for each in facts]

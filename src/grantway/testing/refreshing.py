@@ -155,7 +155,7 @@ async def a_grant_is_revoked_once(bench: Bench) -> None:
     same(len(await bench.audited(target)), 1, "audited once")
     found = await bench.store.find_refresh_token(token.id)
     expect(found is not None and found.grant.revoked_at is not None, "the grant says when")
-    facts = await bench.store.token_facts(token_id=new_id(), grant_id=given.grant.id, subject=None)
+    facts = await bench.store.token_facts(token_id=new_id(), grant_id=given.grant.id)
     expect(not facts.grant_live, "its access tokens are dead")
 
 
@@ -169,10 +169,10 @@ async def a_withdrawal_ends_the_consent_and_all_its_grants(bench: Bench) -> None
     same(await bench.store.revoke_consent(subject, client_id, [entry(target)]), 2)
     same(await bench.store.find_consent(subject, client_id), None)
     for approval_ in (first, second):
-        facts = await bench.store.token_facts(token_id=new_id(), grant_id=approval_.grant.id, subject=None)
+        facts = await bench.store.token_facts(token_id=new_id(), grant_id=approval_.grant.id)
         expect(not facts.grant_live, "a grant of the pair is dead")
     expect(isinstance(await redeem(bench.store, spend_refresh(token), token), Dead), "and so is its token")
-    facts = await bench.store.token_facts(token_id=new_id(), grant_id=other.grant.id, subject=None)
+    facts = await bench.store.token_facts(token_id=new_id(), grant_id=other.grant.id)
     expect(facts.grant_live, "a grant of another client lives on")
     expect(await bench.store.find_consent(subject, other.grant.client_id), "so does its consent")
     same(await bench.store.revoke_consent(subject, client_id, [entry(target)]), 0)

@@ -1,4 +1,4 @@
-"""Endpoints of machines: token, revocation, introspection, keys, metadata, readiness."""
+"""Endpoints of machines: token, revocation, introspection, userinfo, keys, metadata, readiness."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ from grantway.flows.client_authentication import Call
 from grantway.flows.introspect import introspect
 from grantway.flows.revoke import revoke
 from grantway.flows.token import exchange
+from grantway.flows.userinfo import userinfo as claims_for
 from grantway.protocol import metadata as at
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.params import Params
@@ -16,12 +17,14 @@ from grantway.web.door import Door
 from grantway.web.replies import (
     Header,
     Reply,
+    challenge_reply,
     json_reply,
+    jwt_reply,
     public_json,
     refusal_reply,
     unavailable_reply,
 )
-from grantway.web.requests import Request, TooLarge
+from grantway.web.requests import Request, TooLarge, bearer_token
 
 METADATA_KEPT = 300  # seconds
 _log = logging.getLogger("grantway.refusals")
@@ -44,6 +47,8 @@ async def token(door: Door, request: Request) -> Reply:
         if reply.refresh_token is not None:
             body["refresh_token"] = reply.refresh_token
             door.metrics.issued("refresh_token")
+        if reply.id_token is not None:
+            body["id_token"] = reply.id_token
         return json_reply(body)
 
     return _shared(door, request, await _answered(door, request, answer))
@@ -71,14 +76,42 @@ async def introspection(door: Door, request: Request) -> Reply:
     return await _answered(door, request, answer)
 
 
-async def preflight(door: Door, request: Request) -> Reply:
-    """OPTIONS of what browsers may call: registered origins only, never with credentials (threat G6)."""
+async def userinfo(door: Door, request: Request) -> Reply:
+    """GET or POST /userinfo (OpenID Connect Core §5.3)."""
+    try:
+        token = await bearer_token(request)
+        if token is None:
+            return _shared(door, request, challenge_reply(None))
+        claims = await claims_for(door.server, token, door.certificate_of(request))
+        return _shared(door, request, jwt_reply(claims) if isinstance(claims, str) else json_reply(claims))
+    except OAuthError as refusal:
+        _log.info("%s %s: %s", request.path, refusal.code, door.printable(refusal.tell_operator))
+        return _shared(door, request, challenge_reply(refusal))
+    except TooLarge:
+        return json_reply({"error": "invalid_request"}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    except Unavailable as away:
+        _log.warning("%s unavailable: %s", request.path, away)
+        return unavailable_reply()
+
+
+async def preflight_post(door: Door, request: Request) -> Reply:
+    """OPTIONS of what browsers may post to."""
+    return _preflight(door, request, b"POST")
+
+
+async def preflight_userinfo(door: Door, request: Request) -> Reply:
+    """OPTIONS /userinfo."""
+    return _preflight(door, request, b"GET, POST")
+
+
+def _preflight(door: Door, request: Request, methods: bytes) -> Reply:
+    """What browsers may call: registered origins only, never with credentials (threat G6)."""
     reply = Reply(HTTPStatus.NO_CONTENT, (_VARY,))
     if (origin := _registered_origin(door, request)) is None:
         return reply
     return reply.plus(
         (b"access-control-allow-origin", origin),
-        (b"access-control-allow-methods", b"POST"),
+        (b"access-control-allow-methods", methods),
         (b"access-control-allow-headers", b"authorization, content-type"),
         (b"access-control-max-age", b"600"),
     )
@@ -90,7 +123,7 @@ async def jwks(door: Door, _request: Request) -> Reply:
 
 
 async def metadata(door: Door, _request: Request) -> Reply:
-    """GET the metadata document (RFC 8414 §3): prepared bytes."""
+    """GET the metadata document (RFC 8414 §3, OpenID Connect Discovery §4): prepared bytes."""
     return public_json(door.server.snapshots.newest.metadata, max_age=METADATA_KEPT)
 
 

@@ -11,7 +11,7 @@ from grantway.protocol.consent import ConsentQuestion
 from grantway.protocol.next_step import AskConsent
 from grantway.protocol.people import Person
 from grantway.protocol.redirect_uris import RedirectUri
-from grantway.protocol.registry import SERVER_SCOPES, Registry
+from grantway.protocol.registry import Registry
 from grantway.protocol.return_address import Redirection
 from grantway.web.views import (
     Account,
@@ -132,12 +132,11 @@ def _in_order(question: ConsentQuestion) -> Iterable[str]:
 
 
 def _row(name: str, question: ConsentQuestion, registry: Registry) -> ScopeRow:
-    scope = registry.find_scope(name)
     optional = name in question.optional
-    locked = RowState.IDENTITY if name in SERVER_SCOPES else RowState.REQUIRED
+    locked = RowState.REQUIRED if name in registry.api_of_scope else RowState.IDENTITY
     return ScopeRow(
         scope=name,
-        sentence=name if scope is None else scope.description,
+        sentence=registry.sentence_of(name),
         state=RowState.OPTIONAL if optional else locked,
         ticked=name in question.ticked or not optional,
         sensitive=registry.is_sensitive(name),

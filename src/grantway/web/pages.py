@@ -1,14 +1,12 @@
-"""Pages of people: authorize, sign in, choose, consent, leave, sign out.
+"""Pages of people: authorize, sign in, choose, consent, leave.
 
 The flows decide which comes next.
 """
 
 from http import HTTPStatus
 
-from grantway.crypto.seal import BrokenSeal
-from grantway.crypto.secrets import new_id
 from grantway.flows.authorize import Ask, Leave, resume, start
-from grantway.flows.browser import Browser, sign_out, signed_in
+from grantway.flows.browser import Browser
 from grantway.flows.interaction import NotYours, open_parting, seal_interaction, seal_parting
 from grantway.flows.interaction_answers import (
     LoggedIn,
@@ -24,11 +22,10 @@ from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.params import Params
 from grantway.protocol.scope import Scope
 from grantway.web import error_pages
-from grantway.web.account_views import APPS, OVERVIEW, SIGN_OUT
+from grantway.web.account_views import APPS, OVERVIEW
 from grantway.web.door import Door
 from grantway.web.guards import guarded_form, guarded_page, typed
 from grantway.web.page_views import (
-    account,
     consent_view,
     failed_login_view,
     login_view,
@@ -38,16 +35,9 @@ from grantway.web.page_views import (
 )
 from grantway.web.replies import Reply, see_other
 from grantway.web.requests import Request
-from grantway.web.views import HomeView, LogoutView, SignedOutView
+from grantway.web.views import HomeView
 
-LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE, LOGOUT = (
-    "/login",
-    "/select-account",
-    "/consent",
-    "/continue",
-    SIGN_OUT,
-)
-_LOGOUT_PURPOSE = "logout"
+LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE = "/login", "/select-account", "/consent", "/continue"
 
 
 # --- the authorization endpoint --------------------------------------------
@@ -251,41 +241,7 @@ async def leave_page(door: Door, request: Request) -> Reply:
     return door.page(request, view, posts_to_us=to.fields is None).plus(door.cookies.clear_flow(flow_id))
 
 
-# --- signing out, and the root ---------------------------------------------
-
-
-@guarded_page
-async def show_logout(door: Door, request: Request) -> Reply:
-    """GET /logout: asks; nobody is signed out by following a link (threat P2)."""
-    browser = door.browser(request)
-    current = await signed_in(door.server, browser)
-    if current is None or browser.session_cookie is None:
-        return door.page(request, SignedOutView(client_name=None, refused_return=False))
-    server = door.server
-    csrf = server.snapshots.newest.sealer.seal(
-        b"", purpose=_LOGOUT_PURPOSE, binding=browser.session_cookie.encode(), flow_id=new_id(server.now())
-    )
-    view = LogoutView(
-        account=account(current.person), client_name=None, app_count=0, action=door.base + LOGOUT, csrf=csrf
-    )
-    return door.page(request, view)
-
-
-@guarded_form
-async def answer_logout(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
-    """POST /logout: ends the session and every running flow of this browser (threat P4)."""
-    current = await signed_in(door.server, browser)
-    if current is not None and browser.session_cookie is not None:
-        try:
-            door.server.snapshots.newest.sealer.open(
-                form.need("csrf"), purpose=_LOGOUT_PURPOSE, binding=browser.session_cookie.encode()
-            )
-        except BrokenSeal:
-            raise NotYours from None
-        await sign_out(door.server, current)
-    flows = (door.cookies.clear_flow(flow_id) for flow_id in browser.flow_cookies)
-    reply = door.page(request, SignedOutView(client_name=None, refused_return=False))
-    return reply.plus(door.cookies.clear_session(), *flows)
+# --- the root --------------------------------------------------------------
 
 
 @guarded_page

@@ -8,6 +8,9 @@ import msgspec
 
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
+from grantway.protocol.registry import OPENID
+from grantway.protocol.scope import Scope
+from grantway.sdk.challenge import challenge
 from grantway.web.requests import Send
 
 Header = tuple[bytes, bytes]
@@ -19,6 +22,11 @@ _JSON: tuple[Header, ...] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 _CHALLENGE: Header = (b"www-authenticate", b'Basic realm="grantway", charset="UTF-8"')
+_REALM = "grantway"
+_BEARER_STATUS_OF = {
+    ErrorCode.INVALID_TOKEN: HTTPStatus.UNAUTHORIZED,
+    ErrorCode.INSUFFICIENT_SCOPE: HTTPStatus.FORBIDDEN,
+}
 _STATUS_OF = {
     ErrorCode.INVALID_CLIENT: HTTPStatus.UNAUTHORIZED,
     ErrorCode.SERVER_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -59,6 +67,13 @@ def json_reply(content: object, *, status: int = HTTPStatus.OK, headers: Sequenc
     return Reply(status, (*_JSON, NO_STORE, *headers), msgspec.json.encode(content))
 
 
+def jwt_reply(token: str) -> Reply:
+    """A signed answer that nobody keeps (OpenID Connect Core §5.3.2)."""
+    return Reply(
+        HTTPStatus.OK, ((b"content-type", b"application/jwt"), _NOSNIFF, NO_STORE), token.encode("ascii")
+    )
+
+
 def public_json(body: bytes, *, max_age: int) -> Reply:
     """Prepared JSON for everyone, readable from any origin, kept for `max_age` seconds."""
     caching = (b"cache-control", b"public, max-age=%d" % max_age)
@@ -78,6 +93,19 @@ def refusal_reply(error: OAuthError) -> Reply:
     return json_reply(
         {"error": error.code.value, "error_description": error.tell_client}, status=status, headers=headers
     )
+
+
+def challenge_reply(error: OAuthError | None) -> Reply:
+    """A refusal where an access token is asked for; None: there was no token at all (RFC 6750 §3, §3.1)."""
+    if error is None:
+        return json_reply(
+            {}, status=HTTPStatus.UNAUTHORIZED, headers=[(b"www-authenticate", challenge(_REALM).encode())]
+        )
+    status = _BEARER_STATUS_OF.get(error.code, HTTPStatus.BAD_REQUEST)
+    scope = Scope((OPENID,)) if error.code is ErrorCode.INSUFFICIENT_SCOPE else None
+    words = challenge(_REALM, error=error.code, description=error.tell_client, scope=scope)
+    content = {"error": error.code.value, "error_description": error.tell_client}
+    return json_reply(content, status=status, headers=[(b"www-authenticate", words.encode())])
 
 
 def unavailable_reply() -> Reply:

@@ -1,6 +1,7 @@
 """One HTTP request, read strictly: headers as bytes, a bounded body, where it comes from."""
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_BODY = 64 * 1024  # bytes
 _FORM = b"application/x-www-form-urlencoded"
+_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750 §2.1
 
 
 class TooLarge(Exception):
@@ -66,16 +68,47 @@ class Request:
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    @property
+    def is_form(self) -> bool:
+        """Does it say that its body is a form?"""
+        content_type = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        return content_type.encode() == _FORM
+
     async def form(self) -> Params:
         """The parameters of a form body. Raises `invalid_request` for any other content type (threat G1)."""
-        content_type = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
-        if content_type.encode() != _FORM:
+        if not self.is_form:
             raise OAuthError(ErrorCode.INVALID_REQUEST, "the body must be application/x-www-form-urlencoded")
         return Params.parse(await self.body())
 
     def query_params(self) -> Params:
         """The parameters of the query string. Raises `invalid_request`."""
         return Params.parse(self.query)
+
+
+async def bearer_token(request: Request) -> str | None:
+    """The access token of a request, from its Authorization header; None when it has none (RFC 6750 §2.1).
+
+    Not from the query, which ends up in logs, and not from a form; with the header they are one way too many.
+    Raises `invalid_request` for more than one way, and for a header that is malformed.
+    """
+    given = request.every(b"authorization")
+    elsewhere = [*request.query_params().every("access_token"), *(await _posted_tokens(request))]
+    if not given:
+        return None
+    scheme, _, token = given[0].partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    if len(given) > 1 or elsewhere:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "only one access token, in one way")
+    if not _B64TOKEN.fullmatch(token.strip(" ")):
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "the Authorization header holds no token")
+    return token.strip(" ")
+
+
+async def _posted_tokens(request: Request) -> tuple[str, ...]:
+    if request.method != "POST" or not request.is_form:
+        return ()
+    return (await request.form()).every("access_token")
 
 
 def caller_network(request: Request, trusted: Sequence[Network]) -> str:

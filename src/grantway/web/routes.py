@@ -11,6 +11,7 @@ from grantway.web import (
     account_views,
     machine,
     pages,
+    signing_out,
 )
 from grantway.web.door import Handler
 
@@ -29,7 +30,8 @@ ROUTES: Mapping[str, Methods] = {
     pages.SELECT_ACCOUNT: {"GET": pages.show_step, "POST": pages.answer_select_account},
     pages.CONSENT: {"GET": pages.show_step, "POST": pages.answer_consent},
     pages.CONTINUE: {"GET": pages.leave_page},
-    pages.LOGOUT: {"GET": pages.show_logout, "POST": pages.answer_logout},
+    at.END_SESSION: {"GET": signing_out.end_session, "POST": signing_out.end_session},
+    account_views.SIGN_OUT: {"GET": signing_out.show_logout, "POST": signing_out.answer_logout},
     "/": _readable(pages.home),
     # the person's own pages
     account_views.OVERVIEW: {"GET": account.overview},
@@ -50,11 +52,13 @@ ROUTES: Mapping[str, Methods] = {
         "POST": account_profile.answer_password,
     },
     # the app, and the API
-    at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight},
-    at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight},
+    at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight_post},
+    at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight_post},
     at.INTROSPECT: {"POST": machine.introspection},
+    at.USERINFO: {"GET": machine.userinfo, "POST": machine.userinfo, "OPTIONS": machine.preflight_userinfo},
     at.JWKS: _readable(machine.jwks),
     at.WELL_KNOWN: _readable(machine.metadata),
+    at.OPENID_WELL_KNOWN: _readable(machine.metadata),
 }
 
 # Asked by machines that know no name of ours: answered whatever the Host.

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 
 from grantway.protocol.grants import Code, Consent, Grant
 from grantway.storage.changes import AuditEntry
-from grantway.storage.columns import CODE, GRANT
+from grantway.storage.columns import CODE, CONSENT, GRANT
 from grantway.storage.port import Conflict, IssueOutcome, Unavailable
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import Database, sql
 from grantway.storage.postgres.verbs import audit_sql, audit_values
 from grantway.storage.rows import write_code, write_consent, write_grant
 
-# $1–$12 are the code, $13–$23 the grant ($16 its consent), then the consent, if any, and the audit.
+# $1–$12 are the code, $13–$25 the grant ($16 its consent), then the consent, if any, and the audit.
 _WITH_CONSENT = sql(
     """
 WITH done AS (
     INSERT INTO codes ({code}) VALUES ({code:$1}) ON CONFLICT (flow_id) DO NOTHING RETURNING id
 ), kept AS (
-    INSERT INTO consents ({consent}) SELECT {consent:$24} FROM done
+    INSERT INTO consents ({consent}) SELECT {consent:$26} FROM done
     ON CONFLICT (subject, client_id) DO UPDATE SET
         id = CASE WHEN coalesce(consents.expires_at > {now}, TRUE) THEN consents.id ELSE excluded.id END,
         created_at = CASE WHEN coalesce(consents.expires_at > {now}, TRUE)
@@ -32,10 +32,11 @@ WITH done AS (
     RETURNING id
 ), granted AS (
     INSERT INTO grants ({grant})
-    SELECT $13, $14, $15, coalesce((SELECT id FROM kept), $16), $17, $18, $19, $20, $21, $22, $23 FROM done
+    SELECT $13, $14, $15, coalesce((SELECT id FROM kept), $16), $17, $18, $19, $20, $21, $22, $23, $24, $25
+    FROM done
 ), noted AS ({note})
 SELECT id FROM done""",
-    note=audit_sql(32, only_if="done"),
+    note=audit_sql(1 + len(CODE) + len(GRANT) + len(CONSENT), only_if="done"),
 )
 # A consent that is named and not given must be in force, and stay so until this commits.
 _ALONE = sql(
@@ -51,12 +52,12 @@ WITH in_force AS MATERIALIZED (
     INSERT INTO grants ({grant}) SELECT {grant:$13} FROM done
 ), noted AS ({note})
 SELECT id FROM done""",
-    note=audit_sql(24, only_if="done"),
+    note=audit_sql(1 + len(CODE) + len(GRANT), only_if="done"),
 )
 _FIND_FLOW = "SELECT id FROM codes WHERE flow_id = $1"
 _TYPES = (
     *("text", "bytea", *["text"] * 4, "bool", "text", "text", *["float8"] * 3),  # the code
-    *(*["text"] * 7, *["float8"] * 4),  # the grant
+    *(*["text"] * 7, *["float8"] * 4, "text", "text"),  # the grant
 )
 _NAMES = ", ".join((*(f"code_{name}" for name in CODE.names), *(f"grant_{name}" for name in GRANT.names)))
 # Consents are locked, and codes inserted, in one order everywhere, so that no two batches wait in a circle.

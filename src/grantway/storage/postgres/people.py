@@ -16,8 +16,8 @@ _FIND_PERSON = sql("SELECT {person} FROM people WHERE username = $1")
 _LIST_PEOPLE = sql("SELECT {person} FROM people WHERE username > $1 ORDER BY username LIMIT $2")
 _CHANGE_PERSON = """
 UPDATE people SET username = $2, name = $3, email = $4, email_verified = $5, password_hash = $6,
-    disabled_at = $7, tokens_valid_from = $8, created_at = $9
-WHERE subject = $1 AND disabled_at IS NOT DISTINCT FROM $10 AND tokens_valid_from = $11"""
+    disabled_at = $7, tokens_valid_from = $8, created_at = $9, profile = $10
+WHERE subject = $1 AND disabled_at IS NOT DISTINCT FROM $11 AND tokens_valid_from = $12"""
 _REHASH = "UPDATE people SET password_hash = $3 WHERE subject = $1 AND password_hash = $2"
 _REVOKE_GRANTS = sql("""
 WITH held AS (SELECT id FROM grants WHERE subject = $1 AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE)

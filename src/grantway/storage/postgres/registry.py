@@ -17,7 +17,7 @@ from grantway.storage.changes import (
 from grantway.storage.port import Conflict
 from grantway.storage.postgres.connections import Transaction, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
-from grantway.storage.rows import (
+from grantway.storage.registry_rows import (
     read_api,
     read_clients,
     read_key,

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from grantway.protocol.grants import OpaqueToken
-from grantway.storage.account_rows import read_facts
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import TokenFacts
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import Database, sql
 from grantway.storage.postgres.verbs import Verbs, audit_sql, audit_values
 from grantway.storage.rows import read_opaque_token, write_opaque_token
+from grantway.storage.verdicts import facts_from
 
 _ADD_OPAQUE = sql("INSERT INTO opaque_tokens ({opaque}) VALUES ({opaque:$1})")
 _OPAQUE = "SELECT {opaque} FROM opaque_tokens WHERE id = "
@@ -32,17 +32,15 @@ WITH revoked AS (
 _FACTS = """
 SELECT EXISTS (SELECT FROM revoked_jwts WHERE id = a.token_id)
         OR EXISTS (SELECT FROM opaque_tokens WHERE id = a.token_id AND revoked_at IS NOT NULL),
-    a.grant_id IS NULL, (SELECT scope FROM grants WHERE id = a.grant_id AND revoked_at IS NULL),
-    {person:p}
-FROM ROWS AS a (token_id, grant_id, subject NTH) LEFT JOIN people p ON p.subject = a.subject"""
-_FACTS_OF_ONE = sql(_FACTS.replace("ROWS", "(VALUES ($1::text, $2::text, $3::text))").replace(" NTH", ""))
+    {grant:g}, {person:p}
+FROM ROWS AS a (token_id, grant_id NTH)
+LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN people p ON p.subject = g.subject"""
+_FACTS_OF_ONE = sql(_FACTS.replace("ROWS", "(VALUES ($1::text, $2::text))").replace(" NTH", ""))
 _FACTS_OF_MANY = sql(
-    _FACTS.replace("ROWS", "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY").replace(
-        " NTH", ", place"
-    )
+    _FACTS.replace("ROWS", "unnest($1::text[], $2::text[]) WITH ORDINALITY").replace(" NTH", ", place")
     + " ORDER BY a.place"
 )
-_Named = tuple[str, str | None, str | None]  # a token, its grant, its person
+_Named = tuple[str, str | None]  # a token, its grant
 
 
 class TokenVerbs(Verbs):
@@ -73,12 +71,12 @@ class TokenVerbs(Verbs):
     async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
         await self._database.count(_REVOKE_JWT, token_id, expires_at, *audit_values(audit))
 
-    async def token_facts(self, *, token_id: str, grant_id: str | None, subject: str | None) -> TokenFacts:
-        return await self._fact_reads.ask((token_id, grant_id, subject))
+    async def token_facts(self, *, token_id: str, grant_id: str | None) -> TokenFacts:
+        return await self._fact_reads.ask((token_id, grant_id))
 
     async def _facts_of_one(self, named: _Named) -> TokenFacts:
-        return read_facts((await self._database.all(_FACTS_OF_ONE, *named))[0])
+        return facts_from((await self._database.all(_FACTS_OF_ONE, *named))[0], named[1])
 
     async def _facts_of_many(self, named: Sequence[_Named]) -> Sequence[TokenFacts]:
-        columns = zip(*named, strict=True)
-        return [read_facts(row) for row in await self._database.all(_FACTS_OF_MANY, *columns)]
+        rows = await self._database.all(_FACTS_OF_MANY, *zip(*named, strict=True))
+        return [facts_from(row, grant_id) for row, (_, grant_id) in zip(rows, named, strict=True)]

@@ -16,8 +16,8 @@ _FIND_PERSON = sql("SELECT {person} FROM people WHERE username = ?")
 _LIST_PEOPLE = sql("SELECT {person} FROM people WHERE username > ? ORDER BY username LIMIT ?")
 _CHANGE_PERSON = """
 UPDATE people SET username = ?2, name = ?3, email = ?4, email_verified = ?5, password_hash = ?6,
-    disabled_at = ?7, tokens_valid_from = ?8, created_at = ?9
-WHERE subject = ?1 AND disabled_at IS ?10 AND tokens_valid_from = ?11"""
+    disabled_at = ?7, tokens_valid_from = ?8, created_at = ?9, profile = ?10
+WHERE subject = ?1 AND disabled_at IS ?11 AND tokens_valid_from = ?12"""
 _REHASH = "UPDATE people SET password_hash = ? WHERE subject = ? AND password_hash = ?"
 _REVOKE_GRANTS = sql("UPDATE grants SET revoked_at = {now} WHERE subject = ? AND revoked_at IS NULL")
 

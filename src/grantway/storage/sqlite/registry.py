@@ -16,7 +16,7 @@ from grantway.storage.changes import (
     RegistryRows,
 )
 from grantway.storage.port import Conflict
-from grantway.storage.rows import (
+from grantway.storage.registry_rows import (
     read_api,
     read_clients,
     read_key,

@@ -4,13 +4,13 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.protocol.grants import OpaqueToken
-from grantway.storage.account_rows import read_facts
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import TokenFacts
 from grantway.storage.rows import read_opaque_token, write_opaque_token
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.grants import ADD_OPAQUE
 from grantway.storage.sqlite.verbs import Verbs, add_audit
+from grantway.storage.verdicts import facts_from
 
 _FIND_OPAQUE = sql("SELECT {opaque} FROM opaque_tokens WHERE id = ?")
 _REVOKE_OPAQUE = sql("UPDATE opaque_tokens SET revoked_at = {now} WHERE id = ? AND revoked_at IS NULL")
@@ -18,9 +18,8 @@ _REVOKE_JWT = "INSERT INTO revoked_jwts (id, expires_at) VALUES (?, ?) ON CONFLI
 _FACTS = sql("""
 SELECT EXISTS (SELECT 1 FROM revoked_jwts WHERE id = ?1)
         OR EXISTS (SELECT 1 FROM opaque_tokens WHERE id = ?1 AND revoked_at IS NOT NULL),
-    ?2 IS NULL, (SELECT scope FROM grants WHERE id = ?2 AND revoked_at IS NULL),
-    {person:p}
-FROM (SELECT 1) LEFT JOIN people p ON p.subject = ?3""")
+    {grant:g}, {person:p}
+FROM (SELECT 1) LEFT JOIN grants g ON g.id = ?2 LEFT JOIN people p ON p.subject = g.subject""")
 
 
 class TokenVerbs(Verbs):
@@ -39,8 +38,8 @@ class TokenVerbs(Verbs):
     async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
         await self._writer.run(_revoke, _REVOKE_JWT, (token_id, expires_at), tuple(audit))
 
-    async def token_facts(self, *, token_id: str, grant_id: str | None, subject: str | None) -> TokenFacts:
-        return read_facts(self._reader.all(_FACTS, token_id, grant_id, subject)[0])
+    async def token_facts(self, *, token_id: str, grant_id: str | None) -> TokenFacts:
+        return facts_from(self._reader.all(_FACTS, token_id, grant_id)[0], grant_id)
 
 
 def _add_opaque_token(db: sqlite3.Connection, token: OpaqueToken) -> None:

@@ -1,4 +1,4 @@
--- 0005: what people see of their own account: which scope was last used when, what they read when they allowed
+-- 0007: what people see of their own account: which scope was last used when, what they read when they allowed
 -- an app, and which browser each of their sessions is.
 -- Old servers keep running: they write neither the table nor the columns, which may all be empty.
 

@@ -1,0 +1,116 @@
+"""Rows ↔ clients, APIs and keys, written once for both databases; see `rows`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import msgspec
+
+from grantway.protocol.apis import Api
+from grantway.protocol.clients import Client, ClientSecret, SecretScheme
+from grantway.storage.changes import KeyPurpose, KeyState, StoredKey
+from grantway.storage.rows import Row, Values
+
+_T = TypeVar("_T")
+_json = msgspec.json.Encoder()
+_jwk = msgspec.json.Decoder(dict[str, str])
+_client = msgspec.json.Decoder(Client)
+_api = msgspec.json.Decoder(Api)
+
+
+def _to_json(value: object) -> str:
+    return _json.encode(value).decode()
+
+
+def _read_document(kind: str, key: str, decoder: msgspec.json.Decoder[_T], document: str) -> _T:
+    """Members that older documents lack get their defaults; those of newer ones are passed over."""
+    try:
+        return decoder.decode(document)
+    except msgspec.DecodeError as bad:
+        raise ValueError(f"the stored document of {kind} {key!r} cannot be read: {bad}") from None
+
+
+def write_client(client: Client) -> Values:
+    """The row of a client: its secrets have rows of their own."""
+    return (client.id, _to_json(replace(client, secrets=())))
+
+
+def read_clients(rows: Sequence[Row], secrets: Sequence[Row]) -> tuple[Client, ...]:
+    """Clients from rows of (id, document), each with its secrets."""
+    by_client: dict[str, list[ClientSecret]] = {}
+    for row in secrets:
+        secret = read_secret(row)
+        by_client.setdefault(secret.client_id, []).append(secret)
+    return tuple(
+        replace(_read_document("client", key, _client, document), secrets=tuple(by_client.get(key, ())))
+        for key, document in rows
+    )
+
+
+def write_api(api: Api) -> Values:
+    """The row of an API."""
+    return (api.identifier, _to_json(api))
+
+
+def read_api(row: Row) -> Api:
+    """An API from a row of (identifier, document)."""
+    key, document = row
+    return _read_document("api", key, _api, document)
+
+
+def write_secret(secret: ClientSecret) -> Values:
+    """The row of a client's secret."""
+    return (
+        secret.client_id,
+        secret.id,
+        secret.hash,
+        secret.scheme.value,
+        secret.label,
+        secret.created_at,
+        secret.expires_at,
+        secret.last_used_at,
+    )
+
+
+def read_secret(row: Row) -> ClientSecret:
+    """A client's secret from its row."""
+    client_id, key, hash_, scheme, label, created_at, expires_at, last_used_at = row
+    return ClientSecret(
+        id=key,
+        client_id=client_id,
+        hash=hash_,
+        scheme=SecretScheme(scheme),
+        label=label,
+        created_at=created_at,
+        expires_at=expires_at,
+        last_used_at=last_used_at,
+    )
+
+
+def write_key(key: StoredKey) -> Values:
+    """The row of a key."""
+    return (
+        key.kid,
+        key.purpose.value,
+        key.alg,
+        key.state.value,
+        key.envelope,
+        None if key.public_jwk is None else _to_json(key.public_jwk),
+        key.created_at,
+        key.state_since,
+    )
+
+
+def read_key(row: Row) -> StoredKey:
+    """A key from its row."""
+    kid, purpose, alg, state, envelope, public_jwk, created_at, state_since = row
+    return StoredKey(
+        kid=kid,
+        purpose=KeyPurpose(purpose),
+        alg=alg,
+        state=KeyState(state),
+        envelope=envelope,
+        public_jwk=None if public_jwk is None else _jwk.decode(public_jwk),
+        created_at=created_at,
+        state_since=state_since,
+    )

@@ -1,0 +1,120 @@
+"""Signing out: by the person's own wish, or because an app asks (RP-Initiated Logout 1.0)."""
+
+from urllib.parse import urlencode
+
+import msgspec
+
+from grantway.crypto.seal import BrokenSeal
+from grantway.crypto.secrets import new_id
+from grantway.flows.browser import Browser, sign_out, signed_in
+from grantway.flows.interaction import NotYours
+from grantway.flows.logout import NOBODY, PARAMETERS, LogoutRequest, read_logout, still_registered
+from grantway.protocol.metadata import END_SESSION
+from grantway.protocol.params import Params
+from grantway.protocol.people import Person
+from grantway.protocol.return_address import Redirection
+from grantway.web.account_views import SIGN_OUT
+from grantway.web.door import Door
+from grantway.web.guards import guarded_form, guarded_page
+from grantway.web.page_views import account, name_of, parting_view
+from grantway.web.replies import Reply, see_other
+from grantway.web.requests import Request
+from grantway.web.views import LogoutView, SignedOutView
+
+_PURPOSE = "logout"
+_returns = msgspec.msgpack.Decoder(LogoutRequest)
+
+
+@guarded_page
+async def end_session(door: Door, request: Request) -> Reply:
+    """GET or POST /end-session (RP-Initiated Logout §2): an app asks to sign somebody out.
+
+    A POST may come from another site, whose browser leaves the session cookie at home: it goes on at our
+    own address. An ID token of the very person who is signed in needs no question; anything else does
+    (threat P2).
+    """
+    if request.method == "POST":
+        form = await request.form()
+        kept = [(name, value) for name in PARAMETERS for value in form.every(name)]
+        return see_other(f"{door.base}{END_SESSION}?{urlencode(kept)}")
+    asked = read_logout(door.server, request.query_params())
+    browser = door.browser(request)
+    current = await signed_in(door.server, browser)
+    if current is None:
+        return _signed_out(door, request, browser, asked, at_once=asked.subject is not None)
+    client = door.server.snapshots.newest.registry.clients.get(asked.client_id or "")
+    known_as = None if client is None else door.server.snapshots.subject_of(client, current.person.subject)
+    if asked.subject is None or asked.subject != known_as:
+        return _question(door, request, browser, current.person, asked)
+    await sign_out(door.server, current)
+    return _signed_out(door, request, browser, asked, at_once=True)
+
+
+@guarded_page
+async def show_logout(door: Door, request: Request) -> Reply:
+    """GET /logout: asks; nobody is signed out by following a link (threat P2)."""
+    browser = door.browser(request)
+    current = await signed_in(door.server, browser)
+    if current is None:
+        return door.page(request, SignedOutView(client_name=None, refused_return=False))
+    return _question(door, request, browser, current.person, NOBODY)
+
+
+@guarded_form
+async def answer_logout(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
+    """POST /logout: ends the session and every running flow of this browser (threat P4)."""
+    current = await signed_in(door.server, browser)
+    asked = NOBODY
+    if current is not None and browser.session_cookie is not None:
+        try:
+            payload = door.server.snapshots.newest.sealer.open(
+                form.need("csrf"), purpose=_PURPOSE, binding=browser.session_cookie.encode()
+            )
+        except BrokenSeal:
+            raise NotYours from None
+        asked = still_registered(door.server, _returns.decode(payload))
+        await sign_out(door.server, current)
+    return _signed_out(door, request, browser, asked, at_once=False)
+
+
+def _question(door: Door, request: Request, browser: Browser, person: Person, asked: LogoutRequest) -> Reply:
+    """The page that asks. Where the person goes afterwards is sealed into it."""
+    server = door.server
+    csrf = server.snapshots.newest.sealer.seal(
+        msgspec.msgpack.encode(asked),
+        purpose=_PURPOSE,
+        binding=(browser.session_cookie or "").encode(),
+        flow_id=new_id(server.now()),
+    )
+    view = LogoutView(
+        account=account(person),
+        client_name=_client_name(door, asked),
+        app_count=0,
+        action=door.base + SIGN_OUT,
+        csrf=csrf,
+    )
+    return door.page(request, view)
+
+
+def _signed_out(
+    door: Door, request: Request, browser: Browser, asked: LogoutRequest, *, at_once: bool
+) -> Reply:
+    """Without session and flows; back to the app if it may be, and else here.
+
+    After a form of ours by a page, since `form-action 'self'` also binds redirects (`design` 4).
+    """
+    client_name = _client_name(door, asked)
+    if asked.return_to is None:
+        view = SignedOutView(client_name=client_name, refused_return=asked.refused_return)
+        reply = door.page(request, view)
+    elif at_once:
+        reply = see_other(asked.return_to)
+    else:
+        reply = door.page(request, parting_view(client_name or name_of(None), Redirection(asked.return_to)))
+    flows = (door.cookies.clear_flow(flow_id) for flow_id in browser.flow_cookies)
+    return reply.plus(door.cookies.clear_session(), *flows)
+
+
+def _client_name(door: Door, asked: LogoutRequest) -> str | None:
+    client = door.server.snapshots.newest.registry.clients.get(asked.client_id or "")
+    return None if client is None else client.name
