@@ -46,7 +46,7 @@ def test_a_json_line_has_its_time_level_event_and_reference():
 
 
 @pytest.mark.parametrize("form", [JsonLines(), Columns(color=False), Columns(color=True)])
-@pytest.mark.parametrize("secret", [SECRET, JWT])
+@pytest.mark.parametrize("secret", [SECRET, JWT], ids=["opaque", "jwt"])
 def test_no_form_writes_a_secret_whoever_put_it_there(form, secret):
     """T1: in the message, in a field, in the words of an exception."""
     for one in (
