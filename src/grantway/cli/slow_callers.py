@@ -114,13 +114,15 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Its head is here; a body has a deadline of its own."""
-        self._unwatch()
+        if self._receipt is not None:
+            self._unwatch()
         self._stage, self._received = Stage.BODY, 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """All of it is here."""
-        self._unwatch()
+        if self._receipt is not None:
+            self._unwatch()
         self._stage = Stage.NOTHING
         super().on_message_complete()
 
