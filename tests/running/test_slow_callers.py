@@ -111,7 +111,7 @@ async def test_a_connection_at_rest_between_requests_is_left_alone(node):
 
 def test_who_does_not_read_is_dropped(node):
     """RX11, U3: answers are not piled up for somebody who only asks."""
-    with socket.create_connection(("127.0.0.1", node.port), timeout=10) as deaf:
+    with socket.create_connection(("127.0.0.1", node.port), timeout=60) as deaf:
         deaf.sendall(get(node.host, "/"))
         page = deaf.recv(10_000).decode()
         asking = get(node.host, re.search(r'href="(/static/[^"]+css)"', page)[1])
