@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -58,19 +58,25 @@ async def published(target: Target) -> list[dict]:
 
 def public_forms(jwk: dict) -> list[bytes]:
     """Every text of a public key that a confused verifier may take for an HMAC secret."""
-    x, y = (int.from_bytes(base64.urlsafe_b64decode(jwk[name] + "==")) for name in ("x", "y"))
-    key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    first, second = ("n", "e") if jwk["kty"] == "RSA" else ("x", "y")
+    one, two = (int.from_bytes(base64.urlsafe_b64decode(jwk[name] + "==")) for name in (first, second))
     encoding, form = serialization.Encoding, serialization.PublicFormat.SubjectPublicKeyInfo
+    if jwk["kty"] == "RSA":
+        key = rsa.RSAPublicNumbers(two, one).public_key()
+        bare = key.public_bytes(encoding.DER, serialization.PublicFormat.PKCS1)
+    else:
+        key = ec.EllipticCurvePublicNumbers(one, two, ec.SECP256R1()).public_key()
+        bare = key.public_bytes(encoding.X962, serialization.PublicFormat.UncompressedPoint)
     pem = key.public_bytes(encoding.PEM, form)
     return [
         pem,
         pem.strip(),
         key.public_bytes(encoding.DER, form),
-        key.public_bytes(encoding.X962, serialization.PublicFormat.UncompressedPoint),
+        bare,
         key.public_bytes(encoding.OpenSSH, serialization.PublicFormat.OpenSSH),
         json.dumps(jwk).encode(),
         json.dumps(jwk, separators=(",", ":")).encode(),
-        jwk["x"].encode(),
+        jwk[first].encode(),
         jwk["kid"].encode(),
         b"",
     ]
