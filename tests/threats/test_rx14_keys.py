@@ -63,6 +63,12 @@ class Verifier:
         return jwt.decode(token, self.keys, algorithms=["ES256"])
 
 
+async def until(what):
+    async with asyncio.timeout(60):
+        while not what():
+            await asyncio.sleep(0.1)
+
+
 async def issued(node):
     reply = await node.token("machine", grant_type="client_credentials", scope="calendar:read")
     assert 200 == reply.status_code, reply.text
@@ -106,9 +112,7 @@ async def test_rotation_fails_no_verification_and_one_node_does_it(postgres_dsn,
         for _ in range(ROTATIONS):
             made.append((await key_rotation.rotate(nodes[0].server, "ES256", actor="test")).fresh.kid)
             await asyncio.sleep(1.2)
-        async with asyncio.timeout(60):
-            while not set(made) <= set(signed):
-                await asyncio.sleep(0.1)
+        await until(lambda: set(made) <= set(signed))
         for task in tasks:
             task.cancel()
         done = await asyncio.gather(*tasks, return_exceptions=True)
