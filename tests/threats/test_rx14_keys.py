@@ -136,8 +136,9 @@ async def test_in_an_emergency_no_node_believes_the_old_key(postgres_dsn, hasty)
         assert await nodes[1].is_alive(old, "calendar_api")
         done = await key_rotation.rotate(nodes[0].server, "ES256", actor="test", emergency=True)
         assert not await nodes[0].is_alive(old, "calendar_api")
-        await asyncio.sleep(1.0)
-        assert not await nodes[1].is_alive(old, "calendar_api")
+        async with asyncio.timeout(10):  # a second, where the machine has one to spare
+            while await nodes[1].is_alive(old, "calendar_api"):
+                await asyncio.sleep(0.1)
         for node in nodes:
             assert await nodes[0].is_alive(await issued(node), "calendar_api")
             async with node.http() as http:
