@@ -163,3 +163,14 @@ async def test_by_time_two_nodes_make_one_next_key(postgres_dsn, hasty, monkeypa
             key.state.value for key in await key_rotation.list_keys(nodes[0].server) if key.alg == "ES256"
         ]
         assert ["active", "next"] == sorted(states)
+
+
+async def test_an_emergency_is_not_stopped_by_others_who_change_the_registry(postgres_dsn, hasty):
+    """RX14, K13: ten at once, on two nodes; one key is left, and it signs."""
+    async with two_nodes(postgres_dsn) as nodes:
+        rotate = key_rotation.rotate
+        await asyncio.gather(
+            *(rotate(nodes[at % 2].server, "ES256", actor="test", emergency=True) for at in range(10))
+        )
+        keys = [key for key in await key_rotation.list_keys(nodes[0].server) if key.alg == "ES256"]
+        assert ["active"] + ["revoked"] * 10 == sorted(key.state.value for key in keys)

@@ -57,23 +57,28 @@ async def rotate(
 
     It is published now and signs once everybody can know it; without `wait`, it signs now. In an emergency
     it does so too, and every other key of the algorithm is revoked: what they signed is refused.
-    Raises Rejected, or Conflict when somebody changed the registry at the same moment.
+    Whoever changes the registry at the same moment, a node turning keys for one, does not stop it.
+    Raises Rejected.
     """
     kinds = {name: (KeyPurpose.SIGNING, name) for name in ALGORITHMS} | {
         SEALING_ALG: (KeyPurpose.SEALING, SEALING_ALG)
     }
     if alg not in kinds:
         raise Rejected(f"algorithm {alg!r}: one of {', '.join(kinds)}")
-    await server.snapshots.refresh()
-    rows, now = await server.store.load_registry(), server.now()
-    fresh = await _new(server, kinds[alg], now)
-    changed: tuple[StoredKey, ...] = (fresh,)
-    if emergency:
-        changed = in_an_emergency(fresh, rows.keys, now=now)
-    elif not wait:
-        changed = without_waiting(fresh, rows.keys, now=now)
-    await _commit(server, changed, now, actor=actor, if_version=rows.version)
-    return Rotated(fresh=changed[-1], others=changed[:-1], times=times_of(server))
+    while True:
+        await server.snapshots.refresh()
+        rows, now = await server.store.load_registry(), server.now()
+        fresh = await _new(server, kinds[alg], now)
+        changed: tuple[StoredKey, ...] = (fresh,)
+        if emergency:
+            changed = in_an_emergency(fresh, rows.keys, now=now)
+        elif not wait:
+            changed = without_waiting(fresh, rows.keys, now=now)
+        try:
+            await _commit(server, changed, now, actor=actor, if_version=rows.version)
+        except Conflict:
+            continue
+        return Rotated(fresh=changed[-1], others=changed[:-1], times=times_of(server))
 
 
 async def rewrap(server: Server, *, actor: str) -> list[StoredKey]:
