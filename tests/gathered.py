@@ -17,6 +17,21 @@ WINDOW = 16  # characters of a secret that give it away; by chance once in 10^28
 _RUN = re.compile(r"[0-9A-Za-z_+/-]{16,}")
 
 
+class _Words(logging.Formatter):
+    """Tells exceptions by their words, not by their lines.
+
+    On Python 3.11 a traceback parses source, and the garbage collector may log while somebody else parses:
+    that ends both with a SystemError.
+    """
+
+    def formatException(self, ei) -> str:  # noqa: N802 - logging's name
+        words, one = [], ei[1]
+        while one is not None:
+            words.append(f"{one!r} {getattr(one, '__notes__', '')}")
+            one = one.__cause__ or one.__context__
+        return "\n".join(words)
+
+
 class Gathered(logging.Handler):
     """Lines and secrets, and whether they meet."""
 
@@ -24,10 +39,10 @@ class Gathered(logging.Handler):
         super().__init__(logging.NOTSET)
         self.lines: list[str] = []
         self.telling: dict[str, str] = {}  # a piece of a secret → its kind
-        self.setFormatter(logging.Formatter("%(name)s %(message)s %(reference)s", defaults={"reference": ""}))
+        self.setFormatter(_Words("%(name)s %(message)s %(reference)s", defaults={"reference": ""}))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line as its writer meant it, with its traceback, before any formatter improves on it."""
+        """Keep the line as its writer meant it, with its exception, before any formatter improves on it."""
         self.lines.append(self.format(record))
 
     def note(self, kind: str, secret: str) -> None:
