@@ -79,12 +79,12 @@ async def exchange(server: Server, call: Call) -> TokenReply:
     certificate = None if call.certificate is None else certificate_thumbprint(call.certificate.der)
     confirmation = binding_of(client, certificate)
     accepted = await GRANT_TYPES[grant_type](Asked(server, snapshot, client, call.params, now, confirmation))
-    if confirmation is not None:
-        accepted = replace(accepted, granted=replace(accepted.granted, confirmation=confirmation))
-    if accepted.granted.grant is not None:
-        known_as = server.snapshots.subject_of(client, accepted.granted.subject)
-        accepted = replace(accepted, granted=replace(accepted.granted, subject=known_as))
-    minted = mint(accepted.granted, snapshot, server.policy, now)
+    granted = accepted.granted
+    known_as = granted.subject if granted.grant is None else server.snapshots.subject_of(client, granted.subject)
+    if confirmation is not None or known_as != granted.subject:
+        granted = replace(granted, confirmation=confirmation, subject=known_as)
+        accepted = Accepted(granted=granted, credential=accepted.credential)
+    minted = mint(granted, snapshot, server.policy, now)
     return await _commit(server, accepted, minted, now)
 
 

@@ -1,6 +1,5 @@
 """The authorization code grant at the token endpoint (RFC 6749 §4.1.3, RFC 7636 §4.6)."""
 
-from dataclasses import replace
 from hmac import compare_digest
 
 from grantway.protocol.clients import Client
@@ -35,10 +34,15 @@ def decide(
         raise unusable(why)
     if code.spent_at is None and now >= code.expires_at:
         raise unusable(f"code expired {now - code.expires_at:.0f} s ago")
-    granted = granted_by(
-        evidence.grant, evidence.person, client, registry, scope=Scope(), resource=request.resource
+    return granted_by(
+        evidence.grant,
+        evidence.person,
+        client,
+        registry,
+        scope=Scope(),
+        resource=request.resource,
+        nonce=code.nonce,
     )
-    return replace(granted, nonce=code.nonce)
 
 
 def _why_not_proven(request: CodeRequest, presented_hash: bytes, client: Client, code: Code) -> str | None:

@@ -55,10 +55,13 @@ def granted_by(
     *,
     scope: Scope,
     resource: str | None,
+    nonce: str | None = None,
+    rotated: bool = False,
 ) -> Granted:
     """What a live grant gives this client now: asked ∩ consented ∩ still allowed (threats C15, D7, J6).
 
-    `scope` empty means all of it. Raises `invalid_grant`, `invalid_scope` or `invalid_target`.
+    `scope` empty means all of it. `rotated` is for a refresh token that was spent: another takes its place,
+    whatever the client's policy says by now. Raises `invalid_grant`, `invalid_scope` or `invalid_target`.
     """
     if grant.revoked_at is not None:
         raise unusable(f"grant {grant.id} was revoked")
@@ -66,7 +69,7 @@ def granted_by(
         raise unusable(why)
     if grant.created_at < client.tokens_valid_from:
         raise unusable(f"everything {client.id} obtained before {client.tokens_valid_from:.0f} was revoked")
-    if not scope <= grant.scope:
+    if scope and not scope <= grant.scope:
         raise OAuthError(
             ErrorCode.INVALID_SCOPE,
             "scope goes beyond what was granted",
@@ -74,8 +77,8 @@ def granted_by(
         )
     wanted = (scope or grant.scope) & client.scope
     api = _api_of(grant, client, registry, resource, wanted)
-    elsewhere = (token for token in wanted if registry.api_of_scope.get(token, api) != api)
-    given = wanted - Scope(tuple(elsewhere))
+    api_of_scope = registry.api_of_scope
+    given = Scope(tuple([token for token in wanted.tokens if api_of_scope.get(token, api) is api]))
     if not given:
         raise OAuthError(
             ErrorCode.INVALID_SCOPE,
@@ -88,8 +91,9 @@ def granted_by(
         grant=grant,
         api=api,
         scope=given,
-        with_refresh_token=wants_refresh_token(client, grant.scope),
+        with_refresh_token=rotated or wants_refresh_token(client, grant.scope),
         person=person,
+        nonce=nonce,
     )
 
 
@@ -111,9 +115,11 @@ def _api_of(
         return api
     if not grant.resources:
         return None
-    asked_of = {one.identifier for one in registry.apis_of(wanted)}
-    possible = [name for name in grant.resources if name in asked_of] or grant.resources
-    choice = next((name for name in possible if name == client.default_api), possible[0])
+    choice = grant.resources[0]
+    if len(grant.resources) > 1:
+        asked_of = {one.identifier for one in registry.apis_of(wanted)}
+        possible = [name for name in grant.resources if name in asked_of] or grant.resources
+        choice = next((name for name in possible if name == client.default_api), possible[0])
     chosen = registry.find_api(choice)
     if chosen is None:
         raise unusable(f"the API {choice} is no longer registered")

@@ -1,6 +1,5 @@
 """The refresh grant (RFC 6749 §6, RFC 9700 §4.14)."""
 
-from dataclasses import replace
 from hmac import compare_digest
 
 from grantway.protocol.clients import Client
@@ -39,7 +38,12 @@ def decide(
         )
     if token.spent_at is None and now >= token.expires_at:
         raise unusable(f"refresh token expired {now - token.expires_at:.0f} s ago")
-    granted = granted_by(
-        evidence.grant, evidence.person, client, registry, scope=request.scope, resource=request.resource
+    return granted_by(
+        evidence.grant,
+        evidence.person,
+        client,
+        registry,
+        scope=request.scope,
+        resource=request.resource,
+        rotated=True,  # every time, for every kind of client
     )
-    return replace(granted, with_refresh_token=True)  # rotated every time, for every kind of client

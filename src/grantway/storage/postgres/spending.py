@@ -56,7 +56,7 @@ SELECT id FROM spent"""
 _TOGETHER = """
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest({arrays})
-    WITH ORDINALITY AS a (id, hash, {names}, {new_refresh}, {new_opaque}, place)
+    WITH ORDINALITY AS a (id, hash, {names}, {bought}, place)
 ), live AS MATERIALIZED (
     SELECT g.id
     FROM asked a JOIN {table} c ON c.id = a.id AND c.hash = a.hash JOIN grants g ON g.id = c.grant_id
@@ -75,11 +75,13 @@ WITH asked AS MATERIALIZED (
 ), refreshed AS (
     INSERT INTO refresh_tokens ({refresh})
     SELECT {new_refresh} FROM chosen JOIN spent USING (place) WHERE new_refresh_id IS NOT NULL
-), opened AS (
+){opened}
+SELECT place FROM spent"""
+# Most batches buy no opaque token, and then half of the arrays would hold nothing.
+_OPENED = """, opened AS (
     INSERT INTO opaque_tokens ({opaque})
     SELECT {new_opaque} FROM chosen JOIN spent USING (place) WHERE new_opaque_id IS NOT NULL
-)
-SELECT place FROM spent"""
+)"""
 # A statement of its own: the snapshot of the one that lost cannot say why.
 _LOST_CODE = sql("""
 SELECT {now}, c.spent_at, c.spent_by, c.expires_at, g.expires_at, g.revoked_at
@@ -117,6 +119,10 @@ class Ask:
         )
 
 
+# With its values: what cannot be asked is refused before it travels with others.
+_Ready = tuple[Ask, Values]
+
+
 def _alone_sql(table: Table) -> str:
     marks = _MARKS[table]
     first = 3 + len(marks)
@@ -132,17 +138,23 @@ def _alone_sql(table: Table) -> str:
     )
 
 
-def _together_sql(table: Table) -> str:
+def _together_sql(table: Table, *, with_opaque: bool) -> str:
     marks = _MARKS[table]
-    types = ("text", "bytea", *_MARK_TYPES[: len(marks)], *_REFRESH_TYPES, *_OPAQUE_TYPES)
+    types = ("text", "bytea", *_MARK_TYPES[: len(marks)], *_REFRESH_TYPES)
+    new_refresh = ", ".join(f"new_refresh_{name}" for name in REFRESH.names)
+    new_opaque = ", ".join(f"new_opaque_{name}" for name in OPAQUE.names)
     return sql(
         _TOGETHER,
         table=table,
-        arrays=", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, 1)),
+        arrays=", ".join(
+            f"${place}::{kind}[]"
+            for place, kind in enumerate((*types, *_OPAQUE_TYPES) if with_opaque else types, 1)
+        ),
         names=", ".join(f"new_{name}" for name in marks),
         marks=", ".join(f"{name} = a.new_{name}" for name in marks),
-        new_refresh=", ".join(f"new_refresh_{name}" for name in REFRESH.names),
-        new_opaque=", ".join(f"new_opaque_{name}" for name in OPAQUE.names),
+        bought=f"{new_refresh}, {new_opaque}" if with_opaque else new_refresh,
+        new_refresh=new_refresh,
+        opened=sql(_OPENED, new_opaque=new_opaque) if with_opaque else "",
     )
 
 
@@ -151,39 +163,46 @@ class Spending:
 
     def __init__(self, database: Database, table: Table) -> None:
         self._database = database
-        self._alone, self._together = _alone_sql(table), _together_sql(table)
+        self._alone = _alone_sql(table)
+        self._together = _together_sql(table, with_opaque=False)
+        self._together_with_opaque = _together_sql(table, with_opaque=True)
         self._gathered = Gathered(alone=self._spend_alone, together=self._spend_together)
 
     async def spend(self, ask: Ask) -> Outcome:
         """See `port.Grants.spend_and_issue`."""
-        ask.values()  # what cannot be asked is refused before it travels with others
-        return await self._gathered.ask(ask)
+        return await self._gathered.ask((ask, ask.values()))
 
-    async def _spend_alone(self, ask: Ask) -> Outcome:
+    async def _spend_alone(self, ready: _Ready) -> Outcome:
         try:
-            return await self._try(ask)
+            return await self._try(ready)
         except Cut as unknown:
-            return await self._try_again(ask, unknown)
+            return await self._try_again(ready, unknown)
 
-    async def _spend_together(self, asks: Sequence[Ask]) -> Sequence[Outcome | BaseException]:
-        columns = [list(column) for column in zip(*(ask.values() for ask in asks), strict=True)]
+    async def _spend_together(self, batch: Sequence[_Ready]) -> Sequence[Outcome | BaseException]:
+        columns = list(zip(*(values for _, values in batch), strict=True))
+        statement = self._together_with_opaque
+        if all(ask.opaque_token is None for ask, _ in batch):
+            statement, columns = self._together, columns[: -len(OPAQUE)]
         try:
-            won = {place - 1 for (place,) in await self._database.all(self._together, *columns)}
+            won = {place - 1 for (place,) in await self._database.all(statement, *columns)}
         except Cut as unknown:
-            again = (self._try_again(ask, unknown) for ask in asks)
+            again = (self._try_again(ready, unknown) for ready in batch)
             return await asyncio.gather(*again, return_exceptions=True)
-        lost = (self._why_lost(ask) for place, ask in enumerate(asks) if place not in won)
+        if len(won) == len(batch):
+            return [Won()] * len(batch)
+        lost = (self._why_lost(ask) for place, (ask, _) in enumerate(batch) if place not in won)
         reasons = iter(await asyncio.gather(*lost, return_exceptions=True))
-        return [Won() if place in won else next(reasons) for place in range(len(asks))]
+        return [Won() if place in won else next(reasons) for place in range(len(batch))]
 
-    async def _try(self, ask: Ask) -> Outcome:
-        if await self._database.one(self._alone, *ask.values()):
+    async def _try(self, ready: _Ready) -> Outcome:
+        ask, values = ready
+        if await self._database.one(self._alone, *values):
             return Won()
         return await self._why_lost(ask)
 
-    async def _try_again(self, ask: Ask, unknown: Cut) -> Outcome:
+    async def _try_again(self, ready: _Ready, unknown: Cut) -> Outcome:
         """After an unknown outcome only a win of this attempt counts: any other answer may be an echo."""
-        outcome = await self._try(ask)
+        outcome = await self._try(ready)
         if isinstance(outcome, Won | Repeated):
             return outcome
         raise Unavailable(str(unknown)) from unknown
