@@ -1,8 +1,10 @@
 """Who calls? The same answer for every endpoint of machines, before anything else is looked at."""
 
 import math
-from dataclasses import dataclass, replace
 from hmac import compare_digest
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from grantway.crypto.given_secrets import given_secret_hash, given_secret_matches
 from grantway.crypto.secrets import PresentedSecret, SecretKind, read_secret
@@ -18,8 +20,7 @@ from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One request to an endpoint of machines."""
 
     params: Params

@@ -1,7 +1,8 @@
 """Token introspection (RFC 7662): is this token alive, and what may it do? Told only to whom it concerns."""
 
-from dataclasses import replace
 from hmac import compare_digest
+
+from msgspec.structs import replace
 
 from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.access_tokens import living_token, recognise

@@ -1,6 +1,6 @@
 """Making tokens: claims from the protocol, randomness and signature from crypto. Nothing is stored here."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from grantway.crypto.jose import SigningKey
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id
@@ -21,8 +21,7 @@ from grantway.protocol.tokens import (
 from grantway.storage.port import Unavailable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenReply:
+class TokenReply(Struct, frozen=True, kw_only=True):
     """A successful token response (RFC 6749 §5.1)."""
 
     access_token: str
@@ -32,8 +31,7 @@ class TokenReply:
     id_token: str | None  # OpenID Connect Core §3.1.3.3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Minted:
+class Minted(Struct, frozen=True, kw_only=True):
     """An access token and the ID token beside it, to be handed out once what they stand on is committed."""
 
     text: str

@@ -4,7 +4,10 @@ Every grant type walks the same steps and fills in only its own part.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from grantway.crypto.certificate_header import certificate_thumbprint
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id, read_secret
@@ -31,8 +34,7 @@ from grantway.storage.changes import AuditEntry
 from grantway.storage.port import Dead, Repeated, Replayed, SpendCode, SpendRefreshToken, Won
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
+class Credential(Struct, frozen=True, kw_only=True):
     """A single-use credential as presented: its form is right, nothing else is known yet."""
 
     kind: SecretKind
@@ -53,8 +55,7 @@ class Asked:
     confirmation: Confirmation | None  # the key that was shown, if the tokens are bound to it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """What a grant type's own part decides: what is granted, and what is spent for it."""
 
     granted: Granted
@@ -80,7 +81,9 @@ async def exchange(server: Server, call: Call) -> TokenReply:
     confirmation = binding_of(client, certificate)
     accepted = await GRANT_TYPES[grant_type](Asked(server, snapshot, client, call.params, now, confirmation))
     granted = accepted.granted
-    known_as = granted.subject if granted.grant is None else server.snapshots.subject_of(client, granted.subject)
+    known_as = (
+        granted.subject if granted.grant is None else server.snapshots.subject_of(client, granted.subject)
+    )
     if confirmation is not None or known_as != granted.subject:
         granted = replace(granted, confirmation=confirmation, subject=known_as)
         accepted = Accepted(granted=granted, credential=accepted.credential)

@@ -3,7 +3,8 @@
 import re
 from base64 import b64decode
 from binascii import Error as BadBase64
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from grantway.protocol.client_assertion import ASSERTION_TYPE, client_named_by
 from grantway.protocol.client_refusals import FAILED, failed
@@ -16,8 +17,7 @@ __all__ = ["FAILED", "Presented", "authenticate", "failed", "read_credentials", 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
+class Presented(Struct, frozen=True, kw_only=True):
     """What a caller says about itself, not yet believed."""
 
     client_id: str

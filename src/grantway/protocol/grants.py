@@ -6,6 +6,8 @@ Replay revokes the grant; withdrawal revokes the consent and all its grants.
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
@@ -146,8 +148,7 @@ class OpaqueToken:
     confirmation: Confirmation | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeEvidence:
+class CodeEvidence(Struct, frozen=True, kw_only=True):
     """A code with the facts that decide about it, read in one statement."""
 
     code: Code
@@ -155,8 +156,7 @@ class CodeEvidence:
     person: Person | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshEvidence:
+class RefreshEvidence(Struct, frozen=True, kw_only=True):
     """A refresh token with the facts that decide about it, read in one statement."""
 
     token: RefreshToken

@@ -1,6 +1,6 @@
 """What a grant, once accepted, gives: shared by every grant type."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from grantway.protocol.apis import Api
 from grantway.protocol.authorization import named_api
@@ -22,8 +22,7 @@ def unusable(why: str) -> OAuthError:
     return OAuthError(ErrorCode.INVALID_GRANT, UNUSABLE, tell_operator=why)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Granted:
+class Granted(Struct, frozen=True, kw_only=True):
     """The tokens to make: for whom, for which API, with which scope."""
 
     client: Client

@@ -1,7 +1,8 @@
 """Token requests: one frozen dataclass per grant type (RFC 6749 §4.1.3, §4.4.2, §6; RFC 8707 §2.2)."""
 
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode, GrantType
@@ -9,8 +10,7 @@ from grantway.protocol.params import Params
 from grantway.protocol.scope import Scope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeRequest:
+class CodeRequest(Struct, frozen=True, kw_only=True):
     """Redeem an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5)."""
 
     code: str
@@ -29,8 +29,7 @@ class CodeRequest:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshRequest:
+class RefreshRequest(Struct, frozen=True, kw_only=True):
     """Renew an access token (RFC 6749 §6)."""
 
     refresh_token: str
@@ -47,8 +46,7 @@ class RefreshRequest:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCredentialsRequest:
+class ClientCredentialsRequest(Struct, frozen=True, kw_only=True):
     """A token for the client itself (RFC 6749 §4.4.2)."""
 
     scope: Scope  # empty: the client's default

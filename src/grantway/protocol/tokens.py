@@ -1,6 +1,6 @@
 """The claims of access tokens (RFC 9068) and what introspection tells about them (RFC 7662)."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from grantway.protocol.claims import Claim
 from grantway.protocol.clients import Client
@@ -52,8 +52,7 @@ def _one_or_all(audience: tuple[str, ...]) -> str | list[str]:
     return audience[0] if len(audience) == 1 else list(audience)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessToken:
+class AccessToken(Struct, frozen=True, kw_only=True):
     """An access token, whatever its format, once its authenticity is proven."""
 
     id: str  # jti, or the selector of an opaque one

@@ -1,10 +1,10 @@
 """The only place where results and refusals become responses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
+from msgspec import Struct
 
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
@@ -42,8 +42,7 @@ _POLICY_BYTES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A whole response."""
 
     status: int
