@@ -6,8 +6,6 @@ Replay revokes the grant; withdrawal revokes the consent and all its grants.
 
 from dataclasses import dataclass
 
-from msgspec import Struct
-
 from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
@@ -148,7 +146,8 @@ class OpaqueToken:
     confirmation: Confirmation | None = None
 
 
-class CodeEvidence(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeEvidence:
     """A code with the facts that decide about it, read in one statement."""
 
     code: Code
@@ -156,7 +155,8 @@ class CodeEvidence(Struct, frozen=True, kw_only=True):
     person: Person | None
 
 
-class RefreshEvidence(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshEvidence:
     """A refresh token with the facts that decide about it, read in one statement."""
 
     token: RefreshToken

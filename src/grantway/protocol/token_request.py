@@ -1,4 +1,4 @@
-"""Token requests: one frozen dataclass per grant type (RFC 6749 §4.1.3, §4.4.2, §6; RFC 8707 §2.2)."""
+"""Token requests: one frozen value per grant type (RFC 6749 §4.1.3, §4.4.2, §6; RFC 8707 §2.2)."""
 
 from typing import Self
 
