@@ -54,7 +54,7 @@ async def test_a_page_signs_somebody_in_renews_and_signs_out(node, photos, datab
         await press(page, "Show photos")
         await says(page, "The cat, offended")
         await press(page, "Renew")
-        await says(page, "renewed: openid profile photos:read offline_access")
+        await says(page, "renewed: openid profile offline_access photos:read")
         assert page.frames == [page.main_frame], "by refresh token, in no hidden frame"
         await press(page, "Show photos")
         await says(page, "The cat, offended")
