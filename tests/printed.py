@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PATIENCE = 60  # seconds; a busy machine starts slowly
+PATIENCE = 120  # seconds; a busy machine starts slowly
 
 
 def section(page: str, heading: str = "") -> str:

@@ -49,7 +49,7 @@ def club(node, database, folder, *, asked_again_after: int = 600, **served):
     """The project in this folder, with an empty database."""
     settings, club, urls = blocks(PAGE, "python", HEADING)
     added = settings.replace("EXPIRY_SECONDS = 600", f"EXPIRY_SECONDS = {asked_again_after}")
-    (folder / "settings.py").write_text("\n".join([PROJECT, added, PROXIED]))
+    (folder / "settings.py").write_text(f"{PROJECT}\n{added}\n{PROXIED}")
     (folder / "club.py").write_text(club)
     (folder / "urls.py").write_text(urls)
     own = {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(folder)}
@@ -92,9 +92,7 @@ async def test_a_django_site_finds_out_that_somebody_has_left(node, database, br
         tmp_path / "nginx", EXCERPT, authority=Authority(), upstream=f"http://127.0.0.1:{port}"
     ) as tls:
         origin = f"https://127.0.0.1:{tls}"
-        async with club(
-            node, database, tmp_path, asked_again_after=PATIENT, port=port, origin=origin
-        ) as app:
+        async with club(node, database, tmp_path, asked_again_after=PATIENT, port=port, origin=origin) as app:
             context = await browser.new_context(ignore_https_errors=True)
             page = await context.new_page()
             await page.goto(f"{app.origin}/members/")

@@ -25,7 +25,7 @@ def wall(node, photos, database, folder):
 
 
 async def test_a_flask_app_connects_renews_and_disconnects(node, photos, database, page, tmp_path):
-    """FS28, FS29, FS34, FS36, FS55, FN4, FN17: oauthlib checks state and scope, and renews when it is time."""
+    """FS28, FS29, FS34, FS36, FS55, FN4, FN17: oauthlib checks state and scope, and renews in time."""
     await node.put_api(replace(definition(photos), token_lifetime=LIFETIME))
     async with wall(node, photos, database, tmp_path) as app:
         await page.goto(app.origin)

@@ -43,7 +43,7 @@ async def test_a_starlette_app_on_authlib(node, photos, database, page, tmp_path
 
 
 async def test_a_flask_app_on_idpyoidc(node, database, page, tmp_path):
-    """FS28, FS36, FN17, ID01, ID02, ID03, UI01, LO01: the strictest reader of metadata, answers and tokens."""
+    """FS28, FS36, FN17, ID01, ID02, ID03, UI01, LO01: the strictest reader of answers and tokens."""
     heading = "## Any Python: idpyoidc"
     (tmp_path / "workshop.py").write_text(program(PAGE, heading))
     command = (sys.executable, "-m", "flask", "--app", "workshop", "run", "--port", "{port}")
@@ -64,7 +64,7 @@ async def test_a_flask_app_on_idpyoidc(node, database, page, tmp_path):
 
 
 async def test_a_node_app_on_openid_client(node, photos, database, page, tmp_path):
-    """FS28, FS36, FS55, FN4, FN17, ID01, ID03, UI01, LO01: `iss`, state, nonce, signature and subject checked."""
+    """FS28, FS36, FS55, FN4, FN17, ID01, ID03, UI01, LO01: `iss`, state, nonce, signature and `sub`."""
     heading = "## Node.js: openid-client"
     (tmp_path / "shop.mjs").write_text(program(PAGE, heading, "javascript"))
     (tmp_path / "node_modules").symlink_to(NPM / "node_modules")

@@ -27,9 +27,7 @@ async def register(
     node: Node, database: str, folder: Path, origin: str, *, page: str, heading: str = ""
 ) -> dict[str, str]:
     """Register the app of a section for this address; the variables that were saved for it."""
-    saved = register_as_printed(
-        page, heading, folder, issuer=node.issuer, database=database, origin=origin
-    )
+    saved = register_as_printed(page, heading, folder, issuer=node.issuer, database=database, origin=origin)
     await node.server.snapshots.refresh()
     return saved
 
