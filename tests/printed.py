@@ -89,16 +89,21 @@ def register_as_printed(
 
 @asynccontextmanager
 async def started(
-    command: Sequence[str], folder: Path, *, port: int | None = None, variables: Mapping[str, str]
+    command: Sequence[str],
+    folder: Path,
+    *,
+    port: int | None = None,
+    variables: Mapping[str, str],
+    log: str = "said.txt",
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A program of somebody else, in a process of its own; with `port`, once it listens there."""
-    with (folder / "said.txt").open("wb") as said:
+    with (folder / log).open("wb") as said:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=folder, env=clean_environment(**variables), stdout=said, stderr=said
         )
         try:
             if port is not None:
-                await _listening(process, port, folder / "said.txt")
+                await _listening(process, port, folder / log)
             yield process
         except BaseException as failed:
             failed.add_note(f"{command[0]} said:\n{(folder / 'said.txt').read_text('utf-8')}")
