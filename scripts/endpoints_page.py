@@ -4,9 +4,10 @@ What stands only here are the words: what a parameter means, what an answer hold
 stops the page from being made.
 """
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from grantway.flows.logout import PARAMETERS as LOGOUT_PARAMETERS
 from grantway.protocol import metadata as at
@@ -302,6 +303,6 @@ def _token_parameters() -> list[tuple[str, str]]:
     """Each parameter of a token request with the grant types that read it."""
     found: dict[str, list[str]] = {}
     for grant_type in GrantType:
-        for one in fields(_REQUESTS[grant_type]):
-            found.setdefault(one.name, []).append(f"`{grant_type}`")
+        for name in inspect.get_annotations(_REQUESTS[grant_type]):
+            found.setdefault(name, []).append(f"`{grant_type}`")
     return [(name, ", ".join(grant_types)) for name, grant_types in found.items()]
