@@ -7,6 +7,7 @@ import pytest
 from grantway.cli.main import cli
 from grantway.settings import options
 from grantway.web.routes import ROUTES
+from scripts import screenshots
 from scripts.endpoints_page import details
 from scripts.made_pages import FOLDER, pages
 from tests.cli.test_help_pages import PAGES as HELP
@@ -19,6 +20,12 @@ MADE = dict(pages())
 def test_a_page_is_current(path):
     """FN17, FN21: what is read is what the server takes."""
     assert MADE[path] == path.read_text("utf-8"), "next: make pages"
+
+
+def test_the_gallery_shows_every_page():
+    """FN17: in both themes and widths; that each picture is there is the test of links."""
+    shown = (screenshots.FOLDER / "README.md").read_text("utf-8")
+    assert screenshots.gallery() == shown, "next: .venv/bin/python scripts/screenshots.py"
 
 
 def test_the_page_of_settings_names_every_one():
