@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench lab mutate lock clean runtime dev
+.PHONY: help demo serve test check format pages bench lab mutate lock clean runtime dev
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ check: dev ## Format, lint, types, imports: what every change must pass
 format: dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
+
+pages: dev ## Remake the pages of docs/reference from the code
+	@$(BIN)/python -m scripts.made_pages
 
 bench: dev ## Measure the server under load, on both databases (ARGS=…)
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,15 +1,13 @@
-"""Writes docs/settings.md from the settings themselves; with `--check` only says whether it is current."""
-
-import sys
-from pathlib import Path
+"""docs/reference/settings.md, made from the settings themselves."""
 
 from grantway.protocol.durations import show_duration
 from grantway.settings import SECTIONS, Option, options
+from scripts.made_pages import FOLDER, cell, table
 
-PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+PAGE = FOLDER / "settings.md"
 _HEAD = """# Settings
 
-Made by `scripts/settings_page.py` from the settings themselves; do not edit. `grantway settings` prints \
+Made from the settings themselves by `make pages`; do not edit. `grantway settings` prints \
 the same, `grantway config show --sources` what is in force and where it came from.
 
 A value is looked for in this order: a flag, the environment variable, the file that `…_FILE` names \
@@ -26,20 +24,14 @@ def page() -> str:
         title = f"[{section}]" if section else "At the top"
         told = (SECTIONS[section].__doc__ or "").partition("\n")[0] if section else "Before any section."
         rows = [_row(one) for one in options() if one.key.rpartition(".")[0] == section]
-        parts.append(
-            f"## {title}\n\n{told}\n\n| setting | default | meaning |\n| --- | --- | --- |\n"
-            + "\n".join(rows)
-            + "\n"
-        )
+        parts.append(f"## {title}\n\n{told}\n\n{table(('setting', 'default', 'meaning'), rows)}")
     return "\n".join(parts)
 
 
-def _row(one: Option) -> str:
+def _row(one: Option) -> tuple[str, str, str]:
     name = one.key.rpartition(".")[2]
     secret = " Secret: its environment variable may end in `_FILE`." if one.secret else ""
-    return f"| `{name}` | {_default(one)} | {one.help}{secret} |".replace("[[", "\\[\\[").replace(
-        "]]", "\\]\\]"
-    )
+    return f"`{name}`", _default(one), cell(one.help + secret)
 
 
 def _default(one: Option) -> str:
@@ -52,14 +44,3 @@ def _default(one: Option) -> str:
     if one.kind in {"duration", "seconds"} and isinstance(one.default, int | float):
         return f"`{show_duration(one.default)}`"
     return f"`{one.default}`"
-
-
-def main() -> None:
-    if "--check" in sys.argv:
-        sys.exit(PAGE.read_text("utf-8") != page())
-    PAGE.write_text(page(), "utf-8")
-    print(f"{PAGE.name}: {len(options())} settings")
-
-
-if __name__ == "__main__":
-    main()

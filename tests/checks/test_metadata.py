@@ -249,6 +249,15 @@ async def test_a_registered_page_may_read_the_token_endpoint_and_no_other(node):
                 assert "access-control-allow-credentials" not in reply.headers
 
 
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/userinfo"])
+async def test_a_registered_page_may_send_what_libraries_send(node, path):
+    """MD11: Swagger UI names itself with X-Requested-With; the browser asks first whether it may."""
+    headers = {"origin": "https://spa.example", "access-control-request-method": "POST"}
+    reply = await node.send("OPTIONS", path, headers=headers)
+    allowed = reply.headers["access-control-allow-headers"].split(", ")
+    assert {"authorization", "content-type", "x-requested-with"} == set(allowed)
+
+
 async def test_the_document_follows_the_registry(node, metadata):
     """MD03: without a restart."""
     more = ApiScope(name="calendar:write", description="Make appointments")

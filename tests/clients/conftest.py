@@ -12,9 +12,15 @@ from tests.node import Node, Visitor, running_node, sqlite_url
 
 
 @pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the server of a file keeps everything; the command line reaches it there."""
+    return sqlite_url(tmp_path_factory.mktemp("node"))
+
+
+@pytest.fixture(scope="module")
+async def node(database: str) -> AsyncIterator[Node]:
     """A server that knows ada, shared by the tests of a file; each registers clients of its own."""
-    async with running_node(sqlite_url(tmp_path_factory.mktemp("node"))) as node:
+    async with running_node(database) as node:
         await node.add_person()
         yield node
 

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx2
@@ -13,15 +12,7 @@ import pytest
 
 from grantway.protocol.scope import Scope
 from tests.node import CALLBACK, Visitor, leaving_url, seeded_node, sqlite_url, web_client
-
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def program(page: str) -> str:
-    """The Python blocks of a page, as the one program they are."""
-    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
-    assert blocks, f"{page} has no Python"
-    return "\n".join(blocks)
+from tests.printed import DOCS, blocks, commands, grantway, program
 
 
 async def run_as_printed(page: str, node, client_id: str, monkeypatch) -> dict:
@@ -50,7 +41,7 @@ async def run_as_printed(page: str, node, client_id: str, monkeypatch) -> dict:
 async def test_the_requests_of_connect_an_app_run_as_printed(tmp_path, monkeypatch):
     """FN17, FN21: whoever types the page gets a token, renews it and gives it back."""
     async with seeded_node(sqlite_url(tmp_path)) as node:
-        await run_as_printed("howto/connect-an-app.md", node, "printer", monkeypatch)
+        await run_as_printed("docs/howto/connect-an-app.md", node, "printer", monkeypatch)
         audit = await node.store.read_audit(limit=3)
         assert "refresh_token.revoked" in {entry.action for entry in audit}
 
@@ -60,51 +51,25 @@ async def test_the_requests_of_sign_people_in_run_as_printed(tmp_path, monkeypat
     async with seeded_node(sqlite_url(tmp_path)) as node:
         scope = Scope.of(["openid", "profile", "email"])
         await node.put_client(web_client("club", scope=scope, optional_scope=Scope.of(["email"])))
-        names = await run_as_printed("howto/sign-people-in.md", node, "club", monkeypatch)
+        names = await run_as_printed("docs/howto/sign-people-in.md", node, "club", monkeypatch)
         assert "Hello Ada Lovelace" == names["greeting"]
         assert node.people["ada"].subject == names["person"]["sub"]
 
 
-def console(page: str, heading: str) -> list[list[str]]:
-    """The commands of the first console block below a heading, as a shell would split them."""
-    text = (DOCS.parent / page).read_text().partition(heading)[2]
-    block = re.search(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    assert block, f"{page}: no console block below {heading}"
-    return [shlex.split(line.removeprefix("$ ")) for line in block[1].splitlines()]
-
-
 def test_the_commands_of_the_readme_make_a_server(tmp_path):
     """FN21: each command of "A server of your own" does what it says, in an empty folder."""
-    _, *commands, serve = console("README.md", "## A server of your own")
-    for _, *words in commands:
+    _, *typed, serve = commands("README.md", "## A server of your own")
+    for _, *words in typed:
         extra = ["--password-stdin"] if words[0] == "user" else []
-        done = subprocess.run(
-            [sys.executable, "-m", "grantway", *words, *extra],
-            cwd=tmp_path,
-            input="a long walk by the lake\n",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert 0 == done.returncode, f"{words}: {done.stderr}"
+        grantway([*words, *extra], tmp_path, typed="a long walk by the lake\n")
     assert ["grantway", "serve"] == serve
     question = shlex.split("api check photos POST /photos --scope photos:write")
-    allowed = subprocess.run(
-        [sys.executable, "-m", "grantway", *question],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "ALLOWED" in allowed.stdout
+    assert "ALLOWED" in grantway(question, tmp_path)
 
 
 async def test_the_guard_of_the_readme_lets_in_who_may_and_nobody_else(tmp_path, monkeypatch):
     """FN13: the printed definition and the printed app, in front of a real server's keys."""
-    text = (DOCS.parent / "README.md").read_text().partition("## Protect an API")[2]
-    definition, source = (
-        re.search(rf"^```{kind}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[1] for kind in ("toml", "python")
-    )
+    definition, source = (blocks("README.md", kind, "## Protect an API")[0] for kind in ("toml", "python"))
     (tmp_path / "photos.toml").write_text(definition)
     monkeypatch.chdir(tmp_path)
     async with seeded_node(sqlite_url(tmp_path)) as node:
@@ -131,15 +96,10 @@ def test_every_link_between_our_pages_leads_somewhere(page):
     assert [target for target in targets if not (folder / target).exists()] == []
 
 
-def blocks(page: str, kind: str) -> list[str]:
-    """The blocks of one kind, in reading order."""
-    return re.findall(rf"^```{kind}\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
-
-
 async def test_the_assertion_of_authenticate_an_app_is_accepted_as_printed(tmp_path, monkeypatch):
     """FS31, FN17: the key is made, registered by the printed command, and signs; the guard is set up."""
     monkeypatch.chdir(tmp_path)
-    make, ask, guard = blocks("howto/authenticate-an-app.md", "python")
+    make, ask, guard = blocks("docs/howto/authenticate-an-app.md", "python")
     async with seeded_node(sqlite_url(tmp_path)) as node:
         monkeypatch.setenv("ISSUER", node.issuer)
         names: dict = {}
@@ -150,9 +110,8 @@ async def test_the_assertion_of_authenticate_an_app_is_accepted_as_printed(tmp_p
         assert {"report_builder", "printer_backend", "own_backend"} <= clients.keys()
         await asyncio.to_thread(exec, ask, names)
         assert names["tokens"]["scope"] == "photos:read"
-        readme = (DOCS.parent / "README.md").read_text().partition("## Protect an API")[2]
-        definition = re.search(r"^```toml\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-        (tmp_path / "photos.toml").write_text(definition[1])
+        (definition,) = blocks("README.md", "toml", "## Protect an API")
+        (tmp_path / "photos.toml").write_text(definition)
         exec(guard, names)  # noqa: S102 - what the page prints
 
 
@@ -160,18 +119,8 @@ def run_commands(folder: Path, issuer: str) -> None:
     """The commands of the page that register apps, and what they need; the one that calls out is left out."""
     own = {"GRANTWAY_DEV": "true", "GRANTWAY_ISSUER": issuer}
     own["GRANTWAY_DATABASE__URL"] = sqlite_url(folder)
-    for block in blocks("howto/authenticate-an-app.md", "console"):
-        for line in block.splitlines():
-            program, *words = shlex.split(line.removeprefix("$ "))
-            if program == "curl":
-                continue
-            command = [sys.executable, "-m", "grantway"] if program == "grantway" else [program]
-            done = subprocess.run(
-                [*command, *words],
-                cwd=folder,
-                env={**os.environ, **own},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert 0 == done.returncode, f"{line}: {done.stderr}"
+    for name, *words in commands("docs/howto/authenticate-an-app.md"):
+        if name == "grantway":
+            grantway(words, folder, **own)
+        elif name != "curl":
+            subprocess.run([name, *words], cwd=folder, capture_output=True, check=True)

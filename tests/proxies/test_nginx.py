@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from grantway.settings import ServerSettings
 from tests.certificates import Authority, self_signed
 from tests.clients.serving import serving
 from tests.crypto.certified import registrable
-from tests.node import PHOTOS, seeded_node, web_client
+from tests.node import CALLBACK, PHOTOS, Node, Visitor, seeded_node, web_client
+from tests.printed import blocks, commands, grantway
 from tests.services.nginx import nginx
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "authenticate-an-app.md"
+PAGE = "docs/howto/authenticate-an-app.md"
 AUTHORITY, ANOTHER = Authority("CN=Clients"), Authority("CN=Another")
 NAMED = AUTHORITY.issue("CN=app", dns=["app.example"])
 EXPIRED = AUTHORITY.issue("CN=app", dns=["app.example"], days=(-30, -1))
@@ -31,9 +32,7 @@ ASKED = {"grant_type": "client_credentials", "scope": "photos:read"}
 
 def excerpt() -> str:
     """The lines of configuration that the page prints."""
-    found = re.search(r"^```nginx\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    assert found, "the page has no nginx block"
-    return found[1]
+    return blocks(PAGE, "nginx")[0]
 
 
 @dataclass
@@ -42,6 +41,7 @@ class Front:
 
     port: int
     folder: Path
+    node: Node
 
     async def post(self, path: str, *, certificate=None, headers=(), **form: str) -> tuple[int, dict]:
         return await self.curl(
@@ -57,34 +57,28 @@ class Front:
         if certificate is not None:
             crt, key = certificate.write(self.folder, f"client-{certificate.thumbprint}")
             shown = ["--cert", crt, "--key", key]
-        command = [
-            *(
-                "curl",
-                "--max-time",
-                "20",
-                "--silent",
-                "--show-error",
-                "--noproxy",
-                "*",
-                "--write-out",
-                "\n%{http_code}",
-            ),
-            *(
-                "--resolve",
-                f"id.example:{self.port}:127.0.0.1",
-                "--cacert",
-                str(self.folder / "authority.crt"),
-            ),
+        out = await self.run_curl(
+            *("--silent", "--show-error", "--write-out", "\n%{http_code}"),
             *shown,
             *words,
             f"https://id.example:{self.port}{path}",
+        )
+        body, _, status = out.rpartition("\n")
+        return int(status), json.loads(body) if body.startswith("{") else {"text": body}
+
+    async def run_curl(self, *words: str) -> str:
+        """curl with these words, on this machine, believing our authority: what it prints."""
+        command = [
+            *("curl", "--max-time", "20", "--noproxy", "*"),
+            *("--resolve", f"id.example:{self.port}:127.0.0.1"),
+            *("--cacert", str(self.folder / "authority.crt")),
+            *words,
         ]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
         out, err = await process.communicate()
         assert process.returncode == 0, err.decode()
-        body, _, status = out.decode().rpartition("\n")
-        return int(status), json.loads(body) if body.startswith("{") else {"text": body}
+        return out.decode()
 
 
 def machine(client_id: str, **members):
@@ -121,6 +115,13 @@ async def front(tmp_path_factory):
         await node.put_client(
             machine("own", auth_method=AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH, jwks=registrable(OWN))
         )
+        await node.put_client(
+            web_client(
+                "printer_tls",
+                auth_method=AuthMethod.TLS_CLIENT_AUTH,
+                certificate_name=CertificateName.parse("san_dns=app.example"),
+            )
+        )
         source = certificate_header("X-Client-Cert", proxies=["127.0.0.1"])
 
         def api(_origin: str) -> Guard:
@@ -131,7 +132,7 @@ async def front(tmp_path_factory):
                 nginx(folder / "id", excerpt(), authority=AUTHORITY, upstream=node.issuer) as port,
                 nginx(folder / "api", excerpt(), authority=AUTHORITY, upstream=origin) as api_port,
             ):
-                yield Front(port, folder / "id"), Front(api_port, folder / "api")
+                yield Front(port, folder / "id", node), Front(api_port, folder / "api", node)
 
 
 async def _photos(_scope, _receive, send) -> None:
@@ -200,6 +201,66 @@ async def test_headers_of_the_caller_do_not_pass_the_proxy(front, certificate):
             "/token", certificate=certificate, headers=headers, client_id=client_id, **ASKED
         )
         assert (status, reply["error"]) == (401, "invalid_client")
+
+
+async def test_a_code_is_exchanged_and_its_tokens_renewed_beside_the_certificate_alone(front):
+    """MT01, FS30, FS36: a person's grant to an app that proves itself by certificate, with curl."""
+    server, api = front
+    visitor = Visitor(server.node)
+    code = await visitor.code("printer_tls", scope="photos:read")
+    form = {
+        "client_id": "printer_tls",
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": CALLBACK,
+        "code_verifier": visitor.verifier,
+    }
+    for certificate in (None, IMITATION, STRANGER):
+        status, reply = await server.post("/token", certificate=certificate, **form)
+        assert (status, reply["error"]) == (401, "invalid_client"), "and the code is not spent"
+    status, first = await server.post("/token", certificate=NAMED, **form)
+    assert (status, bound_to(first["access_token"])) == (200, NAMED.thumbprint)
+    bearer = ("--header", f"Authorization: Bearer {first['access_token']}")
+    assert (await api.curl("/photos", *bearer, certificate=NAMED))[0] == 200
+    assert (await api.curl("/photos", *bearer))[0] == 401
+
+    renewal = {
+        "client_id": "printer_tls",
+        "grant_type": "refresh_token",
+        "refresh_token": first["refresh_token"],
+    }
+    assert (await server.post("/token", certificate=STRANGER, **renewal))[0] == 401
+    status, second = await server.post("/token", certificate=NAMED, **renewal)
+    assert (status, bound_to(second["access_token"])) == (200, NAMED.thumbprint)
+    gone = {"client_id": "printer_tls", "token": second["refresh_token"]}
+    assert (await server.post("/revoke", **gone))[0] == 401
+    assert (await server.post("/revoke", certificate=NAMED, **gone))[0] == 200
+
+
+async def test_the_commands_of_a_service_with_a_certificate_work_as_printed(front, tmp_path):
+    """MT01, FS57, FN17: openssl makes the certificate, the server registers it, curl shows it."""
+    server, _ = front
+    heading = "## With a certificate instead of a secret"
+    make, register, ask = commands("docs/howto/service.md", heading)
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
+    own = {"GRANTWAY_DEV": "true", "GRANTWAY_ISSUER": server.node.issuer}
+    await asyncio.to_thread(
+        grantway,
+        register[1:],
+        tmp_path,
+        **own,
+        GRANTWAY_DATABASE__URL=f"sqlite:///{server.folder.parent}/a.db",
+    )
+    await server.node.server.snapshots.refresh()
+    here = [
+        word.replace("https://id.example/", f"https://id.example:{server.port}/").replace(
+            "report.", f"{tmp_path}/report."
+        )
+        for word in ask[1:]
+    ]
+    told = json.loads(await server.run_curl(*here))
+    assert (told["token_type"], told["scope"]) == ("Bearer", "photos:read")
+    assert bound_to(told["access_token"])
 
 
 async def test_who_needs_no_certificate_is_not_asked_for_one(front):

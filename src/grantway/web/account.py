@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 
 import msgspec
 
@@ -138,6 +139,7 @@ def fresh_page(handler: OwnHandler) -> Handler:
 
 def _own_page(handler: OwnHandler, *, fresh: bool) -> Handler:
     @guarded_page
+    @wraps(handler)
     async def guarded(door: Door, request: Request) -> Reply:
         browser = door.browser(request)
         own = await _own(door, request, browser)
@@ -153,6 +155,7 @@ def own_form(*, back: str, fresh: bool = False) -> Callable[[OwnForm], Handler]:
 
     def decorate(handler: OwnForm) -> Handler:
         @guarded_form
+        @wraps(handler)
         async def guarded(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
             own = await _own(door, request, browser)
             if own is None or (fresh and not is_fresh(door.server, own.who)):

@@ -1,6 +1,7 @@
 """What stands before every page for people: refusals in words, and forms of ours told from forged ones."""
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
 
 from grantway.flows.approve import AlreadyDone
 from grantway.flows.authorize import Refused
@@ -19,6 +20,7 @@ from grantway.web.requests import Request, TooLarge
 def guarded_page(handler: Handler) -> Handler:
     """Turn what can go wrong in any page into the page that says so."""
 
+    @wraps(handler)
     async def guarded(door: Door, request: Request) -> Reply:
         try:
             return await handler(door, request)
@@ -44,6 +46,7 @@ def guarded_page(handler: Handler) -> Handler:
 def guarded_form(handler: Callable[[Door, Request, Browser, Params], Awaitable[Reply]]) -> Handler:
     """A form of ours: refused when another site may have sent it (threats C2, D2)."""
 
+    @wraps(handler)
     async def guarded(door: Door, request: Request) -> Reply:
         if why := comes_from_elsewhere(request, scheme=door.scheme):
             return error_pages.not_yours_page(door, request, why)

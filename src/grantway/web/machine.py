@@ -29,6 +29,7 @@ from grantway.web.requests import Request, TooLarge, bearer_token
 METADATA_KEPT = 300  # seconds
 _log = logging.getLogger("grantway.refusals")
 _VARY: Header = (b"vary", b"Origin")
+_ALLOWED_HEADERS = b"authorization, content-type, x-requested-with"  # the last is sent by Swagger UI
 
 
 async def token(door: Door, request: Request) -> Reply:
@@ -112,7 +113,7 @@ def _preflight(door: Door, request: Request, methods: bytes) -> Reply:
     return reply.plus(
         (b"access-control-allow-origin", origin),
         (b"access-control-allow-methods", methods),
-        (b"access-control-allow-headers", b"authorization, content-type"),
+        (b"access-control-allow-headers", _ALLOWED_HEADERS),
         (b"access-control-max-age", b"600"),
     )
 

@@ -12,7 +12,7 @@ from grantway.web.requests import Receive, Request, Scope, Send
 
 
 async def metrics(door: Door, _request: Request) -> Reply:
-    """GET /metrics, in Prometheus's text format."""
+    """GET /metrics: what was counted, in Prometheus's text format."""
     if not isinstance(door.metrics, PrometheusMetrics):
         return plain_reply(HTTPStatus.NOT_FOUND, "Nothing is counted here.\n")
     body, content_type = door.metrics.exposition(door.server.snapshots)
