@@ -23,10 +23,12 @@ def main() -> int:
     out: Path = chosen.out.absolute()
     os.umask(0o022)  # PostgreSQL runs as another user and must get to its folder
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started or mounted is taken down
-    records = [_run(name, chosen.size, chosen.seed, out) for name in chosen.experiments or EXPERIMENTS]
+    records = []
+    for name in chosen.experiments or EXPERIMENTS:
+        records.append(_run(name, chosen.size, chosen.seed, out))
+        if chosen.size != "short":  # a rehearsal
+            keep(records[-1:], ROOT / "docs")
     print(table(records))
-    if chosen.size != "short":  # a rehearsal
-        keep(records, ROOT / "docs")
     return 0 if all(record.holds for record in records) else 1
 
 

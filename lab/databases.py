@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from tests.node import free_port, sqlite_url
-from tests.services.postgres import Postgres, as_postgres, program
+from tests.services.postgres import SETTINGS, Postgres, as_postgres, program
 
 CARELESS_SQLITE = '''"""Python reads this at its start: SQLite is opened without waiting for the disk."""
 import sqlite3
@@ -43,7 +43,7 @@ class PostgresAt(Postgres):
     """A cluster in a folder that is there already, with data or without."""
 
     def __init__(self, home: Path) -> None:
-        self.port, self.home = free_port(), home
+        self.port, self.home, self._settings = free_port(), home, SETTINGS
         self._process, self._numbers = None, itertools.count(1)
         lock = home / "data" / "postmaster.pid"
         if (home / "data").exists():
