@@ -176,6 +176,7 @@ async def cookie(node: Node, username: str = "ada") -> str:
     now, subject = node.server.now(), await subject_of(node, username)
     secret = issue_secret(SecretKind.SESSION, now=now)
     session = Session(
+        sso_id=new_id(now),
         id=secret.selector,
         hash=secret.hash,
         subject=subject,
