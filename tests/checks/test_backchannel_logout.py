@@ -10,6 +10,7 @@ from grantway.flows.logout_delivery import FIRST_WAIT, REFUSALS, TRY_FOR
 from grantway.flows.people import disable, end_sessions, set_password
 from grantway.flows.registry import change_client
 from grantway.protocol.names import SubjectType
+from grantway.protocol.scope import Scope
 from tests.checks.answers import (
     bought,
     claims_of,
@@ -20,7 +21,7 @@ from tests.checks.answers import (
     returned,
     signed_in_visitor,
 )
-from tests.checks.conftest import SSO_CALLBACK
+from tests.checks.conftest import SIGN_IN, SSO_CALLBACK
 from tests.clients.relying_party import RelyingParty, accepted, relying_party
 from tests.node import PASSWORD, Visitor, forms, web_client
 
@@ -186,7 +187,8 @@ async def test_no_two_apps_are_told_the_same_session(node, person):
         web_client(
             "club",
             redirect_uris=(ELSEWHERE,),
-            scope=node.server.snapshots.current().registry.clients["sso"].scope,
+            scope=SIGN_IN,
+            optional_scope=Scope(),
         )
     )
     await known_by(node, "club", SubjectType.PAIRWISE)

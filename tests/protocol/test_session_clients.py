@@ -61,9 +61,10 @@ def test_a_page_is_told_the_session_where_it_asked_for_it():
     assert origin_of("http://127.0.0.1/out") == "http://127.0.0.1"
 
 
+CLUB = "https://club.example:8443"
 GOOD = [
     {
-        "backchannel_logout_uri": "https://anywhere.example/out?a=b",
+        "backchannel_logout_uri": "https://any.example/out?a=b",
         "backchannel_logout_session_required": True,
     },
     {
