@@ -12,6 +12,7 @@ from grantway.crypto.passwords import Passwords
 from grantway.egress import Egress
 from grantway.flows.client_keys import ClientKeys
 from grantway.flows.housekeeping import keep_house, write_scope_uses, write_secret_uses
+from grantway.flows.logout_delivery import LogoutDelivery
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots
@@ -59,7 +60,7 @@ def mutual_tls_of(settings: Settings) -> MutualTls | None:
     return MutualTls(server.client_certificate_verify_header is not None, server.mtls_address)
 
 
-def door_of(server: Server, settings: Settings, metrics: Metrics | None) -> Door:
+def door_of(server: Server, settings: Settings, metrics: Metrics) -> Door:
     """The web's view of this server."""
     own = settings.server
     proxies = networks_of(own.trusted_proxies)
@@ -156,9 +157,9 @@ class Application:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the node. For hosts that mount this application: they do not pass their lifespan on."""
-        async with open_server(self._settings) as server, _background(server):
+        metrics = PrometheusMetrics() if self._management_port else Metrics()
+        async with open_server(self._settings) as server, _background(server, self._settings, metrics):
             self._server = server
-            metrics = PrometheusMetrics() if self._management_port else None
             self._door = door_of(server, self._settings, metrics)
             self._web = WebApp(self._door)
             self._management = ManagementApp(self._door) if self._management_port else None
@@ -179,9 +180,13 @@ class Application:
 
 
 @asynccontextmanager
-async def _background(server: Server) -> AsyncIterator[None]:
+async def _background(server: Server, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
     """The node's own work, for as long as it serves."""
+    # Many sessions may end at once, all of people who use one app: more calls to one host than for keys.
+    calls = Throttles(burst=200, seconds_each=0.02, clock=time.monotonic)
+    telling = LogoutDelivery(server, Egress(budget=calls, dev=settings.dev), outcome=metrics.logout)
     tasks = [
+        asyncio.create_task(_kept_alive("logouts", telling.keep_telling)),
         asyncio.create_task(_kept_alive("registry", server.snapshots.keep_fresh)),
         asyncio.create_task(_kept_alive("housekeeping", lambda: keep_house(server))),
     ]

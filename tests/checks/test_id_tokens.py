@@ -11,6 +11,7 @@ from joserfc.util import urlsafe_b64encode
 from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.registry import change_client
 from grantway.protocol.names import Prompt
+from grantway.protocol.session_clients import sid_of
 from tests.checks.answers import (
     bought,
     claims_of,
@@ -92,6 +93,7 @@ async def test_the_claims_say_who_signed_in_where_when_and_how(node, ada):
         "auth_time": int(session.session.auth_time),
         "acr": "urn:grantway:acr:1",
         "amr": ["pwd"],
+        "sid": sid_of(session.session.sso_id, "sso"),
     } == claims
     assert claims["sub"].isascii()
 

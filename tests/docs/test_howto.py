@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from grantway.flows.people import end_sessions
 from grantway.protocol.scope import Scope
+from tests.clients.relying_party import relying_party
 from tests.node import CALLBACK, Visitor, leaving_url, seeded_node, sqlite_url, web_client
 from tests.printed import DOCS, blocks, commands, grantway, program
 
@@ -48,12 +50,18 @@ async def test_the_requests_of_connect_an_app_run_as_printed(tmp_path, monkeypat
 
 async def test_the_requests_of_sign_people_in_run_as_printed(tmp_path, monkeypatch):
     """FN17: whoever types the page knows who has signed in."""
-    async with seeded_node(sqlite_url(tmp_path)) as node:
+    async with seeded_node(sqlite_url(tmp_path)) as node, relying_party() as party:
         scope = Scope.of(["openid", "profile", "email"])
-        await node.put_client(web_client("club", scope=scope, optional_scope=Scope.of(["email"])))
+        optional = Scope.of(["email"])
+        club = web_client("club", scope=scope, optional_scope=optional, backchannel_logout_uri=party.back)
+        await node.put_client(club)
         names = await run_as_printed("docs/howto/sign-people-in.md", node, "club", monkeypatch)
         assert "Hello Ada Lovelace" == names["greeting"]
         assert node.people["ada"].subject == names["person"]["sub"]
+        await end_sessions(node.server, node.people["ada"], None, actor="test")
+        (token,) = await party.tokens()
+        known = names["id_token"].claims
+        assert {"sub": known["sub"], "sid": known["sid"]} == names["session_to_end"](token)
 
 
 def test_the_commands_of_the_readme_make_a_server(tmp_path):

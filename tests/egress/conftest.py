@@ -25,9 +25,9 @@ class Elsewhere:
 
     async def __call__(self, scope, receive, send) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.asked.append(
-            {"path": scope["path"], "query": scope["query_string"], "method": scope["method"], **headers}
-        )
+        body = (await receive())["body"]
+        about = {"path": scope["path"], "query": scope["query_string"], "method": scope["method"]}
+        self.asked.append({**about, "body": body, **headers})
         status, more, body = self.answer
         await send({"type": "http.response.start", "status": status, "headers": more})
         with suppress(Exception):

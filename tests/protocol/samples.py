@@ -64,6 +64,7 @@ REGISTRY = Registry.of(1, (WEB, SPA, NATIVE, MACHINE, RESOURCE_SERVER), (PHOTOS,
 
 ADA = Person(subject="u_" + "a" * 20, username="ada", name="Ada", created_at=0.0)
 SESSION = Session(
+    sso_id="a-session-through-re-authentication",
     id="session",
     hash=HASH,
     subject=ADA.subject,

@@ -13,6 +13,7 @@ from grantway.protocol.params import Params
 from grantway.protocol.people import Address, Person, Profile
 from grantway.protocol.registry import Registry
 from grantway.protocol.scope import Scope
+from grantway.protocol.session_clients import sid_of
 from grantway.protocol.token_request import CodeRequest
 from grantway.protocol.tokens import audience_of
 from tests.protocol.samples import (
@@ -61,6 +62,7 @@ def test_the_claims_of_an_id_token():
         "at_hash": "x",
         "acr": "urn:grantway:acr:1",
         "amr": ["pwd"],
+        "sid": sid_of(GRANT.session_id, "web"),
     } == claims
 
 

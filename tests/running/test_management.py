@@ -3,14 +3,17 @@
 import asyncio
 import json
 import signal
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.node import free_port, sqlite_url
+from grantway.protocol.scope import Scope
+from tests.clients.relying_party import relying_party
+from tests.node import free_port, sqlite_url, web_client
 from tests.running.callers import get, post, read_answer
 from tests.services.fleet import NodeProcess
-from tests.services.seeds import register, seeding
+from tests.services.seeds import cookie, register, seeding, stored_code, subject_of
 
 
 async def ask(port, path, host="127.0.0.1:1"):
@@ -65,6 +68,28 @@ async def test_what_is_counted_is_told_whoever_counted_it(workers, postgres_dsn,
     assert found["grantway_signing_key_age_seconds", (("alg", "ES256"),)] >= 0
     assert any(name == "grantway_build_info" for name, _ in found)
     assert not any("robot" in str(labels) or secret in str(labels) for _, labels in found)
+
+
+async def test_apps_are_told_by_whoever_starts_next_and_it_is_counted(postgres_dsn, tmp_path):
+    """LO06, LO08: a session that ended while no node ran; its message waits in the database."""
+    port, managed = free_port(), free_port()
+    async with relying_party() as party:
+        async with seeding(postgres_dsn, tmp_path, f"http://127.0.0.1:{port}") as node:
+            await register(node)
+            club = web_client("club", scope=Scope.of(["openid"]), optional_scope=Scope())
+            await node.put_client(replace(club, backchannel_logout_uri=party.back))
+            await cookie(node)
+            (session,) = await node.store.list_sessions(await subject_of(node))
+            await stored_code(node, "club", session=session)
+            assert ["club"] == await node.store.end_session(session.id, [])
+        settings = {"GRANTWAY_SERVER__MANAGEMENT_PORT": str(managed)}
+        with NodeProcess(postgres_dsn, tmp_path, port=port, settings=settings):
+            await party.tokens()
+            told = ("grantway_logouts_total", (("outcome", "told"),))
+            async with asyncio.timeout(20):
+                while (await samples(managed)).get(told) != 1:
+                    await asyncio.sleep(0.05)
+    assert len(party.posts) == 1
 
 
 async def test_the_port_shows_the_stop_to_the_end(tmp_path):

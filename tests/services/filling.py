@@ -151,6 +151,7 @@ class _Families:
             expires_at=ends,
         )
         session = Session(
+            sso_id=self._session,
             id=self._session,
             hash=urandom(32),
             subject=self._person,

@@ -124,9 +124,12 @@ async def subject_of(node: Node, username: str = "ada") -> str:
     return node.people[username].subject
 
 
-async def stored_code(node: Node, client_id: str = "printer") -> tuple[IssuedSecret, str]:
-    """A code that lives for a day, and the verifier that goes with it."""
+async def stored_code(
+    node: Node, client_id: str = "printer", *, session: Session | None = None
+) -> tuple[IssuedSecret, str]:
+    """A code that lives for a day, and the verifier that goes with it; in a session the client takes part."""
     now, of = node.server.now(), await grant(node, client_id)
+    of = of if session is None else replace(of, session_id=session.sso_id)
     secret, (verifier, challenge) = issue_secret(SecretKind.CODE, now=now), pkce()
     code = Code(
         id=secret.selector,
@@ -141,7 +144,8 @@ async def stored_code(node: Node, client_id: str = "printer") -> tuple[IssuedSec
         issued_at=now,
         expires_at=now + DAY,
     )
-    await node.store.issue_code(code, of, None, [])
+    ends_at = None if session is None else session.expires_at
+    await node.store.issue_code(code, of, None, [], session_ends_at=ends_at)
     return secret, verifier
 
 
@@ -176,6 +180,7 @@ async def cookie(node: Node, username: str = "ada") -> str:
     now, subject = node.server.now(), await subject_of(node, username)
     secret = issue_secret(SecretKind.SESSION, now=now)
     session = Session(
+        sso_id=new_id(now),
         id=secret.selector,
         hash=secret.hash,
         subject=subject,

@@ -6,8 +6,10 @@ import itertools
 import asyncpg
 import pytest
 
-from grantway.flows.people import disable
-from tests.node import CALLBACK, FETCH, Visitor, answer_of
+from grantway.flows.people import disable, end_sessions
+from grantway.protocol.scope import Scope
+from tests.clients.relying_party import accepted, relying_party
+from tests.node import CALLBACK, FETCH, Visitor, answer_of, web_client
 from tests.threats.attacks import Target, consent_page, login_page, post_form, seal_of
 from tests.threats.ledger import Ledger, run_everything
 from tests.threats.test_e_codes import assert_unusable, codes_of
@@ -188,3 +190,31 @@ async def test_bad_text_does_not_reach_postgresql(nodes, text):
         body = f"x={seal_of(page)}&answer=login&{name}={quoted}"
         headers = {"content-type": "application/x-www-form-urlencoded", **FETCH, "sec-fetch-site": "none"}
         assert (await visitor.http.post("/login", content=body, headers=headers)).status_code < 500
+
+
+async def test_two_nodes_tell_each_app_once(nodes):
+    """LO07: forty sessions end at once; whoever tells, nobody is told twice, and nobody is left out."""
+    first, second = nodes
+    async with relying_party() as party:
+        await first.put_client(
+            web_client(
+                "club",
+                redirect_uris=(f"{party.origin}/callback",),
+                scope=Scope.of(["openid"]),
+                optional_scope=Scope(),
+                first_party=True,
+                backchannel_logout_uri=party.back,
+            )
+        )
+        await second.server.snapshots.refresh()
+        for number in range(40):
+            visitor = Visitor(nodes[number % 2])
+            answer = await visitor.approve("club", scope="openid", redirect_uri=f"{party.origin}/callback")
+            assert "code" in answer
+        await end_sessions(first.server, first.people["ada"], None, actor="test")
+        async with first.http() as http:
+            claims = [await accepted(token, http, "club") for token in await party.tokens(40)]
+        async with asyncio.timeout(20):
+            while await first.store.list_logouts():
+                await asyncio.sleep(0.05)
+        assert len({one["sid"] for one in claims}) == len(party.posts) == 40

@@ -155,6 +155,20 @@ VIEWS = {
     ),
     "logout": LogoutView(account=ADA, client_name=PRINTER, app_count=2, action="/logout", csrf="c3Rvcmtlbg"),
     "signed_out": SignedOutView(client_name=None, refused_return=False),
+    "signed_out_frames": SignedOutView(
+        client_name=None,
+        refused_return=False,
+        frames=(
+            "https://printer.example/out?iss=https%3A%2F%2Fid.example&sid=0a",
+            "https://club.example/out",
+        ),
+    ),
+    "signed_out_on": SignedOutView(
+        client_name=PRINTER,
+        refused_return=False,
+        frames=("https://printer.example/out",),
+        next_url="https://printer.example/bye?state=s&x=%22",
+    ),
     "signed_out_stays": SignedOutView(client_name=PRINTER, refused_return=True),
     "error": ErrorView(
         code="invalid_request",

@@ -30,6 +30,7 @@ ADDRESSES = {
     *("action", "url", "withdraw_path", "terms_uri", "privacy_uri", "metadata_path"),
     *("account_path", "path", "remove_path", "back"),
     *("end_path", "end_others_path", "sign_out_path", "name_path", "password_path"),
+    *("frames", "next_url"),
 }
 VOID = {"meta", "link", "input", "img"}
 TEMPLATES = sorted((Path(render.__file__).parents[1] / "templates").glob("*.html"))

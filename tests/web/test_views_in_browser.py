@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from grantway.protocol.session_clients import origin_of
 from grantway.web.render import Renderer
 from grantway.web.views import Account, Destination, DestinationKind, ScopeGroup
 from tests.web.axe import assert_accessible
@@ -13,7 +14,7 @@ from tests.web.sample_views import CONSENT, VIEWS, row
 HERE = "http://id.example"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "{form}base-uri 'none'; frame-ancestors 'none'"
+    "{form}base-uri 'none'; frame-ancestors 'none'{frames}"
 )
 RENDERER = Renderer()
 WORD = "W" * 300
@@ -42,11 +43,13 @@ async def show(page, view, *, elsewhere=None):
     """
     refused = []
     form = "" if view is VIEWS["form_post"] else "form-action 'self'; "
+    shown = sorted({origin_of(frame) for frame in getattr(view, "frames", ())})
+    frames = f"; frame-src {' '.join(shown)}" if shown else ""
 
     async def answer(route):
         path = route.request.url.removeprefix(HERE)
         if path == "/":
-            headers = {"Content-Security-Policy": POLICY.format(form=form)}
+            headers = {"Content-Security-Policy": POLICY.format(form=form, frames=frames)}
             await route.fulfill(
                 body=RENDERER.render(view), content_type="text/html; charset=utf-8", headers=headers
             )

@@ -27,6 +27,26 @@ _OPTIONS = (
         "--post-logout-redirect-uri", multiple=True, metavar="URI", help="Where people go when signed out."
     ),
     click.option(
+        "--backchannel-logout-uri",
+        metavar="URI",
+        help="Where the server tells it that a session has ended; empty for nowhere.",
+    ),
+    click.option(
+        "--backchannel-logout-session-required/--no-backchannel-logout-session-required",
+        default=None,
+        help="Whether it needs to know which session.",
+    ),
+    click.option(
+        "--frontchannel-logout-uri",
+        metavar="URI",
+        help="A page of it that ends its session in the browser that signs out; empty for none.",
+    ),
+    click.option(
+        "--frontchannel-logout-session-required/--no-frontchannel-logout-session-required",
+        default=None,
+        help="Whether that page is told issuer and session.",
+    ),
+    click.option(
         "--scope",
         multiple=True,
         metavar="SCOPE",
@@ -125,6 +145,10 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
     readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
         "redirect_uri": ("redirect_uris", tuple),
         "post_logout_redirect_uri": ("post_logout_redirect_uris", tuple),
+        "backchannel_logout_uri": ("backchannel_logout_uri", lambda uri: uri or None),
+        "backchannel_logout_session_required": ("backchannel_logout_session_required", bool),
+        "frontchannel_logout_uri": ("frontchannel_logout_uri", lambda uri: uri or None),
+        "frontchannel_logout_session_required": ("frontchannel_logout_session_required", bool),
         "scope": ("scope", _scope),
         "optional_scope": ("optional_scope", _scope),
         "api": ("default_api", lambda name: find_api(registry, name).identifier),
@@ -154,6 +178,9 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         fields = {"jwks": (), "jwks_uri": None} | fields
     if "auth_method" in fields:
         fields = _of_no_use_with(fields["auth_method"]) | fields
+    for channel in ("backchannel", "frontchannel"):
+        if fields.get(f"{channel}_logout_uri", "") is None:  # what belonged to the address leaves with it
+            fields = {f"{channel}_logout_session_required": False} | fields
     if "optional_scope" in fields:
         fields["scope"] = fields.get("scope", Scope()) | fields["optional_scope"]
     return fields

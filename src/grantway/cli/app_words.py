@@ -17,6 +17,7 @@ def client_facts(client: "Client") -> dict[str, Cell]:
     required = client.scope - client.optional_scope
     optional = f"   optional: {client.optional_scope}" if client.optional_scope else ""
     lifetime = client.consent_lifetime
+    logout_uris = (client.backchannel_logout_uri, client.frontchannel_logout_uri)
     return {
         "Client ID": client.id,
         "Type": f"{client.type}, {client.auth_method}",
@@ -25,6 +26,7 @@ def client_facts(client: "Client") -> dict[str, Cell]:
         "Tokens": "bound to its certificate" if client.certificate_bound_tokens else None,
         "Audience": "legacy: the token endpoint passes too" if client.legacy_audience else None,
         "Redirect URIs": "\n".join(client.redirect_uris),
+        "Signed out at": "\n".join(filter(None, logout_uris)),
         "Scopes": f"{required}{optional}" if client.scope else None,
         "Grant types": " ".join(sorted(client.grant_types)),
         "Default API": client.default_api,
@@ -59,6 +61,10 @@ def client_json(client: "Client") -> dict[str, Any]:
         "grant_types": sorted(client.grant_types),
         "redirect_uris": list(client.redirect_uris),
         "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
+        "backchannel_logout_uri": client.backchannel_logout_uri,
+        "backchannel_logout_session_required": client.backchannel_logout_session_required,
+        "frontchannel_logout_uri": client.frontchannel_logout_uri,
+        "frontchannel_logout_session_required": client.frontchannel_logout_session_required,
         "scopes": list(client.scope),
         "optional_scopes": list(client.optional_scope),
         "default_api": client.default_api,

@@ -4,30 +4,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grantway.cli.commands import NOT_FOUND, Failure, Noun, choices, sure
+from grantway.cli.commands import Noun, choices, sure
 from grantway.cli.printing import iso, note, show_json, show_table, when
-from grantway.cli.running import actor, run
+from grantway.cli.running import actor, person_named, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grantway.flows.server import Server
     from grantway.protocol.grants import Consent
-    from grantway.protocol.people import Person
 
 
 @click.group(cls=Noun)
 def grants() -> None:
     """Grants: who allowed what to which app."""
-
-
-async def _person(server: "Server", username: str) -> "Person":
-    from grantway.flows.people import find_person
-
-    person = await find_person(server, username)
-    if person is None:
-        raise Failure(f"there is nobody named {username!r}", hint="grantway user list", code=NOT_FOUND)
-    return person
 
 
 @grants.command("list")
@@ -36,7 +26,7 @@ def list_grants(*, username: str) -> None:
     """What a person has allowed."""
 
     async def act(server: "Server") -> "Sequence[Consent]":
-        return await server.store.list_consents((await _person(server, username)).subject)
+        return await server.store.list_consents((await person_named(server, username)).subject)
 
     found = run(act)
     show_table(
@@ -70,7 +60,7 @@ def revoke(*, username: str, client_id: str) -> None:
     sure(f"Take back everything {username} allowed {client_id}?")
 
     async def act(server: "Server") -> int:
-        return await withdraw(server, await _person(server, username), client_id, actor=actor())
+        return await withdraw(server, await person_named(server, username), client_id, actor=actor())
 
     count = run(act)
     if choices().json:

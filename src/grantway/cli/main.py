@@ -13,6 +13,7 @@ PLACES = {
     "api": ("grantway.cli.apis:api", "Register APIs with their scopes, and ask what may pass"),
     "user": ("grantway.cli.people:user", "People with a local account"),
     "keys": ("grantway.cli.keys:keys", "Signing keys and master keys"),
+    "sessions": ("grantway.cli.sessions:sessions", "Where people are signed in, and how to end it"),
     "grants": ("grantway.cli.grants:grants", "What people allowed apps, and how to take it back"),
     "import": ("grantway.cli.imports:import_", "Bring apps, APIs and people in from a file"),
     "db": ("grantway.cli.db:db", "Upgrade, check and back up the database"),

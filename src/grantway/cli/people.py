@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from grantway.cli.commands import NOT_FOUND, USAGE, Failure, Noun, choices, sure
+from grantway.cli.commands import USAGE, Failure, Noun, choices, sure
 from grantway.cli.printing import iso, note, show_record, show_table
-from grantway.cli.running import actor, run
+from grantway.cli.running import actor, person_named, run
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
@@ -188,11 +188,7 @@ def password(*, username: str, password_stdin: bool) -> None:
 
 def _change(username: str, act: "Callable[[Server, Person], Awaitable[None]]", done: str) -> None:
     async def found(server: "Server") -> "Person":
-        from grantway.flows.people import find_person
-
-        person = await find_person(server, username)
-        if person is None:
-            raise Failure(f"there is nobody named {username!r}", hint="grantway user list", code=NOT_FOUND)
+        person = await person_named(server, username)
         await act(server, person)
         return person
 

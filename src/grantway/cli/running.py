@@ -13,6 +13,7 @@ from grantway.cli.commands import CONFLICT, FAILED, NOT_FOUND, UNREACHABLE, Fail
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
+    from grantway.protocol.people import Person
     from grantway.settings_sources import Loaded
 
 _T = TypeVar("_T")
@@ -93,6 +94,16 @@ def told() -> Iterator[None]:
     except OSError as failed:
         words = f"{failed.filename}: {failed.strerror}" if failed.filename else str(failed)
         raise Failure(words, hint="check the path, and who may use it", code=FAILED) from None
+
+
+async def person_named(server: "Server", username: str) -> "Person":
+    """The person of that username. Raises Failure when there is nobody."""
+    from grantway.flows.people import find_person
+
+    person = await find_person(server, username)
+    if person is None:
+        raise Failure(f"there is nobody named {username!r}", hint="grantway user list", code=NOT_FOUND)
+    return person
 
 
 def _way_out(refusal: str) -> str:

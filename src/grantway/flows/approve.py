@@ -8,6 +8,7 @@ from grantway.protocol.changes_since import shown_now
 from grantway.protocol.consent import consent_end, resources_of, scope_to_remember
 from grantway.protocol.grants import Code, Consent, Grant
 from grantway.protocol.people import SignedIn
+from grantway.protocol.registry import OPENID
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import IssueOutcome
@@ -54,7 +55,7 @@ async def approve(
         client_id=client.id,
         subject=subject,
         consent_id=None if consent is None else consent.id,
-        session_id=who.session.id,
+        session_id=who.session.sso_id,
         scope=scope,
         resources=resources_of(request, scope, registry),
         auth_time=who.session.auth_time,
@@ -77,7 +78,13 @@ async def approve(
         expires_at=now + server.policy.code_lifetime,
     )
     audit = [_consent_entry(grant, now)] if answered else []
-    outcome = await server.store.issue_code(code, grant, consent if answered else None, audit)
+    outcome = await server.store.issue_code(
+        code,
+        grant,
+        consent if answered else None,
+        audit,
+        session_ends_at=who.session.expires_at if OPENID in scope else None,
+    )
     if outcome is IssueOutcome.ALREADY_DONE:
         raise AlreadyDone
     return secret.text

@@ -1,10 +1,10 @@
 """What a browser brings along, and the session it may prove."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 
-from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, read_secret
+from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, random_base62, read_secret
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, Session, SignedIn, may_authenticate, session_ended
 from grantway.protocol.user_agents import browser_in_words
@@ -51,11 +51,17 @@ async def signed_in(server: Server, browser: Browser) -> SignedIn | None:
 async def open_session(
     server: Server, browser: Browser, person: Person, *, ends: SignedIn | None
 ) -> tuple[SignedIn, IssuedSecret]:
-    """Sign this browser in: a new session with a new id, the old one ended (threat C1)."""
+    """Sign this browser in: a new session with a new id, the old one ended (threat C1).
+
+    For apps, somebody who signs in again where they are signed in goes on; where somebody else was, that
+    person's apps are told that it is over.
+    """
     now = server.now()
     secret = issue_secret(SecretKind.SESSION, now=now)
+    goes_on = ends is not None and ends.person.subject == person.subject
     session = Session(
         id=secret.selector,
+        sso_id=ends.session.sso_id if ends is not None and goes_on else random_base62(43),
         hash=secret.hash,
         subject=person.subject,
         auth_time=now,
@@ -69,15 +75,19 @@ async def open_session(
         at=now, actor=f"person:{person.subject}", action="session.opened", target=f"session:{session.id}"
     )
     await server.store.open_session(session, ends=None if ends is None else ends.session.id, audit=[entry])
+    if ends is not None and not goes_on:
+        server.logouts_due.set()
     return SignedIn(session, person), secret
 
 
-async def sign_out(server: Server, current: SignedIn) -> None:
-    """End this browser's session."""
+async def sign_out(server: Server, current: SignedIn) -> Sequence[str]:
+    """End this browser's session. Returns the clients that took part, by id; they are told."""
     entry = AuditEntry(
         at=server.now(),
         actor=f"person:{current.person.subject}",
         action="session.ended",
         target=f"session:{current.session.id}",
     )
-    await server.store.end_session(current.session.id, [entry])
+    took_part = await server.store.end_session(current.session.id, [entry])
+    server.logouts_due.set()
+    return took_part

@@ -1,5 +1,7 @@
 """An ID token that comes back: a client names the person it means (OpenID Connect Core §3.1.2.1)."""
 
+from dataclasses import dataclass
+
 from grantway.crypto.jose import BadToken, verify
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
@@ -9,8 +11,17 @@ from grantway.protocol.id_tokens import ID_TOKEN_TYPE
 from grantway.protocol.names import ErrorCode
 
 
-def read_hint(server: Server, snapshot: Snapshot, text: str) -> tuple[str, str]:
-    """The client and the subject of an ID token of ours, however old. Raises `invalid_request`.
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Whom an ID token of ours names, and to whom."""
+
+    client_id: str
+    subject: str  # as this client knows the person
+    sid: str | None  # of the session; None in those from before there was one
+
+
+def read_hint(server: Server, snapshot: Snapshot, text: str) -> Hint:
+    """What an ID token of ours says, however old. Raises `invalid_request`.
 
     Its signature is that of a published key: a name that anybody could have written down names nobody.
     """
@@ -20,15 +31,16 @@ def read_hint(server: Server, snapshot: Snapshot, text: str) -> tuple[str, str]:
         raise _refused(bad.reason) from None
     if claims.get("iss") != server.policy.issuer or "exp" not in claims:
         raise _refused("of another issuer, or no ID token")
-    return str(claims["aud"]), str(claims["sub"])
+    sid = claims.get("sid")
+    return Hint(str(claims["aud"]), str(claims["sub"]), None if sid is None else str(sid))
 
 
 def hinted_subject(server: Server, snapshot: Snapshot, client: Client, text: str) -> str:
     """The subject of an ID token of ours for this client. Raises `invalid_request`."""
-    audience, subject = read_hint(server, snapshot, text)
-    if audience != client.id:
-        raise _refused(f"of {audience}, sent by {client.id}")
-    return subject
+    hint = read_hint(server, snapshot, text)
+    if hint.client_id != client.id:
+        raise _refused(f"of {hint.client_id}, sent by {client.id}")
+    return hint.subject
 
 
 def _refused(why: str) -> OAuthError:

@@ -1,13 +1,17 @@
 """An app asks to sign somebody out: who asks, whom it means, where to go then (RP-Initiated Logout §2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from grantway.flows.id_token_hints import read_hint
 from grantway.flows.server import Server
+from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.params import Params
+from grantway.protocol.people import SignedIn
 from grantway.protocol.return_address import MAX_STATE
+from grantway.protocol.session_clients import logout_frames, sid_of
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
 
@@ -18,6 +22,7 @@ class LogoutRequest:
 
     client_id: str | None = None  # known here; None: nobody knows who asks
     subject: str | None = None  # whom an ID token of ours for this client names
+    sid: str | None = None  # and in which session
     address: str | None = None  # registered for the client
     state: str | None = None
     refused_return: bool = False  # it named an address that is not registered
@@ -42,18 +47,18 @@ def read_logout(server: Server, params: Params) -> LogoutRequest:
     """
     client_id, address = params.get("client_id"), params.get("post_logout_redirect_uri")
     state, hint = params.get("state"), params.get("id_token_hint")
-    subject = None
+    subject = sid = None
     if hint is not None:
         try:
-            audience, subject = read_hint(server, server.snapshots.newest, hint)
+            known = read_hint(server, server.snapshots.newest, hint)
         except OAuthError:
             return LogoutRequest(refused_return=address is not None)
-        if client_id not in (None, audience):
+        if client_id not in (None, known.client_id):
             return LogoutRequest(refused_return=address is not None)
-        client_id = audience
+        client_id, subject, sid = known.client_id, known.subject, known.sid
     if state is not None and len(state.encode()) > MAX_STATE:
         state = None
-    asked = LogoutRequest(client_id=client_id, subject=subject, address=address, state=state)
+    asked = LogoutRequest(client_id=client_id, subject=subject, sid=sid, address=address, state=state)
     return still_registered(server, asked)
 
 
@@ -61,7 +66,34 @@ def still_registered(server: Server, asked: LogoutRequest) -> LogoutRequest:
     """The request as far as client and address are registered now."""
     client = server.snapshots.newest.registry.clients.get(asked.client_id or "")
     if client is None or not client.enabled:
-        return replace(NOBODY, subject=None, refused_return=asked.refused_return or asked.address is not None)
+        return replace(NOBODY, refused_return=asked.refused_return or asked.address is not None)
     if asked.address is not None and asked.address not in client.post_logout_redirect_uris:
         return replace(asked, address=None, refused_return=True)
     return asked
+
+
+def needs_no_question(server: Server, asked: LogoutRequest, current: SignedIn) -> bool:
+    """Does an ID token of this very session ask? Anybody else could have sent the browser (threat P2)."""
+    client = server.snapshots.newest.registry.clients.get(asked.client_id or "")
+    if client is None or asked.subject is None:
+        return False
+    if asked.subject != server.snapshots.subject_of(client, current.person.subject):
+        return False
+    return asked.sid in (None, sid_of(current.session.sso_id, client.id))
+
+
+async def clients_of(server: Server, current: SignedIn) -> int:
+    """How many apps somebody has signed in to in this session, as far as they are registered."""
+    return len(_registered(server, await server.store.list_session_clients(current.session.sso_id)))
+
+
+def frames_of(server: Server, took_part: Sequence[str], current: SignedIn) -> tuple[str, ...]:
+    """What the browser loads to end its sessions at these clients (Front-Channel Logout §3)."""
+    clients = _registered(server, took_part)
+    return logout_frames(clients, current.session.sso_id, issuer=server.policy.issuer)
+
+
+def _registered(server: Server, ids: Sequence[str]) -> list[Client]:
+    registry = server.snapshots.newest.registry
+    found = (registry.clients.get(client_id) for client_id in ids)
+    return [client for client in found if client is not None and client.enabled]

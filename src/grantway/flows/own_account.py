@@ -31,12 +31,15 @@ async def end_session(server: Server, who: SignedIn, session: Session) -> None:
     """Sign this person out of another browser. What they allowed apps there stays: a grant is no browser."""
     entry = _entry(server, who.person, "session.ended", f"session:{session.id}")
     await server.store.end_session(session.id, [entry])
+    server.logouts_due.set()
 
 
 async def end_other_sessions(server: Server, who: SignedIn) -> int:
     """Sign this person out of every other browser. Returns how many there were."""
     entry = _entry(server, who.person, "sessions.ended", f"person:{who.person.subject}")
-    return await server.store.end_sessions(who.person.subject, but=who.session.id, audit=[entry])
+    ended = await server.store.end_sessions(who.person.subject, but=who.session.id, audit=[entry])
+    server.logouts_due.set()
+    return ended
 
 
 async def change_name(server: Server, who: SignedIn, name: str) -> None:
@@ -75,6 +78,7 @@ async def change_password(
     entry = _entry(server, person, "person.password_changed", f"person:{person.subject}")
     entry = replace(entry, details={"disconnected": disconnect})
     await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=disconnect)
+    server.logouts_due.set()
     _, secret = await open_session(server, browser, changed, ends=None)
     return PasswordChanged(session=secret)
 

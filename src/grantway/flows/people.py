@@ -90,6 +90,7 @@ async def set_password(server: Server, person: Person, password: str, *, actor: 
     changed = replace(person, password_hash=await server.passwords.hash(password), tokens_valid_from=now)
     entry = _entry(now, actor, "person.password_set", person)
     await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=True)
+    server.logouts_due.set()
 
 
 async def rename(server: Server, person: Person, name: str, *, actor: str) -> None:
@@ -108,6 +109,7 @@ async def disable(server: Server, person: Person, *, actor: str) -> None:
     changed = replace(person, disabled_at=now, tokens_valid_from=now)
     entry = _entry(now, actor, "person.disabled", person)
     await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=True)
+    server.logouts_due.set()
 
 
 async def enable(server: Server, person: Person, *, actor: str) -> None:
@@ -115,6 +117,23 @@ async def enable(server: Server, person: Person, *, actor: str) -> None:
     entry = _entry(server.now(), actor, "person.enabled", person)
     changed = replace(person, disabled_at=None)
     await server.store.change_person(person, changed, [entry], end_sessions=False, revoke_grants=False)
+
+
+async def end_sessions(server: Server, person: Person, session_id: str | None, *, actor: str) -> int:
+    """End one session of somebody, or all of them; how many? What they granted stays."""
+    now = server.now()
+    if session_id is None:
+        ended = await server.store.end_sessions(
+            person.subject, but="", audit=[_entry(now, actor, "sessions.ended", person)]
+        )
+    else:
+        found = [one for one in await server.store.list_sessions(person.subject) if one.id == session_id]
+        entry = AuditEntry(at=now, actor=actor, action="session.ended", target=f"session:{session_id}")
+        for one in found:
+            await server.store.end_session(one.id, [entry])
+        ended = len(found)
+    server.logouts_due.set()
+    return ended
 
 
 async def find_person(server: Server, typed: str) -> Person | None:

@@ -63,6 +63,10 @@ class ClientDraft:
     grant_types: frozenset[GrantType] | None = None
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+    frontchannel_logout_uri: str | None = None
+    frontchannel_logout_session_required: bool = False
     scope: Scope = Scope()
     optional_scope: Scope = Scope()
     default_api: str | None = None  # name or identifier

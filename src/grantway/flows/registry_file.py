@@ -141,6 +141,12 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
         grant_types=table.choices("grant_types", GrantType),
         redirect_uris=table.texts("redirect_uris"),
         post_logout_redirect_uris=table.texts("post_logout_redirect_uris"),
+        backchannel_logout_uri=table.text("backchannel_logout_uri"),
+        backchannel_logout_session_required=table.flag("backchannel_logout_session_required", default=False),
+        frontchannel_logout_uri=table.text("frontchannel_logout_uri"),
+        frontchannel_logout_session_required=table.flag(
+            "frontchannel_logout_session_required", default=False
+        ),
         scope=_scope(table, "scopes"),
         optional_scope=_scope(table, "optional_scopes"),
         default_api=table.text("default_api"),

@@ -1,5 +1,6 @@
 """What every flow works with."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +33,7 @@ class Server:
         default_factory=dict
     )  # (client, given secret) → its hash under the current master key; written later
     scopes_used: ScopeUses = field(default_factory=ScopeUses)  # written later, too
+    logouts_due: asyncio.Event = field(default_factory=asyncio.Event)  # a session ended here just now
 
     def now(self) -> float:
         """Unix time in seconds, by the database's clock."""

@@ -111,6 +111,10 @@ class Client:
     grant_types: frozenset[GrantType]
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()  # where people may go once they are signed out
+    backchannel_logout_uri: str | None = None  # where it is told that a session has ended (Back-Channel §2.2)
+    backchannel_logout_session_required: bool = False  # does it insist on `sid`? It gets one anyway
+    frontchannel_logout_uri: str | None = None  # loaded in the browser that signs out (Front-Channel §2)
+    frontchannel_logout_session_required: bool = False  # is it told `iss` and `sid` there?
     scope: Scope = Scope()  # everything it may ever ask for
     optional_scope: Scope = Scope()  # what a person may untick
     default_api: str | None = None  # identifier; decides the audience when nothing else does
@@ -205,6 +209,7 @@ def client_problems(client: Client) -> list[str]:
     ]
     wrong += _contradictions(client)
     wrong += _keys_problems(client)
+    wrong += _logout_problems(client)
     wrong += [
         f"origin {origin!r}: scheme and host only, such as https://app.example"
         for origin in client.origins
@@ -320,3 +325,35 @@ def _keys_problems(client: Client) -> list[str]:
         ),
     ]
     return [words for found, words in findings if found]
+
+
+def _logout_problems(client: Client) -> list[str]:
+    """What is wrong with how the client hears of sessions that have ended."""
+    back, front = client.backchannel_logout_uri, client.frontchannel_logout_uri
+    wrong = [
+        f"{name} {uri!r}: {problem}"
+        for name, uri in (("backchannel_logout_uri", back), ("frontchannel_logout_uri", front))
+        if uri is not None and (problem := redirect_uri_problem(uri, native=False))
+    ]
+    signs_in = client.may_use(GrantType.AUTHORIZATION_CODE)
+    findings = [
+        ((back or front) and not signs_in, "logout_uri: given, but nobody signs in to this client"),
+        (
+            client.backchannel_logout_session_required and back is None,
+            "backchannel_logout_session_required: needs a backchannel_logout_uri",
+        ),
+        (
+            client.frontchannel_logout_session_required and front is None,
+            "frontchannel_logout_session_required: needs a frontchannel_logout_uri",
+        ),
+    ]
+    wrong += [words for found, words in findings if found]
+    if front is None or wrong:
+        return wrong
+    if "[" in front:  # no Content-Security-Policy can name it
+        return [f"frontchannel_logout_uri {front!r}: a name or an IPv4 address"]
+    # People are sent to no host that they could not be sent to anyway (Front-Channel Logout §2).
+    own = {RedirectUri.parse(uri).origin for uri in client.redirect_uris}
+    if RedirectUri.parse(front).origin not in own:
+        return [f"frontchannel_logout_uri {front!r}: scheme, host and port must be those of a redirect_uri"]
+    return []

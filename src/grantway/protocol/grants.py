@@ -62,7 +62,7 @@ class Grant:
     client_id: str
     subject: str
     consent_id: str | None  # None: a first-party client needed no consent
-    session_id: str
+    session_id: str  # in which it was given: `Session.sso_id`
     scope: Scope
     resources: tuple[str, ...]  # identifiers of the APIs consented to; none: for signing in alone
     auth_time: float

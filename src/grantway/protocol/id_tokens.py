@@ -8,11 +8,12 @@ from grantway.protocol.claims import person_claims, told
 from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted
 from grantway.protocol.registry import OPENID
+from grantway.protocol.session_clients import sid_of
 from grantway.protocol.tokens import Claims
 
 ID_TOKEN_TYPE = "JWT"  # never that of an access token (threat K8)
 ID_TOKEN_LIFETIME = 600  # seconds
-ID_TOKEN_CLAIMS = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr")
+ID_TOKEN_CLAIMS = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", "sid")
 
 
 def id_token_claims(
@@ -32,6 +33,7 @@ def id_token_claims(
         "exp": issued_at + ID_TOKEN_LIFETIME,
         "auth_time": int(grant.auth_time),
         "at_hash": access_token_hash,
+        "sid": sid_of(grant.session_id, granted.client.id),
     }
     if granted.nonce is not None:
         claims["nonce"] = granted.nonce

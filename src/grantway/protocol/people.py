@@ -61,6 +61,7 @@ class Session:
     """A browser in which a person has signed in."""
 
     id: str  # the selector of its cookie
+    sso_id: str  # random, told nobody; the same while this person signs in again in this browser
     hash: bytes
     subject: str
     auth_time: float  # when the person last proved who they are

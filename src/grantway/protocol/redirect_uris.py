@@ -34,6 +34,11 @@ class RedirectUri:
         return cls(match["scheme"], match["host"], match["port"], match["rest"])
 
     @property
+    def origin(self) -> str:
+        """Scheme, host and port, as browsers write them (RFC 6454 §6.2)."""
+        return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}"
+
+    @property
     def is_loopback(self) -> bool:
         """Plain http to the person's own machine, by literal or by name (RFC 8252 §7.3)."""
         return self.scheme == "http" and (self.host in LOOPBACK_LITERALS or self.host == "localhost")

@@ -12,7 +12,7 @@ from grantway.protocol.scope import Scope
 ACCESS_TOKEN_TYPE = "at+jwt"
 GRANT_CLAIM = "grant_id"
 
-Claims = dict[str, Claim | list[str] | dict[str, str]]
+Claims = dict[str, Claim | list[str] | dict[str, str] | dict[str, dict[str, object]]]
 
 
 def access_token_lifetime(granted: Granted, *, default: int) -> int:

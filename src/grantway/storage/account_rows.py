@@ -1,9 +1,10 @@
-"""Rows → what a person's own pages show, in the order of the statements beside the verbs."""
+"""Rows → what a person's own pages show, and who took part in sessions; see `rows`."""
 
 import msgspec
 
 from grantway.protocol.grants import LiveGrants, ScopeUse
 from grantway.protocol.scope import Scope
+from grantway.protocol.session_clients import SessionClient
 from grantway.storage.rows import Row, Values
 
 _texts = msgspec.json.Decoder(tuple[str, ...])
@@ -31,3 +32,19 @@ def read_use(row: Row) -> ScopeUse:
     """A use of a scope from its row."""
     subject, client_id, scope, used_at, expires_at = row
     return ScopeUse(subject=subject, client_id=client_id, scope=scope, used_at=used_at, expires_at=expires_at)
+
+
+def read_session_client(row: Row) -> SessionClient:
+    """A client that took part in a session, from its row."""
+    sso_id, client_id, subject, joined_at, expires_at, ended_at, due_at, tries, problem = row
+    return SessionClient(
+        sso_id=sso_id,
+        client_id=client_id,
+        subject=subject,
+        joined_at=joined_at,
+        expires_at=expires_at,
+        ended_at=ended_at,
+        due_at=due_at,
+        tries=tries,
+        problem=problem,
+    )

@@ -32,7 +32,8 @@ PERSON = Columns(
     "subject username name email email_verified password_hash disabled_at tokens_valid_from created_at "
     "profile"
 )
-SESSION = Columns("id hash subject auth_time amr created_at seen_at expires_at browser network")
+SESSION = Columns("id hash subject auth_time amr created_at seen_at expires_at browser network sso_id")
+SESSION_CLIENT = Columns("sso_id client_id subject joined_at expires_at ended_at due_at tries problem")
 CONSENT = Columns("subject client_id id scope created_at updated_at expires_at shown")
 GRANT = Columns(
     "id client_id subject consent_id session_id scope resources auth_time created_at expires_at revoked_at "
@@ -54,6 +55,7 @@ _COLUMNS = {
     "key": KEY,
     "person": PERSON,
     "session": SESSION,
+    "session_client": SESSION_CLIENT,
     "consent": CONSENT,
     "grant": GRANT,
     "use": USE,
@@ -79,6 +81,7 @@ class Perishable:
     kept: float = 0.0
 
 
+LOGOUT_KEPT = 7 * 86400.0  # what could not be told to a client, for the operator to see
 _CODE_KEPT = 3600.0  # a flow lives for an hour at most and must find that it has its code already
 _GRANT_KEPT = 86400.0  # no access token lives longer than that beyond the end of its grant
 _CLOCKS_APART = 60.0  # a node whose clock is behind takes an assertion for good a little longer
@@ -92,5 +95,6 @@ PERISHABLES = (
     Perishable("scope_uses", "subject, client_id, scope", "expires_at"),
     Perishable("consents", "subject, client_id", "expires_at"),
     Perishable("sessions", "id", "expires_at"),
+    Perishable("session_clients", "sso_id, client_id", "expires_at"),
     Perishable("throttles", "key", "empty_at"),
 )

@@ -27,6 +27,7 @@ from grantway.protocol.grants import (
     ScopeUse,
 )
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.protocol.session_clients import SessionClient
 from grantway.storage.changes import AuditEntry, RegistryChange, RegistryRows
 
 
@@ -88,6 +89,8 @@ class People(Protocol):
     ) -> None:
         """Replace the row of `was`; with the flags, end every session and revoke every grant too.
 
+        Then also those clients are told whose session here ran out before theirs did.
+
         Raises Conflict when that person is gone or was disabled since, or when the username is taken.
         """
 
@@ -95,7 +98,10 @@ class People(Protocol):
         """Replace a password hash by a better one of the same password, unless it has changed meanwhile."""
 
     async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
-        """Store a new session and end the one it takes the place of (by id), if any."""
+        """Store a new session and end the one it takes the place of (by id), if any.
+
+        With the same `sso_id` as that one it goes on: its clients stay. Otherwise they are to be told.
+        """
 
     async def find_session(self, session_id: str) -> SignedIn | None:
         """A session that has not ended, with its person. The caller compares the hash."""
@@ -103,8 +109,11 @@ class People(Protocol):
     async def touch_session(self, session_id: str, *, seen_at: float) -> None:
         """Note that a session was used."""
 
-    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
-        """End it; nothing happens when it has ended already."""
+    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> Sequence[str]:
+        """End it; nothing happens when it has ended already. Returns the clients that took part, by id.
+
+        Whichever verb ends a session: in the same transaction its clients become due to be told (`Logouts`).
+        """
 
     async def list_sessions(self, subject: str) -> Sequence[Session]:
         """All of a person that have not passed their absolute end, the one last seen first."""
@@ -183,9 +192,17 @@ class Grants(Protocol):
         """All grants of a person that are neither revoked nor ended, those that are alike as one."""
 
     async def issue_code(
-        self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
+        self,
+        code: Code,
+        grant: Grant,
+        consent: Consent | None,
+        audit: Sequence[AuditEntry],
+        *,
+        session_ends_at: float | None = None,
     ) -> IssueOutcome:
         """Store an approval and its code: upsert the consent (by subject and client), insert grant and code.
+
+        With `session_ends_at`, the client takes part in the session of the grant from now on.
 
         When a consent of this person and client is in force, its id stays and the grant is stored with that
         id; its scope becomes the given one. ALREADY_DONE, and nothing written, when the flow has a code.
@@ -237,6 +254,36 @@ class Grants(Protocol):
 
     async def list_uses(self, subject: str) -> Sequence[ScopeUse]:
         """What was remembered of a person's scopes. It leaves with the consent, or when it expires."""
+
+
+# --- clients of sessions that have ended -----------------------------------
+
+
+class Logouts(Protocol):
+    """Which clients took part in a session, and which of them must still be told that it has ended."""
+
+    async def list_session_clients(self, sso_id: str) -> Sequence[str]:
+        """The clients that take part in a session that goes on, by id."""
+
+    async def take_logouts(self, *, limit: int, lease: float) -> Sequence[SessionClient]:
+        """Those that are due, the longest waiting first, each with one try more.
+
+        Nobody else is given them for `lease` seconds; when nothing was settled by then, they are due again.
+        """
+
+    async def logout_told(self, told: SessionClient) -> None:
+        """Forget it: the client knows, or there is nothing to tell it."""
+
+    async def put_off_logout(
+        self, told: SessionClient, *, wait: float | None, problem: str, with_others: bool
+    ) -> None:
+        """It could not be told: try again after `wait` seconds; None: never again, kept for the operator.
+
+        `with_others`: whatever else is to be told to the same client waits as long.
+        """
+
+    async def list_logouts(self, *, limit: int = 100) -> Sequence[SessionClient]:
+        """What clients have not been told, the oldest first; those given up on are among them."""
 
 
 # --- access tokens ---------------------------------------------------------
@@ -334,7 +381,7 @@ class Upkeep(Protocol):
         """
 
 
-class Store(Registry, People, Grants, Tokens, Assertions, Upkeep, Protocol):
+class Store(Registry, People, Grants, Logouts, Tokens, Assertions, Upkeep, Protocol):
     """All of it, and its life."""
 
     async def ping(self) -> None:

@@ -99,14 +99,16 @@ def write_session(session: Session) -> Values:
         session.expires_at,
         session.browser,
         session.network,
+        session.sso_id,
     )
 
 
 def read_session(row: Row) -> Session:
     """A session from its row."""
-    key, hash_, subject, auth_time, amr, created_at, seen_at, expires_at, browser, network = row
+    key, hash_, subject, auth_time, amr, created_at, seen_at, expires_at, browser, network, sso_id = row
     return Session(
         id=key,
+        sso_id=sso_id or key,
         hash=hash_,
         subject=subject,
         auth_time=auth_time,

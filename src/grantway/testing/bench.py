@@ -144,6 +144,7 @@ def session_of(person: Person, now: float, **changes: Any) -> Session:
     return replace(
         Session(
             id=new_id(),
+            sso_id=new_id(),
             hash=new_hash(),
             subject=person.subject,
             auth_time=now,

@@ -12,6 +12,7 @@ PassTime = Callable[[float], Awaitable[None]]
 
 _TIMES = {
     "sessions": ("auth_time", "created_at", "seen_at", "expires_at"),
+    "session_clients": ("joined_at", "expires_at", "ended_at", "due_at"),
     "consents": ("created_at", "updated_at", "expires_at"),
     "grants": ("auth_time", "created_at", "expires_at", "revoked_at"),
     "scope_uses": ("used_at", "expires_at"),

@@ -1,7 +1,7 @@
 """What every handler of the web room works with, and what is the same for all of them."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from urllib.parse import urlsplit
 
 from grantway.crypto.secrets import redacted
@@ -93,11 +93,25 @@ class Door:
             framed=request.header(b"sec-fetch-dest") not in {None, "document"},
         )
 
-    def page(self, request: Request, view: object, *, status: int = 200, posts_to_us: bool = True) -> Reply:
+    def page(
+        self,
+        request: Request,
+        view: object,
+        *,
+        status: int = 200,
+        posts_to_us: bool = True,
+        framed_origins: Collection[str] = (),
+    ) -> Reply:
         """A rendered page in the language the browser asks for first."""
         lang = (request.header(b"accept-language") or "en").partition(",")[0].partition(";")[0]
         body = self.renderer.render(view, lang=lang)
-        return page_reply(body, status=status, https=self.policy.is_https, posts_to_us=posts_to_us)
+        return page_reply(
+            body,
+            status=status,
+            https=self.policy.is_https,
+            posts_to_us=posts_to_us,
+            framed_origins=framed_origins,
+        )
 
     async def readiness(self) -> list[dict[str, str]]:
         """The checks of /readyz, in words."""

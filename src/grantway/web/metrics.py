@@ -53,6 +53,9 @@ class Metrics:
     def rate_limited(self, limit: str) -> None:
         """Somebody was told to wait."""
 
+    def logout(self, outcome: str) -> None:
+        """An app was `told` that a session has ended, a try `failed`, or it was `given_up`."""
+
 
 class PrometheusMetrics(Metrics):
     """Counts for Prometheus. Every set of labels is looked up once; then a count is one addition."""
@@ -85,6 +88,7 @@ class PrometheusMetrics(Metrics):
         self._logins = counter("logins", "How sign-ins ended", "method", "outcome")
         self._consents = counter("consents", "What people answered", "decision")
         self._limited = counter("rate_limited", "Callers told to wait", "limit")
+        self._logouts = counter("logouts", "Tries to tell apps that a session has ended", "outcome")
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests(route, method if method in _METHODS else "other", status).inc()
@@ -113,6 +117,9 @@ class PrometheusMetrics(Metrics):
 
     def rate_limited(self, limit: str) -> None:
         self._limited(limit).inc()
+
+    def logout(self, outcome: str) -> None:
+        self._logouts(outcome).inc()
 
     def exposition(self, snapshots: Snapshots) -> tuple[bytes, str]:
         """All of it as text, and its content type; of every worker where there are several."""

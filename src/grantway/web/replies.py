@@ -1,6 +1,6 @@
 """The only place where results and refusals become responses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -113,11 +113,24 @@ def unavailable_reply() -> Reply:
     return json_reply(content, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=[(b"retry-after", b"1")])
 
 
-def page_reply(body: bytes, *, status: int = HTTPStatus.OK, https: bool, posts_to_us: bool) -> Reply:
-    """A page for a person. `posts_to_us`: forms on it may only be sent to this server (`design` 4)."""
+def page_reply(
+    body: bytes,
+    *,
+    status: int = HTTPStatus.OK,
+    https: bool,
+    posts_to_us: bool,
+    framed_origins: Collection[str] = (),
+) -> Reply:
+    """A page for a person. `posts_to_us`: forms on it may only be sent to this server (`design` 4).
+
+    `framed_origins`: what it may show in frames; nothing else, and by default nothing at all.
+    """
+    policy = _POLICY_BYTES[posts_to_us]
+    if framed_origins:
+        policy += f"; frame-src {' '.join(sorted(framed_origins))}".encode("ascii")
     headers: list[Header] = [
         (b"content-type", b"text/html; charset=utf-8"),
-        (b"content-security-policy", _POLICY_BYTES[posts_to_us]),
+        (b"content-security-policy", policy),
         (b"x-frame-options", b"DENY"),
         _NOSNIFF,
         (b"referrer-policy", b"no-referrer"),

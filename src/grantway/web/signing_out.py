@@ -8,11 +8,21 @@ from grantway.crypto.seal import BrokenSeal
 from grantway.crypto.secrets import new_id
 from grantway.flows.browser import Browser, sign_out, signed_in
 from grantway.flows.interaction import NotYours
-from grantway.flows.logout import NOBODY, PARAMETERS, LogoutRequest, read_logout, still_registered
+from grantway.flows.logout import (
+    NOBODY,
+    PARAMETERS,
+    LogoutRequest,
+    clients_of,
+    frames_of,
+    needs_no_question,
+    read_logout,
+    still_registered,
+)
 from grantway.protocol.metadata import END_SESSION
 from grantway.protocol.params import Params
-from grantway.protocol.people import Person
+from grantway.protocol.people import SignedIn
 from grantway.protocol.return_address import Redirection
+from grantway.protocol.session_clients import origin_of
 from grantway.web.account_views import SIGN_OUT
 from grantway.web.door import Door
 from grantway.web.guards import guarded_form, guarded_page
@@ -22,6 +32,7 @@ from grantway.web.requests import Request
 from grantway.web.views import LogoutView, SignedOutView
 
 _PURPOSE = "logout"
+_NO_FRAMES: tuple[str, ...] = ()
 _returns = msgspec.msgpack.Decoder(LogoutRequest)
 
 
@@ -30,7 +41,7 @@ async def end_session(door: Door, request: Request) -> Reply:
     """GET or POST /end-session (RP-Initiated Logout §2): an app asks to sign somebody out.
 
     A POST may come from another site, whose browser leaves the session cookie at home: it goes on at our
-    own address. An ID token of the very person who is signed in needs no question; anything else does
+    own address. An ID token of the very session that is to end needs no question; anything else does
     (threat P2).
     """
     if request.method == "POST":
@@ -42,12 +53,10 @@ async def end_session(door: Door, request: Request) -> Reply:
     current = await signed_in(door.server, browser)
     if current is None:
         return _signed_out(door, request, browser, asked, at_once=asked.subject is not None)
-    client = door.server.snapshots.newest.registry.clients.get(asked.client_id or "")
-    known_as = None if client is None else door.server.snapshots.subject_of(client, current.person.subject)
-    if asked.subject is None or asked.subject != known_as:
-        return _question(door, request, browser, current.person, asked)
-    await sign_out(door.server, current)
-    return _signed_out(door, request, browser, asked, at_once=True)
+    if not needs_no_question(door.server, asked, current):
+        return await _question(door, request, browser, current, asked)
+    frames = frames_of(door.server, await sign_out(door.server, current), current)
+    return _signed_out(door, request, browser, asked, frames=frames, at_once=True)
 
 
 @guarded_page
@@ -57,14 +66,14 @@ async def show_logout(door: Door, request: Request) -> Reply:
     current = await signed_in(door.server, browser)
     if current is None:
         return door.page(request, SignedOutView(client_name=None, refused_return=False))
-    return _question(door, request, browser, current.person, NOBODY)
+    return await _question(door, request, browser, current, NOBODY)
 
 
 @guarded_form
 async def answer_logout(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
     """POST /logout: ends the session and every running flow of this browser (threat P4)."""
     current = await signed_in(door.server, browser)
-    asked = NOBODY
+    asked, frames = NOBODY, _NO_FRAMES
     if current is not None and browser.session_cookie is not None:
         try:
             payload = door.server.snapshots.newest.sealer.open(
@@ -73,11 +82,13 @@ async def answer_logout(door: Door, request: Request, browser: Browser, form: Pa
         except BrokenSeal:
             raise NotYours from None
         asked = still_registered(door.server, _returns.decode(payload))
-        await sign_out(door.server, current)
-    return _signed_out(door, request, browser, asked, at_once=False)
+        frames = frames_of(door.server, await sign_out(door.server, current), current)
+    return _signed_out(door, request, browser, asked, frames=frames, at_once=False)
 
 
-def _question(door: Door, request: Request, browser: Browser, person: Person, asked: LogoutRequest) -> Reply:
+async def _question(
+    door: Door, request: Request, browser: Browser, current: SignedIn, asked: LogoutRequest
+) -> Reply:
     """The page that asks. Where the person goes afterwards is sealed into it."""
     server = door.server
     csrf = server.snapshots.newest.sealer.seal(
@@ -87,9 +98,9 @@ def _question(door: Door, request: Request, browser: Browser, person: Person, as
         flow_id=new_id(server.now()),
     )
     view = LogoutView(
-        account=account(person),
+        account=account(current.person),
         client_name=_client_name(door, asked),
-        app_count=0,
+        app_count=await clients_of(server, current),
         action=door.base + SIGN_OUT,
         csrf=csrf,
     )
@@ -97,16 +108,28 @@ def _question(door: Door, request: Request, browser: Browser, person: Person, as
 
 
 def _signed_out(
-    door: Door, request: Request, browser: Browser, asked: LogoutRequest, *, at_once: bool
+    door: Door,
+    request: Request,
+    browser: Browser,
+    asked: LogoutRequest,
+    *,
+    at_once: bool,
+    frames: tuple[str, ...] = _NO_FRAMES,
 ) -> Reply:
     """Without session and flows; back to the app if it may be, and else here.
 
-    After a form of ours by a page, since `form-action 'self'` also binds redirects (`design` 4).
+    By a page where other apps sign the person out in frames first, and after a form of ours, since
+    `form-action 'self'` also binds redirects (`design` 4).
     """
     client_name = _client_name(door, asked)
-    if asked.return_to is None:
-        view = SignedOutView(client_name=client_name, refused_return=asked.refused_return)
-        reply = door.page(request, view)
+    if frames or asked.return_to is None:
+        view = SignedOutView(
+            client_name=client_name,
+            refused_return=asked.refused_return,
+            frames=frames,
+            next_url=asked.return_to,
+        )
+        reply = door.page(request, view, framed_origins={origin_of(frame) for frame in frames})
     elif at_once:
         reply = see_other(asked.return_to)
     else:

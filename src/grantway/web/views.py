@@ -296,10 +296,17 @@ class LogoutView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedOutView:
-    """Signed out, and staying here."""
+    """Signed out. Stays here, or goes on once the apps loaded meanwhile have ended their sessions."""
 
     client_name: str | None  # the app that asked, if known
     refused_return: bool  # it asked to send the person to an address it has not registered
+    frames: tuple[str, ...] = ()  # pages of apps to be loaded, byte for byte (Front-Channel Logout §3)
+    next_url: str | None = None  # where to go afterwards, byte for byte
+
+    def __post_init__(self) -> None:
+        for frame in self.frames:
+            _need_web_address("frame", frame, "https", "http")
+        _need_place("next_url", self.next_url)
 
 
 # ------------------------------------------------------------------------------------- errors, and the root

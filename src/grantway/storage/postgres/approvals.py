@@ -16,13 +16,18 @@ from grantway.storage.postgres.connections import Database, sql
 from grantway.storage.postgres.verbs import audit_sql, audit_values
 from grantway.storage.rows import write_code, write_consent, write_grant
 
-# $1–$12 are the code, $13–$25 the grant ($16 its consent), then the consent, if any, and the audit.
+# $1–$12 are the code, $13–$25 the grant ($16 its consent), then the end of the session in which the client
+# takes part, if it does, the consent, if any, and the audit.
+_JOIN = """
+    INSERT INTO session_clients (sso_id, client_id, subject, joined_at, expires_at)
+    SELECT $17, $14, $15, $21, $26::float8 FROM done WHERE $26::float8 IS NOT NULL
+    ON CONFLICT (sso_id, client_id) DO NOTHING"""
 _WITH_CONSENT = sql(
     """
 WITH done AS (
     INSERT INTO codes ({code}) VALUES ({code:$1}) ON CONFLICT (flow_id) DO NOTHING RETURNING id
 ), kept AS (
-    INSERT INTO consents ({consent}) SELECT {consent:$26} FROM done
+    INSERT INTO consents ({consent}) SELECT {consent:$27} FROM done
     ON CONFLICT (subject, client_id) DO UPDATE SET
         id = CASE WHEN coalesce(consents.expires_at > {now}, TRUE) THEN consents.id ELSE excluded.id END,
         created_at = CASE WHEN coalesce(consents.expires_at > {now}, TRUE)
@@ -34,9 +39,10 @@ WITH done AS (
     INSERT INTO grants ({grant})
     SELECT $13, $14, $15, coalesce((SELECT id FROM kept), $16), $17, $18, $19, $20, $21, $22, $23, $24, $25
     FROM done
-), noted AS ({note})
+), joined AS ({join}), noted AS ({note})
 SELECT id FROM done""",
-    note=audit_sql(1 + len(CODE) + len(GRANT) + len(CONSENT), only_if="done"),
+    join=_JOIN,
+    note=audit_sql(2 + len(CODE) + len(GRANT) + len(CONSENT), only_if="done"),
 )
 # A consent that is named and not given must be in force, and stay so until this commits.
 _ALONE = sql(
@@ -50,16 +56,20 @@ WITH in_force AS MATERIALIZED (
     ON CONFLICT (flow_id) DO NOTHING RETURNING id
 ), granted AS (
     INSERT INTO grants ({grant}) SELECT {grant:$13} FROM done
-), noted AS ({note})
+), joined AS ({join}), noted AS ({note})
 SELECT id FROM done""",
-    note=audit_sql(1 + len(CODE) + len(GRANT), only_if="done"),
+    join=_JOIN,
+    note=audit_sql(2 + len(CODE) + len(GRANT), only_if="done"),
 )
 _FIND_FLOW = "SELECT id FROM codes WHERE flow_id = $1"
 _TYPES = (
     *("text", "bytea", *["text"] * 4, "bool", "text", "text", *["float8"] * 3),  # the code
     *(*["text"] * 7, *["float8"] * 4, "text", "text"),  # the grant
+    "float8",  # the end of the session
 )
-_NAMES = ", ".join((*(f"code_{name}" for name in CODE.names), *(f"grant_{name}" for name in GRANT.names)))
+_NAMES = ", ".join(
+    (*(f"code_{name}" for name in CODE.names), *(f"grant_{name}" for name in GRANT.names), "session_ends_at")
+)
 # Consents are locked, and codes inserted, in one order everywhere, so that no two batches wait in a circle.
 _TOGETHER = sql(
     """
@@ -77,6 +87,12 @@ WITH asked AS MATERIALIZED (
     ON CONFLICT (flow_id) DO NOTHING RETURNING id
 ), granted AS (
     INSERT INTO grants ({grant}) SELECT {asked_grant} FROM asked JOIN done ON done.id = code_id
+), joined AS (
+    INSERT INTO session_clients (sso_id, client_id, subject, joined_at, expires_at)
+    SELECT grant_session_id, grant_client_id, grant_subject, grant_created_at, session_ends_at
+    FROM asked JOIN done ON done.id = code_id WHERE session_ends_at IS NOT NULL
+    ORDER BY grant_session_id COLLATE "C", grant_client_id COLLATE "C"
+    ON CONFLICT (sso_id, client_id) DO NOTHING
 )
 SELECT id FROM done""",
     arrays=", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES, 1)),
@@ -94,6 +110,7 @@ class Approval:
     grant: Grant
     consent: Consent | None
     audit: tuple[AuditEntry, ...]
+    session_ends_at: float | None
 
     @property
     def is_silent(self) -> bool:
@@ -113,7 +130,7 @@ class Approvals:
         return await (self._silent.ask(approval) if approval.is_silent else self._store_alone(approval))
 
     async def _store_alone(self, approval: Approval) -> IssueOutcome:
-        values = (*write_code(approval.code), *write_grant(approval.grant))
+        values = (*write_code(approval.code), *write_grant(approval.grant), approval.session_ends_at)
         if approval.consent is None:
             done = await self._database.one(_ALONE, *values, *audit_values(approval.audit))
         else:
@@ -122,7 +139,7 @@ class Approvals:
         return IssueOutcome.ISSUED if done else await self._why_not(approval)
 
     async def _store_together(self, approvals: Sequence[Approval]) -> Sequence[IssueOutcome | BaseException]:
-        rows = ((*write_code(one.code), *write_grant(one.grant)) for one in approvals)
+        rows = ((*write_code(one.code), *write_grant(one.grant), one.session_ends_at) for one in approvals)
         columns = [list(column) for column in zip(*rows, strict=True)]
         done = {code_id for (code_id,) in await self._database.all(_TOGETHER, *columns)}
         # Those that could not be stored are tried alone, and each hears its own reason.

@@ -112,9 +112,15 @@ class GrantVerbs(Verbs):
         return [read_live_grants(row) for row in await self._database.all(_LIST_GRANTS, subject)]
 
     async def issue_code(
-        self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
+        self,
+        code: Code,
+        grant: Grant,
+        consent: Consent | None,
+        audit: Sequence[AuditEntry],
+        *,
+        session_ends_at: float | None = None,
     ) -> IssueOutcome:
-        return await self._approvals.store(Approval(code, grant, consent, tuple(audit)))
+        return await self._approvals.store(Approval(code, grant, consent, tuple(audit), session_ends_at))
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
         return await self._code_reads.ask(code_id)

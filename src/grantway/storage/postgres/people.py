@@ -8,7 +8,8 @@ from grantway.storage.columns import SESSION
 from grantway.storage.port import Conflict
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import Database, sql
-from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
+from grantway.storage.postgres.logouts import go_on, tell_all_clients, tell_clients
+from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.rows import Row, read_person, read_session, write_person, write_session
 
 _ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:$1})")
@@ -32,11 +33,8 @@ _TOUCH_SESSION = "UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $
 _LIST_SESSIONS = sql("""
 SELECT {session} FROM sessions WHERE subject = $1 AND expires_at > {now} ORDER BY seen_at DESC, id DESC""")
 _END_OTHERS = "DELETE FROM sessions WHERE subject = $1 AND id <> $2"
-_DROP_SESSION = "DELETE FROM sessions WHERE id = $1"
-_END_SESSION = sql(
-    "WITH ended AS (DELETE FROM sessions WHERE id = $1 RETURNING id) {note}",
-    note=audit_sql(2, only_if="ended"),
-)
+_SSO_ID = "SELECT coalesce(sso_id, id) FROM sessions WHERE id = $1"
+_END_SESSION = "DELETE FROM sessions WHERE id = $1 RETURNING coalesce(sso_id, id)"
 _END_SESSIONS = "DELETE FROM sessions WHERE subject = $1"
 
 
@@ -74,6 +72,7 @@ class PeopleVerbs(Verbs):
                 raise Conflict(f"the person {was.subject} is gone, or has changed meanwhile")
             if end_sessions:
                 await transaction.count(_END_SESSIONS, was.subject)
+                await tell_all_clients(transaction, was.subject, but=None)
             if revoke_grants:
                 await transaction.count(_REVOKE_GRANTS, was.subject)
             await add_audit(transaction, audit)
@@ -83,8 +82,11 @@ class PeopleVerbs(Verbs):
 
     async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
         async with self._database.transaction() as transaction:
-            if ends is not None:
-                await transaction.count(_DROP_SESSION, ends)
+            for (sso_id,) in [] if ends is None else await transaction.all(_END_SESSION, ends):
+                if sso_id == session.sso_id:
+                    await go_on(transaction, sso_id, until=session.expires_at)
+                else:
+                    await tell_clients(transaction, sso_id)
             await transaction.count(_OPEN_SESSION, *write_session(session))
             await add_audit(transaction, audit)
 
@@ -102,8 +104,13 @@ class PeopleVerbs(Verbs):
     async def touch_session(self, session_id: str, *, seen_at: float) -> None:
         await self._database.count(_TOUCH_SESSION, session_id, seen_at)
 
-    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
-        await self._database.count(_END_SESSION, session_id, *audit_values(audit))
+    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> Sequence[str]:
+        async with self._database.transaction() as transaction:
+            ended = await transaction.all(_END_SESSION, session_id)
+            if not ended:
+                return ()
+            await add_audit(transaction, audit)
+            return await tell_clients(transaction, ended[0][0])
 
     async def list_sessions(self, subject: str) -> Sequence[Session]:
         return [read_session(row) for row in await self._database.all(_LIST_SESSIONS, subject)]
@@ -112,6 +119,8 @@ class PeopleVerbs(Verbs):
         async with self._database.transaction() as transaction:
             ended = await transaction.count(_END_OTHERS, subject, but)
             if ended:
+                kept = await transaction.all(_SSO_ID, but)
+                await tell_all_clients(transaction, subject, but=kept[0][0] if kept else None)
                 await add_audit(transaction, audit)
         return ended
 

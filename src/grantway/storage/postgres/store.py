@@ -3,6 +3,7 @@
 from grantway.storage.postgres.assertions import AssertionVerbs
 from grantway.storage.postgres.connections import Database, check_settings
 from grantway.storage.postgres.grants import GrantVerbs
+from grantway.storage.postgres.logouts import LogoutVerbs
 from grantway.storage.postgres.narrowing import NarrowingVerbs
 from grantway.storage.postgres.people import PeopleVerbs
 from grantway.storage.postgres.registry import RegistryVerbs
@@ -13,7 +14,14 @@ _CONNECTIONS = 16  # for each worker process; fewer halve the rate at 32 request
 
 
 class PostgresStore(
-    RegistryVerbs, PeopleVerbs, GrantVerbs, NarrowingVerbs, TokenVerbs, AssertionVerbs, UpkeepVerbs
+    RegistryVerbs,
+    PeopleVerbs,
+    GrantVerbs,
+    NarrowingVerbs,
+    LogoutVerbs,
+    TokenVerbs,
+    AssertionVerbs,
+    UpkeepVerbs,
 ):
     """`port.Store` in PostgreSQL. It belongs to the event loop on which it was opened."""
 

@@ -31,6 +31,7 @@ from grantway.storage.rows import (
     write_refresh_token,
 )
 from grantway.storage.sqlite.connections import sql
+from grantway.storage.sqlite.logouts import join_session
 from grantway.storage.sqlite.verbs import Verbs, add_audit
 from grantway.storage.verdicts import Lost, LostRefresh, judge_code, judge_refresh, successor_of
 
@@ -112,9 +113,17 @@ class GrantVerbs(Verbs):
         return [read_live_grants(row) for row in self._reader.all(_LIST_GRANTS, subject)]
 
     async def issue_code(
-        self, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
+        self,
+        code: Code,
+        grant: Grant,
+        consent: Consent | None,
+        audit: Sequence[AuditEntry],
+        *,
+        session_ends_at: float | None = None,
     ) -> IssueOutcome:
-        return await self._writer.run(_issue_code, code, grant, consent, tuple(audit))
+        return await self._writer.run(
+            _issue_code, code, grant, consent, tuple(audit), session_ends_at=session_ends_at
+        )
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
         row = self._reader.one(_FIND_CODE, code_id)
@@ -155,7 +164,13 @@ class GrantVerbs(Verbs):
 
 
 def _issue_code(
-    db: sqlite3.Connection, code: Code, grant: Grant, consent: Consent | None, audit: Sequence[AuditEntry]
+    db: sqlite3.Connection,
+    code: Code,
+    grant: Grant,
+    consent: Consent | None,
+    audit: Sequence[AuditEntry],
+    *,
+    session_ends_at: float | None,
 ) -> IssueOutcome:
     if db.execute(_FIND_FLOW, (code.flow_id,)).fetchall():
         return IssueOutcome.ALREADY_DONE
@@ -168,6 +183,9 @@ def _issue_code(
             raise Conflict(f"consent {consent_id} is no longer in force")
     db.execute(_ADD_GRANT, write_grant(replace(grant, consent_id=consent_id)))
     db.execute(_ADD_CODE, write_code(code))
+    if session_ends_at is not None:
+        about = (grant.session_id, grant.client_id, grant.subject)
+        join_session(db, *about, at=grant.created_at, until=session_ends_at)
     add_audit(db, audit)
     return IssueOutcome.ISSUED
 

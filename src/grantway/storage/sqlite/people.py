@@ -9,6 +9,7 @@ from grantway.storage.columns import SESSION
 from grantway.storage.port import Conflict
 from grantway.storage.rows import read_person, read_session, write_person, write_session
 from grantway.storage.sqlite.connections import sql
+from grantway.storage.sqlite.logouts import go_on, tell_all_clients, tell_clients
 from grantway.storage.sqlite.verbs import Verbs, add_audit
 
 _ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:?})")
@@ -29,7 +30,8 @@ _TOUCH_SESSION = "UPDATE sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?
 _LIST_SESSIONS = sql("""
 SELECT {session} FROM sessions WHERE subject = ? AND expires_at > {now} ORDER BY seen_at DESC, id DESC""")
 _END_OTHERS = "DELETE FROM sessions WHERE subject = ? AND id <> ?"
-_END_SESSION = "DELETE FROM sessions WHERE id = ?"
+_SSO_ID = "SELECT coalesce(sso_id, id) FROM sessions WHERE id = ?"
+_END_SESSION = "DELETE FROM sessions WHERE id = ? RETURNING coalesce(sso_id, id)"
 _END_SESSIONS = "DELETE FROM sessions WHERE subject = ?"
 
 
@@ -74,8 +76,8 @@ class PeopleVerbs(Verbs):
     async def touch_session(self, session_id: str, *, seen_at: float) -> None:
         await self._writer.run(_execute, _TOUCH_SESSION, (session_id, seen_at))
 
-    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> None:
-        await self._writer.run(_end_session, session_id, tuple(audit))
+    async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> Sequence[str]:
+        return await self._writer.run(_end_session, session_id, tuple(audit))
 
     async def list_sessions(self, subject: str) -> Sequence[Session]:
         return [read_session(row) for row in self._reader.all(_LIST_SESSIONS, subject)]
@@ -107,6 +109,7 @@ def _change_person(
         raise Conflict(f"the person {was.subject} is gone, or has changed meanwhile")
     if end_sessions:
         db.execute(_END_SESSIONS, (was.subject,))
+        tell_all_clients(db, was.subject, but=None)
     if revoke_grants:
         db.execute(_REVOKE_GRANTS, (was.subject,))
     add_audit(db, audit)
@@ -115,19 +118,28 @@ def _change_person(
 def _open_session(
     db: sqlite3.Connection, session: Session, ends: str | None, audit: Sequence[AuditEntry]
 ) -> None:
-    if ends is not None:
-        db.execute(_END_SESSION, (ends,))
+    ended = [] if ends is None else db.execute(_END_SESSION, (ends,)).fetchall()
+    for (sso_id,) in ended:
+        if sso_id == session.sso_id:
+            go_on(db, sso_id, until=session.expires_at)
+        else:
+            tell_clients(db, sso_id)
     db.execute(_OPEN_SESSION, write_session(session))
     add_audit(db, audit)
 
 
-def _end_session(db: sqlite3.Connection, session_id: str, audit: Sequence[AuditEntry]) -> None:
-    if db.execute(_END_SESSION, (session_id,)).rowcount:
-        add_audit(db, audit)
+def _end_session(db: sqlite3.Connection, session_id: str, audit: Sequence[AuditEntry]) -> Sequence[str]:
+    ended = db.execute(_END_SESSION, (session_id,)).fetchall()
+    if not ended:
+        return ()
+    add_audit(db, audit)
+    return tell_clients(db, ended[0][0])
 
 
 def _end_others(db: sqlite3.Connection, subject: str, but: str, audit: Sequence[AuditEntry]) -> int:
     ended = db.execute(_END_OTHERS, (subject, but)).rowcount
     if ended:
+        kept = db.execute(_SSO_ID, (but,)).fetchall()
+        tell_all_clients(db, subject, but=kept[0][0] if kept else None)
         add_audit(db, audit)
     return ended

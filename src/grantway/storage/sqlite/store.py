@@ -16,6 +16,7 @@ from grantway.storage.sqlite.connections import (
     translated,
 )
 from grantway.storage.sqlite.grants import GrantVerbs
+from grantway.storage.sqlite.logouts import LogoutVerbs
 from grantway.storage.sqlite.narrowing import NarrowingVerbs
 from grantway.storage.sqlite.people import PeopleVerbs
 from grantway.storage.sqlite.registry import RegistryVerbs
@@ -24,7 +25,14 @@ from grantway.storage.sqlite.upkeep import UpkeepVerbs
 
 
 class SqliteStore(
-    RegistryVerbs, PeopleVerbs, GrantVerbs, NarrowingVerbs, TokenVerbs, AssertionVerbs, UpkeepVerbs
+    RegistryVerbs,
+    PeopleVerbs,
+    GrantVerbs,
+    NarrowingVerbs,
+    LogoutVerbs,
+    TokenVerbs,
+    AssertionVerbs,
+    UpkeepVerbs,
 ):
     """`port.Store` in one file. Its reading verbs belong to the thread that opened it."""
 
