@@ -28,6 +28,7 @@ EXPERIMENTS: Mapping[str, Entry] = {
     "RX10": Entry("refresh tokens replayed across nodes", "lab.races", "run_rx10"),
     "RX12": Entry("malformed input", "lab.malformed"),
     "RX13": Entry("a million grants and their cleanup", "lab.million"),
+    "RX18": Entry("dead dependencies", "lab.dependencies", "run_rx18"),
     "RX20": Entry("graceful stops under load", "lab.stops", "run_rx20"),
     "RX22": Entry("SQLite contention", "lab.contention"),
     "flushes": Entry("an acknowledged write was flushed", "lab.flushes", "run_flushes"),
