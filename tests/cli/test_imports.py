@@ -83,7 +83,7 @@ def test_what_the_file_manages_is_left_alone_by_commands(gw, file):
 
 
 def test_a_plain_password_is_for_development_only(gw, file, monkeypatch):
-    """Threat C21."""
+    """C21."""
     file.write_text('[[people]]\nusername = "ada"\npassword = "a long walk by the lake"\n')
     gw("import", file, "--dry-run", code=5)
     monkeypatch.delenv("GRANTWAY_DEV")
