@@ -36,6 +36,7 @@ class Slow:
     large: str  # path of an answer that soon fills what the kernels keep
     pace: float  # seconds between two requests of somebody who does not read
     kept: dict[str, list[float]] = field(default_factory=lambda: {"head": [], "body": [], "read": []})
+    moved: dict[asyncio.StreamWriter, float] = field(default_factory=dict)  # since when nothing moves
     refused: int = 0  # could not connect at all
 
     async def crowd(self, heads: int, bodies: int, readers: int) -> None:
@@ -70,13 +71,14 @@ class Slow:
                 self.refused += 1
                 await asyncio.sleep(1)
                 continue
-            began = time.monotonic()
+            self.moved[writer] = time.monotonic()
             try:
                 await behave(reader, writer)
             except (OSError, EOFError):
                 pass
             finally:
                 writer.transport.abort()
+                began = self.moved.pop(writer)
             self.kept[kind].append(time.monotonic() - began)
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -120,6 +122,7 @@ class Slow:
         while True:
             writer.write(asking.encode())
             await writer.drain()
+            self.moved[writer] = time.monotonic()  # until here they took what was sent
             await asyncio.sleep(self.pace)
 
 

@@ -123,7 +123,6 @@ async def test_a_foreign_or_malformed_audience_is_refused(node, audience, client
         ("exp", 4000),
         ("exp", 1e30),
         ("exp", 48 * 3600),
-        ("exp", float("inf")),
         ("nbf", 600),
         ("nbf", 61),
         ("nbf", "x"),

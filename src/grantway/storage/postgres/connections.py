@@ -169,6 +169,11 @@ class Database:
                     raise
                 await own.commit()
 
+    def connections(self) -> dict[str, int]:
+        """How many there are, in use and idle."""
+        size, idle = self._pool.get_size(), self._pool.get_idle_size()
+        return {"idle": idle, "used": size - idle}
+
     async def take(self) -> "PoolConnectionProxy[asyncpg.Record]":
         """A free connection. Raises TimeoutError, or what the driver has to say."""
         return await self._pool.acquire(timeout=PATIENCE)
