@@ -131,7 +131,7 @@ async def run_rx14(lab: Lab) -> list[Report]:
                 target, lab.folder / LEDGER, seed=lab.seed, think=0.2, commands=False
             ) as load:
                 made = await _rotate(lab, rotation, rotations, every, cached)
-                longest = await _emergency(rotation)
+            longest = await _emergency(rotation)  # after the ledger was judged: it kills what is live
             times_active = await target.query(
                 "SELECT target, count(*) FROM audit WHERE action = 'key.active' AND actor = 'system' "
                 "GROUP BY target"

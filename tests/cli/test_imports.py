@@ -29,8 +29,10 @@ def file(folder, monkeypatch):
 
 def test_a_dry_run_shows_the_plan_writes_nothing_and_ends_with_code_5(gw, file):
     result = gw("import", file, "--dry-run", code=5)
+    assert "error:" not in result.stderr
     assert [line.strip()[:5] for line in result.stdout.splitlines()] == ["+ api", "+ app", "+ sec"]
-    assert "nothing written" in result.stderr
+    assert "Nothing was written" in result.stderr
+    assert "hint: grantway import" in result.stderr
     assert gw.json("app", "list") == []
 
 

@@ -20,6 +20,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from grantway.storage.columns import sql as fill_in
 from grantway.storage.port import Conflict, Unavailable
@@ -42,6 +43,7 @@ PATIENCE = 1.5  # seconds for a free connection and the answer to a statement, b
 CALLED_OFF = 0.5  # seconds for it to say that it has given up a statement that took too long
 SLOW = 60.0  # for what touches many rows
 _OLDEST = 130000
+_CACHE, _PREPARED = "statement_cache_size", 100
 _DURABLE = {"on", "remote_apply"}
 
 
@@ -54,11 +56,28 @@ def sql(text: str, **words: str) -> str:
     return fill_in(text, now=_NOW, **words)
 
 
+def _read(url: str) -> tuple[str, int]:
+    """The address, and how many statements a connection keeps prepared.
+
+    The driver would send a name that it does not know on to the server, as a start-up parameter.
+    """
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    kept = dict(pairs).get(_CACHE)
+    if kept is None:
+        return url, _PREPARED
+    if not kept.isdecimal():
+        raise StorageProblem(f"{_CACHE}={kept} is no whole number: correct the database URL")
+    rest = urlencode([(name, value) for name, value in pairs if name != _CACHE])
+    return urlunsplit(parts._replace(query=rest)), int(kept)
+
+
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection of one's own, for migrations. Raises StorageProblem when the URL is wrong."""
     with translated():
         try:
-            return await asyncpg.connect(url, timeout=PATIENCE)
+            address, kept = _read(url)
+            return await asyncpg.connect(address, timeout=PATIENCE, statement_cache_size=kept)
         except (
             asyncpg.ClientConfigurationError,
             asyncpg.InvalidAuthorizationSpecificationError,
@@ -116,10 +135,12 @@ class Database:
     @classmethod
     async def open(cls, url: str, *, connections: int) -> "Database":
         """Connect. Raises Unavailable when nobody answers."""
+        address, kept = _read(url)
         with translated():
             return cls(
                 await asyncpg.create_pool(
-                    url,
+                    address,
+                    statement_cache_size=kept,
                     min_size=0,  # no floor to be restored, with a traceback, while nobody answers
                     max_size=connections,
                     reset=_no_reset,
