@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from grantway.flows.key_phases import GONE, SPREAD, Times, Turn, due, into, what_follows
+from grantway.flows.key_phases import GONE, SPREAD, Times, Turn, due, in_an_emergency, into, what_follows
 from grantway.protocol.apis import LONGEST_TOKEN
 from grantway.protocol.policy import Policy
 from grantway.storage.changes import KeyPurpose, KeyState, StoredKey
@@ -114,3 +114,18 @@ def test_each_algorithm_takes_turns_by_itself():
     following = [key(f"new {alg}", KeyState.NEXT, alg=alg) for alg in ("ES256", "RS256")]
     found = phases([*keys, *following], 313.0)
     assert ("retiring", "retiring", "active") == (found["ES256"], found["RS256"], found["EdDSA"])
+
+
+def test_in_an_emergency_no_other_key_of_the_kind_is_believed():
+    """K13: neither the one that signs nor those before and after it; other kinds and those gone stay."""
+    keys = [
+        key("signs"),
+        key("next", KeyState.NEXT),
+        key("before", KeyState.RETIRING),
+        key("gone", KeyState.RETIRED),
+        key("rsa", alg="RS256"),
+    ]
+    changed = {one.kid: one for one in in_an_emergency(key("fresh", KeyState.NEXT), keys, now=5.0)}
+    assert changed.pop("fresh").state is KeyState.ACTIVE
+    assert {"signs", "next", "before"} == changed.keys()
+    assert {(KeyState.REVOKED, b"")} == {(one.state, one.envelope) for one in changed.values()}

@@ -71,7 +71,7 @@ def nowhere_page(door: Door, request: Request) -> Reply:
         advice="Look at it once more, or go back to the app you came from.",
         facts=(),
         spec=None,
-        back=Link(text="To the start", url=f"{door.base}/"),
+        back=Link(text="To the start", url=f"{door.policy.issuer}/"),
     )
 
 
