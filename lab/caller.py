@@ -36,6 +36,7 @@ class Caller:
         place = self._target.places[self._at]
         wire = await self._wire(place)
         steady = self._target.fault_elsewhere and not place.under_fault
+        began = time.monotonic()
         try:
             reply = await wire.send(method, path, dict(headers), body)
         except Broken as why:
@@ -46,6 +47,7 @@ class Caller:
         self._tally.answers[reply.status] += 1
         self._settle(place, steady=steady, good=reply.status < 500)
         if reply.status == 503 and "retry-after" in reply.headers:
+            self._tally.waits.append(time.monotonic() - began)
             self._at = (self._at + 1) % len(self._target.places)
             raise NoAnswer("503")
         if reply.status >= 500:

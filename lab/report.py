@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-TIMES = {"s", "ms"}  # units of what a busy machine makes longer
+TIMES = {"s", "ms", "times"}  # units of what a busy machine makes longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ class Tally:
     )  # answers that no client can make sense of: 500 and the like
     answers: Counter[int] = field(default_factory=Counter)  # by status
     broken: Counter[str] = field(default_factory=Counter)  # no answer, by why
+    waits: list[float] = field(default_factory=list)  # seconds until somebody heard 503
     unknown: int = 0  # changes whose answer was lost
     beside: Counter[bool] = field(default_factory=Counter)  # answered by a node while another was under fault
     judged: int = 0  # facts asked for

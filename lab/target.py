@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from grantway.flows.people import PersonDraft, add_person
+from grantway.protocol.clients import Client
 from grantway.protocol.scope import Scope
 from grantway.storage.urls import database_file, is_postgres
 from tests.node import PASSWORD, Node, free_port, web_client
@@ -107,6 +108,7 @@ async def on_target(
     workers: int = 1,
     browsers: int = 8,
     people: int = 0,
+    more: Sequence[Client] = (),
     settings: Mapping[str, str] | None = None,
     start: Callable[[NodeProcess], object] = NodeProcess.start,
 ) -> AsyncIterator[Target]:
@@ -121,6 +123,8 @@ async def on_target(
     target = Target(database, folder, places)
     async with seeds.seeding(database, folder, issuer) as node:
         await _seed(target, node, browsers=browsers, people=people)
+        for client in more:
+            await node.put_client(client)
     with ExitStack() as running:
         for place in places:
             await asyncio.to_thread(start, place.node)

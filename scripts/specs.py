@@ -3,20 +3,25 @@
 
 A test names the rules it guards at the start of its docstring: `AZ02: …` or `CA03, CA04: …`. The last column
 of every table in docs/specs.md is made from that; the others are written by hand.
+
+What is owed stands in tests/rows.toml. A row that is owed and has no rule or no test is a failure, and so is
+one that has a test and is still said to be waited for.
 """
 
 import ast
 import re
 import sys
+import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = ROOT / "docs" / "specs.md"
 TESTS = ROOT / "tests"
-_ID = re.compile(r"[A-Z]{1,2}\d{1,2}\b")
-_ROW = re.compile(r"\| \**(?P<id>[A-Z]{1,2}\d{1,2})\** \|.*\|")
+OWED = TESTS / "rows.toml"
+_ID = re.compile(r"[A-Z]{1,2}\d{1,2}\b|GW-\d{3}\b")
+_ROW = re.compile(r"\| \**(?P<id>[A-Z]{1,2}\d{1,2}|GW-\d{3})\** \|.*\|")
 
 
 def row_id(line: str) -> str | None:
@@ -56,7 +61,8 @@ def citations() -> dict[str, Counter[str]]:
 def tests_of(rule: str, found: dict[str, Counter[str]]) -> str:
     """The cell that says where a rule is tested, such as `checks/test_prompts.py` ×3."""
     return ", ".join(
-        f"`{file}`" + (f" ×{count}" if count > 1 else "") for file, count in sorted(found[rule].items())
+        f"`{file}`" + (f" ×{count}" if count > 1 else "")
+        for file, count in sorted(found.get(rule, Counter()).items())
     )
 
 
@@ -72,17 +78,44 @@ def filled_in(text: str, found: dict[str, Counter[str]]) -> str:
     return "\n".join(lines)
 
 
+def owed(text: str) -> tuple[set[str], dict[str, str]]:
+    """The ids that are owed, and those that are waited for with what they wait for."""
+    told = tomllib.loads(text)
+    waiting = {
+        row: f"{one['until']}, {one['since']}" for one in told["waiting"] for row in one["rows"].split()
+    }
+    return {row for rows in told["owed"].values() for row in rows.split()}, waiting
+
+
+def complaints(text: str, rows: str, found: Collection[str]) -> list[str]:
+    """What is wrong between the document, the rows that are owed, and the tests."""
+    rules = [rule for line in text.split("\n") if (rule := row_id(line))]
+    wanted, waiting = owed(rows)
+    return [
+        *(f"{rule}: named by no test" for rule in rules if rule not in found),
+        *(f"{row}: owed, and has no rule in {SPECS.name}" for row in sorted(wanted - set(rules))),
+        *(f"{row}: owed, and named by no test" for row in sorted(wanted - set(found) - set(rules))),
+        *(f"{row}: owed and waited for at once" for row in sorted(wanted & waiting.keys())),
+        *(
+            f"{row}: is there, and no longer to be waited for ({why}): move it in {OWED.name}"
+            for row, why in sorted(waiting.items())
+            if row in found or row in rules
+        ),
+    ]
+
+
 def main() -> int:
-    """Rewrite the document; say which rules no test names."""
+    """Rewrite the document; say what is missing."""
     found = citations()
     text = filled_in(SPECS.read_text(), found)
     SPECS.write_text(text)
-    rules = [rule for line in text.split("\n") if (rule := row_id(line))]
-    untested = [rule for rule in rules if rule not in found]
-    print(f"{SPECS.relative_to(ROOT)}: {len(rules)} rules")
-    if untested:
-        print(f"named by no test: {', '.join(untested)}")
-    return 1 if untested else 0
+    wrong = complaints(text, OWED.read_text(), found)
+    wanted, waiting = owed(OWED.read_text())
+    rules = sum(row_id(line) is not None for line in text.split("\n"))
+    print(f"{SPECS.relative_to(ROOT)}: {rules} rules; {len(wanted)} rows owed, {len(waiting)} waited for")
+    for complaint in wrong:
+        print(complaint)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Install what the tests need beyond Python: PostgreSQL, Chromium, nginx, curl, and npm packages.
+"""Install what the tests need beyond Python: PostgreSQL, PgBouncer, Chromium, nginx, curl, and npm packages.
 
 Installs only what is missing, with apt-get when root on Debian. Otherwise it prints one list of what is
 missing and how to get it. Nothing is ever skipped: a test without its service would prove nothing.
@@ -35,6 +35,10 @@ def has_postgres() -> bool:
     return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
 
 
+def has_pgbouncer() -> bool:
+    return bool(shutil.which("pgbouncer") or Path("/usr/sbin/pgbouncer").exists())
+
+
 def has_nginx() -> bool:
     return bool(shutil.which("nginx") or Path("/usr/sbin/nginx").exists())
 
@@ -56,6 +60,7 @@ def has_libatomic() -> bool:
 SERVICES = (
     Service("PostgreSQL", has_postgres, ("postgresql",), "version 15 or newer, with initdb in PATH"),
     Service("Chromium", lambda: bool(shutil.which("chromium")), ("chromium",), "as `chromium` in PATH"),
+    Service("PgBouncer", has_pgbouncer, ("pgbouncer",), "as `pgbouncer` in PATH"),
     Service("nginx", has_nginx, ("nginx-light",), "with TLS, as `nginx` in PATH"),
     Service("curl", lambda: bool(shutil.which("curl")), ("curl",), "any version with TLS"),
     Service("a font", has_font, ("fontconfig", "fonts-dejavu-core"), "any that `fc-list` lists"),

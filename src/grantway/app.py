@@ -190,6 +190,11 @@ async def _background(server: Server, settings: Settings, metrics: Metrics) -> A
         asyncio.create_task(_kept_alive("registry", server.snapshots.keep_fresh)),
         asyncio.create_task(_kept_alive("housekeeping", lambda: keep_house(server))),
     ]
+    if isinstance(metrics, PrometheusMetrics):
+        server.passwords.timed = metrics.password_hashed
+        tasks.append(
+            asyncio.create_task(_kept_alive("metrics", lambda: metrics.keep_measuring(server.store)))
+        )
     try:
         yield
     finally:

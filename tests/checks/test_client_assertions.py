@@ -60,7 +60,7 @@ async def test_every_endpoint_of_machines_takes_it(node):
 
 
 async def test_the_token_endpoint_is_an_audience_only_where_the_owner_allows_it(node, why):
-    """CA09: and lists are, too, only there."""
+    """CA09, I2: and lists are, too, only there."""
     endpoint = f"{node.issuer}/token"
     for audience in (
         endpoint,
@@ -93,13 +93,18 @@ async def test_the_token_endpoint_is_an_audience_only_where_the_owner_allows_it(
         [[]],
         "ISSUER/",
         "ISSUER/x",
+        "ISSUER/revoke",
+        "ISSUER/token/",
+        "ISSUER/token?x",
+        "ISSUER.evil.example",
+        ["https://other.example", "https://other.example/token"],
         "issuer",
     ],
     ids=repr,
 )
 @pytest.mark.parametrize("client_id", ["signer", "legacy"])
 async def test_a_foreign_or_malformed_audience_is_refused(node, audience, client_id):
-    """CA10"""
+    """CA10, I2: nor is one that begins like ours, or stands for another endpoint."""
     if isinstance(audience, str):
         audience = audience.replace("ISSUER", node.issuer)
     is_unauthenticated(await ask(node, assertion(audience, client_id)))
@@ -117,6 +122,7 @@ async def test_a_foreign_or_malformed_audience_is_refused(node, audience, client
         ("exp", []),
         ("exp", 4000),
         ("exp", 1e30),
+        ("exp", 48 * 3600),
         ("nbf", 600),
         ("nbf", 61),
         ("nbf", "x"),
@@ -127,7 +133,7 @@ async def test_a_foreign_or_malformed_audience_is_refused(node, audience, client
     ],
 )
 async def test_an_assertion_out_of_its_time_is_refused(node, why, claim, value):
-    """CA11"""
+    """CA11, I4"""
     is_time = isinstance(value, int | float) and not isinstance(value, bool)
     claims = claims_of(node.issuer, "signer", **{claim: time.time() + value if is_time else value})
     is_unauthenticated(await ask(node, as_form(signer_for("ES256").jwt(claims, alg="ES256"))))
@@ -161,7 +167,7 @@ async def test_iat_may_be_left_out(node):
     ids=repr,
 )
 async def test_issuer_and_subject_are_the_client(node, changes):
-    """CA13: signed with a key that `legacy` does not have."""
+    """CA13, I5: signed with a key that `legacy` does not have."""
     own = new_signer()
     await node.change_client("legacy", jwks=(own.jwk_text,))
     is_unauthenticated(await ask(node, assertion(node.issuer, "signer", **changes)))
@@ -199,17 +205,21 @@ async def test_a_key_in_the_header_is_never_looked_at(node, name):
 
 
 async def test_nothing_but_a_fitting_algorithm_counts(node):
-    """CA15, K1: none, a shared secret, the public key as a secret, an algorithm of another key."""
+    """CA15, K1, I3: none, a shared secret, the public key as a secret, an algorithm of another key."""
     claims = claims_of(node.issuer, "signer")
     rsa, es = signer_for("RS256"), signer_for("ES256")
     pem = rsa.private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    der = rsa.private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     texts = [
         f"{b64({'alg': 'none'})}.{b64(claims)}.",
         f"{b64({'alg': 'none'})}.{b64(claims)}.{b64(b'x')}",
         f"{b64({'alg': 'None', 'kid': 'ec'})}.{b64(claims)}.{b64(b'x')}",
         hmac_jwt(claims, pem, kid="rsa"),
+        hmac_jwt(claims, der, kid="rsa"),
         hmac_jwt(claims, es.jwk_text.encode(), kid="ec"),
         hmac_jwt(claims, b""),
         rsa.jwt(claims, alg="RS256", kid="ec"),
@@ -260,7 +270,7 @@ async def test_an_access_token_is_no_assertion(node):
 
 
 async def test_the_type_of_the_assertion_has_to_be_said(node):
-    """CA16"""
+    """CA16, I5: and a client_id beside it is the same one."""
     form = assertion(node.issuer, "signer")
     for kind in (None, "x", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "JWT"):
         said = {**form, "client_assertion_type": kind}
@@ -334,7 +344,7 @@ async def test_a_refused_assertion_is_not_used_up(node):
 
 
 async def test_a_used_assertion_is_remembered_until_it_has_expired(node):
-    """I1: and then leaves by itself."""
+    """I1: no cleanup takes it before."""
     form = assertion(node.issuer, "signer")
     tokens_of(await ask(node, form))
     while await node.store.drop_expired():

@@ -269,7 +269,7 @@ async def renew(node, token: str, headers: dict, client_id: str = "cli"):
 
 
 async def test_the_refresh_token_of_a_public_client_is_good_beside_its_certificate_alone(node, why):
-    """MT01, FS30: RFC 8705 §4; for the successor as well, and inside the grace."""
+    """MT01, I10, FS30: RFC 8705 §4; for the successor as well, and inside the grace."""
     first = await code_tokens(node, "cli", shown(STRANGER), "http://127.0.0.1/cb")
     assert claims_of(first["access_token"])["cnf"] == {"x5t#S256": STRANGER.thumbprint}
     token = first["refresh_token"]
@@ -316,7 +316,7 @@ async def test_a_client_with_a_secret_may_have_its_tokens_bound(node, why):
 
 
 async def test_userinfo_wants_the_certificate_that_the_token_is_bound_to(node):
-    """MT01, UI01: RFC 8705 §3: it is an API as any other."""
+    """MT01, I10, UI01: RFC 8705 §3: it is an API as any other."""
     self_made = {"auth_method": AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH, "jwks": registrable(OWN)}
     await node.put_client(machine("knower", scope=Scope.of(["openid"]), **self_made))
     tokens = await code_tokens(node, "knower", shown(OWN), "https://knower.example/cb", scope="openid")

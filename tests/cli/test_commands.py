@@ -141,3 +141,11 @@ def test_python_m_grantway_is_the_same_program():
         [sys.executable, "-m", "grantway", "--version"], capture_output=True, text=True, check=True
     )
     assert found.stdout.startswith("grantway, version ")
+
+
+def test_a_noun_alone_shows_its_commands():
+    """No error and no riddle: the list, and the exit code of a wrong call."""
+    done = subprocess.run(
+        [sys.executable, "-m", "grantway", "app"], capture_output=True, text=True, check=False
+    )
+    assert (2, True, False) == (done.returncode, "create" in done.stderr, "error:" in done.stderr)

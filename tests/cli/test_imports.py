@@ -29,8 +29,10 @@ def file(folder, monkeypatch):
 
 def test_a_dry_run_shows_the_plan_writes_nothing_and_ends_with_code_5(gw, file):
     result = gw("import", file, "--dry-run", code=5)
+    assert "error:" not in result.stderr
     assert [line.strip()[:5] for line in result.stdout.splitlines()] == ["+ api", "+ app", "+ sec"]
-    assert "nothing written" in result.stderr
+    assert "Nothing was written" in result.stderr
+    assert "hint: grantway import" in result.stderr
     assert gw.json("app", "list") == []
 
 
@@ -83,7 +85,7 @@ def test_what_the_file_manages_is_left_alone_by_commands(gw, file):
 
 
 def test_a_plain_password_is_for_development_only(gw, file, monkeypatch):
-    """Threat C21."""
+    """C21."""
     file.write_text('[[people]]\nusername = "ada"\npassword = "a long walk by the lake"\n')
     gw("import", file, "--dry-run", code=5)
     monkeypatch.delenv("GRANTWAY_DEV")

@@ -23,7 +23,7 @@ def test_a_name_is_taken_once(gw, ada):
 
 @pytest.mark.parametrize("password", ["admin", "password", "grantway", "", "12345678"])
 def test_a_password_that_others_would_try_first_is_refused(gw, password):
-    """Threat C21: nobody is admin/admin."""
+    """C21: nobody is admin/admin."""
     gw("user", "add", "admin", "--password-stdin", input=password + "\n", code=1)
     assert gw.json("user", "list") == []
 
@@ -33,7 +33,7 @@ def test_without_a_terminal_nobody_is_asked_for_a_password(gw):
 
 
 def test_a_fresh_server_has_no_account_at_all(gw):
-    """Threat C21."""
+    """C21."""
     assert gw.json("user", "list") == []
 
 

@@ -18,7 +18,6 @@ from grantway.crypto.secrets import (
     SecretKind,
     is_id,
     issue_secret,
-    kind_of,
     new_id,
     random_base62,
     read_secret,
@@ -36,7 +35,6 @@ def test_a_secret_is_read_as_what_was_issued(kind, now):
     assert PresentedSecret(issued.selector, issued.hash) == read_secret(kind, issued.text)
     assert re.fullmatch(rf"{kind}_[0-9A-Za-z]{{65}}", issued.text)
     assert issued.text[5:21] == issued.selector
-    assert kind == kind_of(issued.text)
 
 
 def test_what_is_stored_is_a_hash_in_the_domain_of_the_kind():
@@ -86,7 +84,6 @@ def test_a_cut_or_extended_secret_is_refused(kind):
 def test_no_text_makes_reading_raise(kind, text):
     assert read_secret(kind, text) is None
     assert read_secret(kind, f"{kind}_{text}") is None
-    assert kind_of(text) is None or text.startswith("gw")
 
 
 @pytest.mark.parametrize(

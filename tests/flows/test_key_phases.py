@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from grantway.flows.key_phases import GONE, KEPT_AT_LEAST, SPREAD, Times, Turn, due, into, what_follows
+from grantway.flows.key_phases import GONE, SPREAD, Times, Turn, due, in_an_emergency, into, what_follows
+from grantway.protocol.apis import LONGEST_TOKEN
 from grantway.protocol.policy import Policy
 from grantway.storage.changes import KeyPurpose, KeyState, StoredKey
-from tests.node import PHOTOS
 
 DAY = 86_400.0
-TIMES = Times(ahead=312.0, every=90 * DAY, tokens=600.0)
+TIMES = Times(ahead=312.0, every=90 * DAY)
 
 
 def key(kid="a", state=KeyState.ACTIVE, since=0.0, purpose=KeyPurpose.SIGNING, alg="ES256"):
@@ -47,13 +47,13 @@ def test_a_next_key_signs_when_everybody_can_know_it(now, a, b):
 
 
 def test_a_key_is_gone_when_its_last_token_is_dead_and_not_before():
-    """K13: by the longest lifetime of any API's tokens; its private half is destroyed then."""
-    long = Times.of(Policy(issuer="https://id.example"), [replace(PHOTOS, token_lifetime=int(7 * DAY))])
-    assert (312.0, 7 * DAY) == (long.ahead, long.tokens)
-    for times, kept in ((TIMES, KEPT_AT_LEAST), (long, 7 * DAY)):
+    """K13: as long as any token may live, so that a lifetime made shorter meanwhile hurts none of before."""
+    own = Times.of(Policy(issuer="https://id.example", access_token_lifetime=60))
+    assert 312.0 == own.ahead
+    for times in (TIMES, own):
         old = key(state=KeyState.RETIRING)
-        assert Turn() == due([old], times, now=kept)
-        (gone,) = due([old], times, now=kept + SPREAD).changed
+        assert Turn() == due([old], times, now=float(LONGEST_TOKEN))
+        (gone,) = due([old], times, now=LONGEST_TOKEN + SPREAD).changed
         assert (KeyState.RETIRED, b"") == (gone.state, gone.envelope)
 
 
@@ -114,3 +114,18 @@ def test_each_algorithm_takes_turns_by_itself():
     following = [key(f"new {alg}", KeyState.NEXT, alg=alg) for alg in ("ES256", "RS256")]
     found = phases([*keys, *following], 313.0)
     assert ("retiring", "retiring", "active") == (found["ES256"], found["RS256"], found["EdDSA"])
+
+
+def test_in_an_emergency_no_other_key_of_the_kind_is_believed():
+    """K13: neither the one that signs nor those before and after it; other kinds and those gone stay."""
+    keys = [
+        key("signs"),
+        key("next", KeyState.NEXT),
+        key("before", KeyState.RETIRING),
+        key("gone", KeyState.RETIRED),
+        key("rsa", alg="RS256"),
+    ]
+    changed = {one.kid: one for one in in_an_emergency(key("fresh", KeyState.NEXT), keys, now=5.0)}
+    assert changed.pop("fresh").state is KeyState.ACTIVE
+    assert {"signs", "next", "before"} == changed.keys()
+    assert {(KeyState.REVOKED, b"")} == {(one.state, one.envelope) for one in changed.values()}

@@ -185,7 +185,7 @@ name = "Nobody"
 
 
 def test_a_plain_password_is_for_development_only():
-    """Threat C21: no account with a password that everybody can read."""
+    """C21: no account with a password that everybody can read."""
     (told,) = mistakes(FILE, dev=False)
     assert told.startswith("people[0] (ada).password: a plain password is for dev only")
 

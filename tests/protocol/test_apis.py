@@ -107,6 +107,7 @@ def test_a_row_that_could_be_misread_is_refused(method, path, need):
         ([], {"token_alg": "none"}, "token_alg"),
         ([], {"token_alg": "HS256"}, "token_alg"),
         ([], {"token_lifetime": 0}, "token_lifetime"),
+        ([], {"token_lifetime": 86_401}, "at most 86400 seconds"),
     ],
 )
 def test_a_contradiction_is_named(rules, members, words):

@@ -42,6 +42,8 @@ async def test_what_is_counted_is_told_whoever_counted_it(workers, postgres_dsn,
     issuer = f"http://127.0.0.1:{port}"
     async with seeding(postgres_dsn, tmp_path, issuer) as node:
         await register(node)
+        for _ in range(2):
+            await cookie(node)
         basic, wrong = node.basic("robot"), node.basic("robot", "wrong")
     settings = {"GRANTWAY_SERVER__MANAGEMENT_PORT": str(managed)}
     with NodeProcess(postgres_dsn, tmp_path, port=port, workers=workers, settings=settings) as process:
@@ -66,6 +68,11 @@ async def test_what_is_counted_is_told_whoever_counted_it(workers, postgres_dsn,
     stranger = (("method", "GET"), ("route", "other"), ("status", "404"))
     assert 1 == found["grantway_http_requests_total", stranger]
     assert found["grantway_signing_key_age_seconds", (("alg", "ES256"),)] >= 0
+    assert 0 == found["grantway_grants_active", ()]
+    assert 2 == found["grantway_sessions_active", ()]
+    held = [found["grantway_db_pool_connections", (("state", state),)] for state in ("idle", "used")]
+    assert sum(held) >= 1, "of those workers that have started by now"
+    assert 0 == found["grantway_password_hash_duration_seconds_count", ()]
     assert any(name == "grantway_build_info" for name, _ in found)
     assert not any("robot" in str(labels) or secret in str(labels) for _, labels in found)
 

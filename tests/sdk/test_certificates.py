@@ -47,7 +47,7 @@ def guard(keys, *, proxies=("127.0.0.1",)):
     ("certificate", "status"), [(OWN, 200), (OTHER, 401), (None, 401)], ids=["own", "another", "none"]
 )
 async def test_a_bound_token_passes_beside_its_certificate_alone(keys, certificate, status):
-    """MT01, FS30"""
+    """MT01, I10, FS30"""
     reply = await ask(guard(keys), BOUND, certificate)
     assert reply.status_code == status
     if status == 401:
@@ -69,7 +69,7 @@ async def test_the_header_of_anybody_but_the_proxy_counts_for_nothing(keys):
 
 
 async def test_a_guard_that_knows_no_certificates_refuses_bound_tokens(keys):
-    """MT01: a bound token is no bearer token."""
+    """MT01, I10: a bound token is no bearer token."""
     bare = Guard(application, api=API, issuer=ISSUER, jwks=keys)
     assert (await ask(bare, BOUND, OWN)).status_code == 401
 

@@ -40,7 +40,16 @@ API = Api(
 
 
 def token(*scopes, audience=API.identifier):
-    return AccessToken.for_trial(audience, Scope.of(scopes))
+    return AccessToken(
+        subject="somebody",
+        client_id="printer",
+        scope=Scope.of(scopes),
+        audience=frozenset({audience}),
+        expires_at=0.0,
+        token_id="1",
+        grant_id=None,
+        claims={},
+    )
 
 
 @pytest.mark.parametrize(

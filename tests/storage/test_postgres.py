@@ -89,7 +89,7 @@ async def test_a_cluster_that_does_not_flush_is_refused():
         assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("change", ["/nowhere", "?unknown_port=x&sslmode=odd"])
+@pytest.mark.parametrize("change", ["/nowhere", "?unknown_port=x&sslmode=odd", "?statement_cache_size=x"])
 async def test_a_database_that_does_not_exist_is_refused_in_one_line(postgres_dsn, change):
     url = postgres_dsn.rpartition("/")[0] + change if change.startswith("/") else postgres_dsn + change
     with pytest.raises(StorageProblem, match="correct the database URL") as refusal:

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from grantway.protocol.clients import ClientType
+from grantway.protocol.names import AuthMethod
 from grantway.protocol.scope import Scope
-from tests.node import CALENDAR, PHOTOS, Visitor, answer_of
+from tests.node import CALENDAR, PHOTOS, Visitor, answer_of, web_client
 from tests.threats.attacks import FORM, NOTES, target_on
 
 BOTH = "photos:read calendar:read"
@@ -279,6 +281,34 @@ async def test_a_registered_origin_reads_the_token_answer_alone(target):
     introspection = await post(target, "/introspect", "token=x", {**headers, **target.basic("photos_api")})
     assert "access-control-allow-origin" not in introspection.headers
     assert "access-control-allow-credentials" not in token.headers
+
+
+async def test_a_page_of_one_app_reads_nothing_that_is_said_to_another(target):
+    """G6: both origins are registered; each reads what its own app is told, and a mistake in the name."""
+    await target.put_client(
+        web_client(
+            "other_spa",
+            type=ClientType.SPA,
+            auth_method=AuthMethod.NONE,
+            redirect_uris=("https://other-spa.example/cb",),
+            origins=("https://other-spa.example",),
+        )
+    )
+    allowed = "access-control-allow-origin"
+    for path in ("/token", "/revoke"):
+        for origin, client_id, reads in (
+            ("https://spa.example", "spa", True),
+            ("https://spa.example", "other_spa", False),
+            ("https://other-spa.example", "spa", False),
+            ("https://other-spa.example", "other_spa", True),
+            ("https://spa.example", "spaa", True),
+        ):
+            body = f"grant_type=refresh_token&refresh_token=x&token=x&client_id={client_id}"
+            reply = await post(target, path, body, {"origin": origin})
+            assert (reply.headers.get(allowed) == origin) == reads, (path, origin, client_id)
+            assert "origin" in reply.headers["vary"].lower()
+        secret = {**target.basic("machine"), "origin": "https://spa.example"}
+        assert allowed not in (await post(target, path, "grant_type=client_credentials", secret)).headers
 
 
 async def test_garbage_is_answered_in_fixed_words(target):

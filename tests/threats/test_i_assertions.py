@@ -1,13 +1,17 @@
 """Assertions of clients under attack (threats I)."""
 
 import asyncio
+import hashlib
+import time
+from dataclasses import replace
 
 import pytest
 
+from grantway.protocol.clients import client_problems
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from tests.node import web_client
-from tests.signing import as_form, assertion, claims_of, jwks, signer_for
+from tests.signing import as_form, assertion, claims_of, hmac_jwt, jwks, signer_for
 
 ASKED = {"grant_type": "client_credentials", "scope": "calendar:read"}
 
@@ -72,6 +76,36 @@ async def test_a_client_with_a_key_gets_in_by_nothing_else(fresh, path):
             reply = await http.post(path, data={**form, **extra}, headers=headers)
             assert reply.json().get("error") == error, (extra, headers)
         assert (await http.post(path, data={**form, **right})).status_code == 200
+
+
+async def test_what_is_remembered_of_an_assertion_leaves_when_it_could_not_be_used_any_more(fresh):
+    """I4: so the table is as large as an hour of assertions, whatever their end says."""
+    await signing(fresh)
+    far = {"exp": time.time() + 48 * 3600}
+    assert (await ask(fresh, assertion(fresh.issuer, "signer", **far))).status_code == 401
+    for _ in range(3):
+        assert (await ask(fresh, assertion(fresh.issuer, "signer"))).status_code == 200
+    await fresh.pass_time(2 * 3600)
+    while await fresh.store.drop_expired():
+        pass
+    assert fresh.store._reader.all("SELECT count(*) FROM used_assertions") == [(0,)]
+
+
+@pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512", "none"])
+async def test_no_secret_signs_anything(fresh, alg):
+    """I11: neither an ID token nor an assertion, with the right secret, a hash of it, or an empty one."""
+    assert client_problems(replace(web_client(), id_token_signed_response_alg=alg))
+    with pytest.raises(ValueError, match="client_secret_jwt"):
+        AuthMethod("client_secret_jwt")
+    async with fresh.http() as http:
+        metadata = (await http.get("/.well-known/openid-configuration")).json()
+    named = [value for name, value in metadata.items() if name.endswith("alg_values_supported")]
+    assert named
+    assert alg not in {each for values in named for each in values}
+    claims = claims_of(fresh.issuer, "machine")
+    secret = fresh.secrets["machine"].encode()
+    for key in (secret, hashlib.sha256(secret).digest(), hashlib.sha256(secret).hexdigest().encode(), b""):
+        assert (await ask(fresh, as_form(hmac_jwt(claims, key)))).json()["error"] == "invalid_client"
 
 
 async def test_nothing_is_written_for_an_assertion_that_proves_nobody(fresh):

@@ -120,6 +120,7 @@ async def test_an_outage_of_the_publisher_locks_nobody_out_at_once(at):
         at.moment[0] += USABLE
         reply = await ask(at, publisher.signers[0])
         assert (reply.status_code, reply.json()["error"]) == (503, "temporarily_unavailable")
+        assert int(reply.headers["retry-after"]) >= 1
         publisher.answer = None
         at.moment[0] += LOOK_EVERY
         assert (await ask(at, publisher.signers[0])).status_code == 200
@@ -145,6 +146,7 @@ async def test_what_is_no_set_of_keys_proves_nobody(at, caplog, answer):
     async with publishing(at, publisher):
         reply = await ask(at, publisher.signers[0])
         assert (reply.status_code, reply.json()["error"]) == (503, "temporarily_unavailable")
+        assert int(reply.headers["retry-after"]) >= 1
         assert "keys at http" in caplog.text
         assert publisher.looks == 1
 

@@ -293,6 +293,7 @@ async def every_page(target: Target) -> dict:
         "password": await visitor.get("/account/password"),
         "an app of nobody": await visitor.get("/account/apps/remove?client_id=nobody"),
         "sign in for oneself": await stranger.get("/account"),
+        "nowhere": await visitor.get("/nowhere", accept="text/html"),
         "sign out": await visitor.get("/logout"),
     }
     pages["signed out"] = await visitor.submit(pages["sign out"])
@@ -359,3 +360,15 @@ async def test_answers_for_machines_run_nowhere(target):
             assert "default-src 'none'" in reply.headers["content-security-policy"]
             kept = "max-age" in reply.headers["cache-control"]
             assert kept == (path in {"/jwks", "/.well-known/oauth-authorization-server"})
+
+
+async def test_an_address_that_leads_nowhere_says_so_in_the_language_of_who_asks(target):
+    """W6, A6: a page for people, JSON for programs; what was asked for is not repeated."""
+    async with target.http() as http:
+        page = await http.get("/nope<svg>", headers={**FETCH, "accept": "text/html,*/*"})
+        reply = await http.get("/nope<svg>", headers={"accept": "application/json"})
+    assert (404, 404) == (page.status_code, reply.status_code)
+    assert 'data-error="invalid_request"' in page.text
+    assert "There is nothing here" in page.text
+    assert "nope" not in page.text + reply.text
+    assert reply.headers["content-type"] == "application/json"

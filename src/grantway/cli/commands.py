@@ -127,6 +127,9 @@ class Lazy(Noun):
             code = done.exit_code
         except (click.Abort, KeyboardInterrupt):
             code = _tell(Failure("interrupted", hint="nothing more was done", code=INTERRUPTED), given)
+        except click.exceptions.NoArgsIsHelpError as bare:  # `grantway app`: which commands there are
+            click.echo(bare.ctx.get_help(), err=True)
+            code = USAGE
         except click.ClickException as failure:
             code = _tell(failure, given)
         except BrokenPipeError:  # the reader of our output has seen enough

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -47,14 +47,22 @@ def import_(*, file: Path, dry_run: bool, prune: bool) -> None:
     if dry_run:
         _show(plan, applied=False)
         if plan.has_changes:
-            raise Failure(
-                f"{count} changes, nothing written (dry run)", hint=f"grantway import {file}", code=CONFLICT
-            )
+            _found(count, file)
         return
     if plan.has_changes:
         sure(f"Apply {count} change{'' if count == 1 else 's'}?")
         plan = run(applied)
     _show(plan, applied=plan.has_changes)
+
+
+def _found(count: int, file: Path) -> NoReturn:
+    """A dry run that found something has not failed; scripts are told by the exit code."""
+    words = f"{count} change{'' if count == 1 else 's'}, nothing written (dry run)"
+    if choices().json:
+        raise Failure(words, hint=f"grantway import {file}", code=CONFLICT)
+    note("Nothing was written: a dry run.")
+    note(f"hint: grantway import {file}")
+    raise click.exceptions.Exit(CONFLICT)
 
 
 def _show(plan: "Plan", *, applied: bool) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -70,8 +71,10 @@ class Passwords:
     `workers` is the number of server processes on this machine, which share its cores: each has
     max(1, cores ÷ workers) threads, at nice 10 (Linux), so that requests come first. Beyond them 50 may
     wait; the next caller gets Busy. A caller that is cancelled while waiting gives its place back at
-    once, while running when the hash is done.
+    once, while running when the hash is done. `timed` is told the seconds of each, in its thread.
     """
+
+    timed: Callable[[float], None] | None = None
 
     def __init__(self, workers: int) -> None:
         threads = max(1, _cores() // workers)
@@ -106,6 +109,8 @@ class Passwords:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     async def _run(self, job: Callable[[], T]) -> T:
+        if self.timed is not None:
+            job = _timed(job, self.timed)
         if not self._places.acquire(blocking=False):
             raise Busy(self._retry_after)
         try:
@@ -116,6 +121,17 @@ class Passwords:
         # The place belongs to the job, not to its caller: a cancelled caller cannot take it along.
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)
+
+
+def _timed(job: Callable[[], T], tell: Callable[[float], None]) -> Callable[[], T]:
+    def run() -> T:
+        began = time.perf_counter()
+        try:
+            return job()
+        finally:
+            tell(time.perf_counter() - began)
+
+    return run
 
 
 def password_problem(text: str) -> str | None:

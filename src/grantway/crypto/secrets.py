@@ -99,14 +99,6 @@ def read_secret(kind: SecretKind, text: str) -> PresentedSecret | None:
     return PresentedSecret(text[5:21], sha256(_DOMAINS[kind] + octets).digest())
 
 
-def kind_of(text: str) -> SecretKind | None:
-    """The kind a text claims to be by its prefix alone, for a diagnosis or to choose a table.
-
-    Whether the rest is intact, `read_secret` says.
-    """
-    return _KINDS.get(text[:5])
-
-
 def redacted(text: str) -> str:
     """The text with every secret of ours and every JWT in it cut down to its kind, for logs (threat T1).
 

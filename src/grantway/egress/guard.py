@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from grantway.egress.addresses import Address, is_global_unicast, is_loopback
 
 if TYPE_CHECKING:
     import ssl
+    from types import ModuleType
 
     import httpx2
 
@@ -98,10 +100,13 @@ class Egress:
     ) -> None:
         self._budget, self._dev, self._resolve = budget, dev, resolve
         self._make_trust, self._patience = trust, patience
+        self._loaded: ModuleType | None = None
 
-    async def fetch(self, url: str, *, accept: str, most: int = MAX_BYTES) -> bytes:
+    async def fetch(
+        self, url: str, *, accept: str, most: int = MAX_BYTES, patience: float | None = None
+    ) -> bytes:
         """The body behind an address that answers 200. Raises Unreachable with the reason."""
-        answer = await self.call("GET", url, headers={"accept": accept}, most=most)
+        answer = await self.call("GET", url, headers={"accept": accept}, most=most, patience=patience)
         if answer.status != 200:
             raise Unreachable(f"it answered {answer.status}, expected 200 without a redirect")
         return answer.body
@@ -114,18 +119,23 @@ class Egress:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         most: int = MAX_BYTES,
+        patience: float | None = None,
     ) -> Answer:
-        """One request; redirects are answers like any other and are not followed. Raises Unreachable."""
+        """One request; redirects are answers like any other and are not followed. Raises Unreachable.
+
+        `patience`: seconds for all of it, where somebody waits and the usual is too long.
+        """
+        patience = self._patience if patience is None else min(patience, self._patience)
         target, ask = _taken_apart(url), _Ask(method, dict(headers or {}), body, most)
         if wait := self._budget.wait(target.host):
             raise Unreachable(f"{target.host} was called too often; again in {wait:.0f} s")
         self._budget.take(target.host)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(patience):
                 addresses = await self._judged(target)
                 return await self._dial(target, addresses, ask)
         except TimeoutError:
-            raise Unreachable(f"no answer within {self._patience:g} s") from None
+            raise Unreachable(f"no answer within {patience:g} s") from None
 
     async def _judged(self, target: _Target) -> list[Address]:
         """The addresses of the name, asked for once; one bad one among them refuses all (threat L2)."""
@@ -145,8 +155,7 @@ class Egress:
         return found[:_MAX_ADDRESSES]
 
     async def _dial(self, target: _Target, addresses: Sequence[Address], ask: _Ask) -> Answer:
-        import httpx2
-
+        httpx2 = await self._library()
         # What is sent asks for no compression, so that the size on the wire is the size in memory.
         own = {**ask.headers, "host": target.netloc, "accept-encoding": "identity", "connection": "close"}
         limits = httpx2.Timeout(self._patience, connect=CONNECT_PATIENCE)
@@ -170,6 +179,12 @@ class Egress:
                 except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
                     raise Unreachable(f"the call failed: {type(broken).__name__} {broken}".strip()) from None
         raise Unreachable(f"no connection to {target.host}: {type(failure).__name__} {failure}".strip())
+
+    async def _library(self) -> "ModuleType":
+        """httpx2, read in a thread at the first call: the 0.2 s that this takes would be everybody's."""
+        if self._loaded is None:
+            self._loaded = await asyncio.to_thread(import_module, "httpx2")
+        return self._loaded
 
     @cached_property
     def _trust(self) -> "ssl.SSLContext":

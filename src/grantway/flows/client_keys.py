@@ -15,6 +15,7 @@ from grantway.egress import Egress, Unreachable
 
 FRESH = 600.0  # seconds for which keys are used without looking again
 USABLE = 3600.0  # seconds for which they are used when looking again fails; then they are gone
+PATIENCE = 2.5  # seconds: a token request waits meanwhile
 LOOK_EVERY = 30.0  # seconds between two looks at one address
 MAX_ADDRESSES = 1000  # the least recently used are forgotten
 _log = logging.getLogger("grantway.client_keys")
@@ -69,7 +70,9 @@ class ClientKeys:
                 return
             kept.looked_at = now
             try:
-                document = await self._egress.fetch(uri, accept="application/jwk-set+json, application/json")
+                document = await self._egress.fetch(
+                    uri, accept="application/jwk-set+json, application/json", patience=PATIENCE
+                )
                 kept.keys, kept.why = read_published_keys(document), ""
                 kept.fetched_at = now
             except (Unreachable, ValueError) as wrong:

@@ -5,17 +5,17 @@ change reaches every node that still issues), so that nobody ever meets a token 
 It stays published until the last token it signed has expired. Then its private half is destroyed. Pure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from grantway.protocol.apis import Api
+from grantway.protocol.apis import LONGEST_TOKEN
 from grantway.protocol.policy import Policy
 from grantway.storage.changes import KeyPurpose, KeyState, StoredKey
 
 SPREAD = (
     12.0  # seconds until a change is in force on every node that issues: `snapshot.TOO_OLD`, and a margin
 )
-KEPT_AT_LEAST = 86_400.0  # seconds for which a key that has signed stays, however short its tokens live
+KEPT_AT_LEAST = float(LONGEST_TOKEN)  # seconds for which a key that has signed stays
 GONE = frozenset({KeyState.RETIRED, KeyState.REVOKED})
 
 Kind = tuple[KeyPurpose, str]  # purpose and algorithm: keys of one kind take turns
@@ -27,20 +27,20 @@ class Times:
 
     ahead: float  # published before it signs
     every: float  # from one key to the next
-    tokens: float  # what it signed is dead after so long
 
     @classmethod
-    def of(cls, policy: Policy, apis: Iterable[Api]) -> "Times":
-        """By the operator's choices, and the longest token that any API gets."""
-        lifetimes = (policy.access_token_lifetime, *(api.token_lifetime or 0 for api in apis))
-        return cls(
-            ahead=policy.keys_cached + SPREAD, every=policy.keys_rotated_every, tokens=float(max(lifetimes))
-        )
+    def of(cls, policy: Policy) -> "Times":
+        """By the operator's choices."""
+        return cls(ahead=policy.keys_cached + SPREAD, every=policy.keys_rotated_every)
 
     def kept(self, purpose: KeyPurpose) -> float:
-        """How long a key that signs or seals no more is still of use."""
+        """How long a key that signs or seals no more is still of use.
+
+        For signing: as long as any token may live, whatever lifetimes are chosen now. They may have been
+        longer when it signed.
+        """
         last = (
-            self.every if purpose is KeyPurpose.SEALING else self.tokens
+            self.every if purpose is KeyPurpose.SEALING else KEPT_AT_LEAST
         )  # sealed cookies know devices again
         return max(last, KEPT_AT_LEAST) + SPREAD
 

@@ -24,7 +24,7 @@ class Rotated:
 
 def times_of(server: Server) -> Times:
     """How long the phases last on this server."""
-    return Times.of(server.policy, server.snapshots.newest.registry.apis.values())
+    return Times.of(server.policy)
 
 
 async def list_keys(server: Server) -> list[StoredKey]:

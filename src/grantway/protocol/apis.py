@@ -15,6 +15,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 ANY_METHOD = "*"
 TOKEN_ALGS = ("ES256", "RS256", "EdDSA")
 _SEGMENT = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z0-9\-._~!$&'()*+,=:@ ]+")
+# Seconds; the same bound as `tokens.access_lifetime`. A key that has signed is kept for a day at least, so no
+# change of a lifetime, however sudden, leaves a live token without the key that it is verified by.
+LONGEST_TOKEN = 86_400
 
 
 class ApiMistakes(ValueError):
@@ -173,8 +176,8 @@ def _wrong_with(api: Api) -> list[str]:
     wrong = []
     if api.token_alg not in TOKEN_ALGS:
         wrong.append(f"token_alg {api.token_alg!r} is not one of {', '.join(TOKEN_ALGS)}")
-    if api.token_lifetime is not None and api.token_lifetime <= 0:
-        wrong.append("token_lifetime must be above 0 seconds")
+    if api.token_lifetime is not None and not 0 < api.token_lifetime <= LONGEST_TOKEN:
+        wrong.append(f"token_lifetime must be above 0 and at most {LONGEST_TOKEN} seconds (one day)")
     names = [scope.name for scope in api.scopes]
     wrong += [f"scope {name} is defined twice" for name in dict.fromkeys(names) if names.count(name) > 1]
     scheme, separator, rest = api.identifier.partition(":")

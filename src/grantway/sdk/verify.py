@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import Self
 
 from grantway.crypto.certificate_header import certificate_thumbprint
 from grantway.crypto.jose import BadToken, UnknownKey, check_claims, verify
@@ -32,20 +31,6 @@ class AccessToken:
     grant_id: str | None  # None: no person gave this
     claims: Mapping[str, object] = field(repr=False)
 
-    @classmethod
-    def for_trial(cls, audience: str, scope: Scope) -> Self:
-        """A token nobody issued, to try the rules of an API with `judge`. It ended at time 0."""
-        return cls(
-            subject="trial",
-            client_id="trial",
-            scope=scope,
-            audience=frozenset({audience}),
-            expires_at=0.0,
-            token_id="trial",
-            grant_id=None,
-            claims={},
-        )
-
 
 class TokenVerifier:
     """Reads the access tokens of one issuer for one audience.
@@ -63,6 +48,8 @@ class TokenVerifier:
         leeway: float = 10,
         clock: Callable[[], float] = time.time,  # noqa: TID251 - in an API, this is the composition root
     ) -> None:
+        if issuer.endswith("/"):
+            raise ValueError(f"issuer {issuer!r} ends with a slash; tokens name {issuer.rstrip('/')!r}")
         self.issuer, self.audience = issuer, audience
         self.jwks = Jwks(f"{issuer}/jwks") if jwks is None else jwks
         self._leeway, self._clock = leeway, clock

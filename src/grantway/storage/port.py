@@ -10,7 +10,7 @@ Rules for every implementation:
   never punish on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -343,6 +343,14 @@ class Bucket:
     seconds_each: float
 
 
+@dataclass(frozen=True, slots=True)
+class LiveCounts:
+    """How much of what grows is in force."""
+
+    grants: int
+    sessions: int
+
+
 class Upkeep(Protocol):
     """Throttles, the audit log, and what leaves by itself."""
 
@@ -380,9 +388,15 @@ class Upkeep(Protocol):
         database notices by itself.
         """
 
+    async def live_counts(self) -> LiveCounts:
+        """Count grants neither revoked nor expired, and sessions; slow where there are many."""
+
 
 class Store(Registry, People, Grants, Logouts, Tokens, Assertions, Upkeep, Protocol):
     """All of it, and its life."""
+
+    def connections(self) -> Mapping[str, int]:
+        """The connections of this process to its database: state → how many. Empty where there is no pool."""
 
     async def ping(self) -> None:
         """Raises Unavailable when the database does not answer."""

@@ -11,6 +11,7 @@ from grantway.storage.columns import sql
 PassTime = Callable[[float], Awaitable[None]]
 
 _TIMES = {
+    "people": ("tokens_valid_from",),
     "sessions": ("auth_time", "created_at", "seen_at", "expires_at"),
     "session_clients": ("joined_at", "expires_at", "ended_at", "due_at"),
     "consents": ("created_at", "updated_at", "expires_at"),

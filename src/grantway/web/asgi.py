@@ -67,7 +67,7 @@ class WebApp:
             return asset_reply(asset.body, asset.content_type, CACHE_FOR_EVER)
         methods = self._routes.get(path)
         if methods is None:
-            return plain_reply(HTTPStatus.NOT_FOUND, "There is nothing at this address.\n")
+            return self._nowhere(request)
         handler = methods.get(request.method)
         if handler is None:
             allowed = ", ".join(sorted(methods)).encode()
@@ -77,6 +77,13 @@ class WebApp:
                 headers=[(b"allow", allowed)],
             )
         return await handler(self._door, request)
+
+    def _nowhere(self, request: Request) -> Reply:
+        """404, as a page to people and as JSON to programs."""
+        if "text/html" in (request.header(b"accept") or ""):
+            return error_pages.nowhere_page(self._door, request)
+        content = {"error": "invalid_request", "error_description": "there is nothing at this address"}
+        return json_reply(content, status=HTTPStatus.NOT_FOUND)
 
     def _failed(self, request: Request, path: str) -> Reply:
         """A fault of ours: the log has all of it, the caller a reference (threat G7)."""

@@ -59,6 +59,22 @@ def malformed_page(door: Door, request: Request, error: OAuthError) -> Reply:
     )
 
 
+def nowhere_page(door: Door, request: Request) -> Reply:
+    """An address that leads nowhere: mistyped, or of a version that is gone."""
+    return _page(
+        door,
+        request,
+        _error("there is nothing at this address"),
+        status=HTTPStatus.NOT_FOUND,
+        heading="There is nothing here",
+        sentence="This address does not lead to a page of this server.",
+        advice="Look at it once more, or go back to the app you came from.",
+        facts=(),
+        spec=None,
+        back=Link(text="To the start", url=f"{door.policy.issuer}/"),
+    )
+
+
 def not_yours_page(door: Door, request: Request, why: str) -> Reply:
     """A page of another browser or person, or one whose cookie is gone."""
     return _page(

@@ -10,6 +10,8 @@ from grantway.flows.revoke import revoke
 from grantway.flows.token import exchange
 from grantway.flows.userinfo import userinfo as claims_for
 from grantway.protocol import metadata as at
+from grantway.protocol.client_auth import read_credentials
+from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.params import Params
 from grantway.storage.port import Unavailable
@@ -52,7 +54,7 @@ async def token(door: Door, request: Request) -> Reply:
             body["id_token"] = reply.id_token
         return json_reply(body)
 
-    return _shared(door, request, await _answered(door, request, answer))
+    return await _answered(door, request, answer, shared=True)
 
 
 async def revocation(door: Door, request: Request) -> Reply:
@@ -63,7 +65,7 @@ async def revocation(door: Door, request: Request) -> Reply:
         door.metrics.revoked()
         return json_reply({})
 
-    return _shared(door, request, await _answered(door, request, answer))
+    return await _answered(door, request, answer, shared=True)
 
 
 async def introspection(door: Door, request: Request) -> Reply:
@@ -141,8 +143,13 @@ async def liveness(_door: Door, _request: Request) -> Reply:
     return json_reply({"status": "alive"})
 
 
-async def _answered(door: Door, request: Request, answer: Callable[[Call], Awaitable[Reply]]) -> Reply:
-    """The same skeleton for each: form → flow → JSON; every refusal is one JSON shape and one log line."""
+async def _answered(
+    door: Door, request: Request, answer: Callable[[Call], Awaitable[Reply]], *, shared: bool = False
+) -> Reply:
+    """The same skeleton for each: form → flow → JSON; every refusal is one JSON shape and one log line.
+
+    `shared`: pages of the client that is named may read the reply.
+    """
     params: Params | None = None
     try:
         params = await request.form()
@@ -152,7 +159,7 @@ async def _answered(door: Door, request: Request, answer: Callable[[Call], Await
             network=door.network_of(request),
             certificate=door.certificate_of(request),
         )
-        return await answer(call)
+        reply = await answer(call)
     except OAuthError as refusal:
         reference = door.reference()
         _log.info(
@@ -161,12 +168,13 @@ async def _answered(door: Door, request: Request, answer: Callable[[Call], Await
             extra={"reference": reference, "path": request.path, "error": refusal.code.value},
         )
         _count_refusal(door, request, params, refusal)
-        return refusal_reply(refusal).plus((b"grantway-flow", reference.encode()))
+        reply = refusal_reply(refusal).plus((b"grantway-flow", reference.encode()))
     except TooLarge:
-        return json_reply({"error": "invalid_request"}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        reply = json_reply({"error": "invalid_request"}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except Unavailable as away:
         _log.warning("%s unavailable: %s", request.path, away)
-        return unavailable_reply()
+        reply = unavailable_reply()
+    return _shared(door, request, reply, params) if shared else reply
 
 
 def _count_refusal(door: Door, request: Request, params: Params | None, refusal: OAuthError) -> None:
@@ -177,9 +185,26 @@ def _count_refusal(door: Door, request: Request, params: Params | None, refusal:
         door.metrics.rate_limited("client_authentication")
 
 
-def _shared(door: Door, request: Request, reply: Reply) -> Reply:
-    """Let a registered browser origin read the reply."""
+def _named(door: Door, request: Request, params: Params) -> Client | None:
+    """The client that a request names, proven or not; None where it names nobody whom we know."""
+    try:
+        presented = read_credentials(request.every(b"authorization"), params)
+    except OAuthError:
+        return None
+    return door.server.snapshots.newest.registry.clients.get(presented.client_id)
+
+
+def _shared(door: Door, request: Request, reply: Reply, params: Params | None = None) -> Reply:
+    """Let a registered browser origin read the reply; where the client is known, its own pages alone.
+
+    Else a page of one app could read what is said to another (threat G6). Who cannot be told, as with a
+    misspelt client_id, is told so on any registered page, or nobody would find the mistake.
+    """
     origin = _registered_origin(door, request)
+    if origin is not None and params is not None:
+        client = _named(door, request, params)
+        if client is not None and origin.decode() not in client.origins:
+            origin = None
     return (
         reply.plus(_VARY) if origin is None else reply.plus(_VARY, (b"access-control-allow-origin", origin))
     )

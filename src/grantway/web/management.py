@@ -15,6 +15,8 @@ async def metrics(door: Door, _request: Request) -> Reply:
     """GET /metrics: what was counted, in Prometheus's text format."""
     if not isinstance(door.metrics, PrometheusMetrics):
         return plain_reply(HTTPStatus.NOT_FOUND, "Nothing is counted here.\n")
+    await door.metrics.count(door.server.store)
+    door.metrics.measure(door.server.store)
     body, content_type = door.metrics.exposition(door.server.snapshots)
     return Reply(HTTPStatus.OK, ((b"content-type", content_type.encode()), NO_STORE), body)
 

@@ -3,20 +3,28 @@
 Without a management port nobody can ask, so nothing is counted: `Metrics` has the names and does nothing.
 """
 
+import asyncio
 import os
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grantway import __version__
 from grantway.flows.snapshot import Snapshots
 from grantway.protocol.names import GrantType
 from grantway.storage.changes import KeyPurpose, KeyState
+from grantway.storage.port import LiveCounts, Store, Unavailable
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"  # where workers share their counters; named by prometheus_client
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_HASHING = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+COUNTED_EVERY = 30.0  # seconds: counting a million grants takes the database a moment
+MEASURED_EVERY = 5.0  # seconds between two looks at a process's connections
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"})
 _GRANT_TYPES = frozenset(GrantType)
 
@@ -56,6 +64,42 @@ class Metrics:
     def logout(self, outcome: str) -> None:
         """An app was `told` that a session has ended, a try `failed`, or it was `given_up`."""
 
+    def password_hashed(self, seconds: float) -> None:
+        """A password was hashed or checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A metric, for the reference."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    text: str
+
+
+# Read when they are asked for; all workers would say the same.
+GAUGES = {
+    "build": Described("grantway_build_info", "info", ("version",), "What runs"),
+    "key": Described(
+        "grantway_signing_key_age_seconds", "gauge", ("alg",), "Since the signing key began to sign"
+    ),
+    "secret": Described(
+        "grantway_client_secret_expiry_timestamp_seconds",
+        "gauge",
+        (),
+        "When the first of the live client secrets expires",
+    ),
+    "registry": Described("grantway_registry_age_seconds", "gauge", (), "Since the registry was last read"),
+    "clock": Described(
+        "grantway_clock_offset_seconds", "gauge", (), "By which the database's clock is ahead"
+    ),
+    "grants": Described(
+        "grantway_grants_active", "gauge", (), "Approvals neither revoked nor expired; counted every 30 s"
+    ),
+    "sessions": Described("grantway_sessions_active", "gauge", (), "Browsers signed in; counted every 30 s"),
+}
+
 
 class PrometheusMetrics(Metrics):
     """Counts for Prometheus. Every set of labels is looked up once; then a count is one addition."""
@@ -63,32 +107,49 @@ class PrometheusMetrics(Metrics):
     counts = True
 
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._own = own = CollectorRegistry()
+        self.described: list[Described] = list(GAUGES.values())
+        self._live: LiveCounts | None = None
+        self._counted_at = float("-inf")
 
         def counter(name: str, text: str, *labels: str) -> Callable[..., Any]:
+            self.described.append(Described(f"grantway_{name}_total", "counter", labels, text))
             return _remembered(Counter(f"grantway_{name}", text, labels, registry=own))
 
+        def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Callable[..., Any]:
+            self.described.append(Described(f"grantway_{name}", "histogram", labels, text))
+            return _remembered(Histogram(f"grantway_{name}", text, labels, buckets=buckets, registry=own))
+
         self._requests = counter("http_requests", "Requests answered", "route", "method", "status")
-        self._seconds = _remembered(
-            Histogram(
-                "grantway_http_request_duration_seconds",
-                "From the request to the end of its answer",
-                ("route",),
-                buckets=_SECONDS,
-                registry=own,
-            )
+        self._seconds = histogram(
+            "http_request_duration_seconds",
+            "From the request to the end of its answer",
+            "route",
+            buckets=_SECONDS,
         )
-        self._authorizations = counter("authorization_requests", "How they ended", "outcome", "error")
-        self._token_requests = counter("token_requests", "How they ended", "grant_type", "outcome", "error")
+        self._authorizations = counter(
+            "authorization_requests", "How authorization requests ended", "outcome", "error"
+        )
+        self._token_requests = counter(
+            "token_requests", "How token requests ended", "grant_type", "outcome", "error"
+        )
         self._issued = counter("tokens_issued", "Codes and tokens handed out", "kind")
-        self._introspections = counter("introspections", "What was answered", "active")
+        self._introspections = counter("introspections", "What introspection answered", "active")
         self._revocations = counter("revocations", "Revocations accepted")
         self._logins = counter("logins", "How sign-ins ended", "method", "outcome")
         self._consents = counter("consents", "What people answered", "decision")
         self._limited = counter("rate_limited", "Callers told to wait", "limit")
         self._logouts = counter("logouts", "Tries to tell apps that a session has ended", "outcome")
+        self._hashing = histogram(
+            "password_hash_duration_seconds", "Hashing or checking a password", buckets=_HASHING
+        )
+        text = "Connections to PostgreSQL, of all processes of this node; none on SQLite"
+        self.described.append(Described("grantway_db_pool_connections", "gauge", ("state",), text))
+        self._pool = _remembered(
+            Gauge("grantway_db_pool_connections", text, ("state",), registry=own, multiprocess_mode="livesum")
+        )
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests(route, method if method in _METHODS else "other", status).inc()
@@ -121,13 +182,35 @@ class PrometheusMetrics(Metrics):
     def logout(self, outcome: str) -> None:
         self._logouts(outcome).inc()
 
+    def password_hashed(self, seconds: float) -> None:
+        self._hashing().observe(seconds)
+
+    def measure(self, store: Store) -> None:
+        """Note what this process holds."""
+        for state, number in store.connections().items():
+            self._pool(state).set(number)
+
+    async def keep_measuring(self, store: Store) -> None:
+        """Until cancelled: another process may be asked for what this one holds."""
+        while True:
+            self.measure(store)
+            await asyncio.sleep(MEASURED_EVERY)
+
+    async def count(self, store: Store) -> None:
+        """Count what only the database knows, unless that was done a moment ago or it is away."""
+        if time.monotonic() - self._counted_at < COUNTED_EVERY:
+            return
+        self._counted_at = time.monotonic()
+        with suppress(Unavailable):
+            self._live = await store.live_counts()
+
     def exposition(self, snapshots: Snapshots) -> tuple[bytes, str]:
         """All of it as text, and its content type; of every worker where there are several."""
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
         gauges = CollectorRegistry()
-        gauges.register(_Gauges(snapshots))
+        gauges.register(_Gauges(snapshots, self._live))
         counters: CollectorRegistry = self._own
         if os.environ.get(MULTIPROCESS):
             counters = CollectorRegistry()
@@ -151,16 +234,23 @@ def _remembered(metric: Any) -> Callable[..., Any]:
 class _Gauges:
     """What is read when it is asked for: the same in every worker, since all read one registry."""
 
-    def __init__(self, snapshots: Snapshots) -> None:
-        self._snapshots = snapshots
+    def __init__(self, snapshots: Snapshots, live: LiveCounts | None) -> None:
+        self._snapshots, self._live = snapshots, live
 
     def collect(self) -> "Iterable[Metric]":
         """The gauges of now."""
         from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily
 
-        yield InfoMetricFamily("grantway_build", "What runs", value={"version": __version__})
+        def gauge(key: str, value: float | None = None) -> GaugeMetricFamily:
+            told = GAUGES[key]
+            return GaugeMetricFamily(
+                told.name, told.text, value=value, labels=told.labels if value is None else None
+            )
+
+        build = GAUGES["build"]
+        yield InfoMetricFamily(build.name.removesuffix("_info"), build.text, value={"version": __version__})
         newest, now = self._snapshots.newest, self._snapshots.now()
-        ages = GaugeMetricFamily("grantway_signing_key_age_seconds", "Since it began to sign", labels=["alg"])
+        ages = gauge("key")
         for key in newest.keys:
             if key.purpose is KeyPurpose.SIGNING and key.state is KeyState.ACTIVE:
                 ages.add_metric([key.alg], now - key.state_since)
@@ -171,17 +261,12 @@ class _Gauges:
             for secret in client.secrets
             if secret.expires_at is not None and secret.expires_at > now
         ]
-        first = GaugeMetricFamily(
-            "grantway_client_secret_expiry_timestamp_seconds", "When the first of the live secrets expires"
-        )
+        first = gauge("secret")
         if ends:
             first.add_metric([], min(ends))
         yield first
-        yield GaugeMetricFamily(
-            "grantway_registry_age_seconds", "Since the registry was last read", value=self._snapshots.age
-        )
-        yield GaugeMetricFamily(
-            "grantway_clock_offset_seconds",
-            "By which the database's clock is ahead",
-            value=self._snapshots.clock_offset,
-        )
+        yield gauge("registry", self._snapshots.age)
+        yield gauge("clock", self._snapshots.clock_offset)
+        if self._live is not None:
+            yield gauge("grants", self._live.grants)
+            yield gauge("sessions", self._live.sessions)

@@ -21,6 +21,7 @@ _JSON: tuple[Header, ...] = (
     _NOSNIFF,
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_LATER: Header = (b"retry-after", b"30")  # when the dead address of somebody else is tried again
 _CHALLENGE: Header = (b"www-authenticate", b'Basic realm="grantway", charset="UTF-8"')
 _REALM = "grantway"
 _BEARER_STATUS_OF = {
@@ -89,6 +90,8 @@ def refusal_reply(error: OAuthError) -> Reply:
         headers.append((b"retry-after", str(error.retry_after).encode()))
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             status = HTTPStatus.TOO_MANY_REQUESTS
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(_LATER)
     return json_reply(
         {"error": error.code.value, "error_description": error.tell_client}, status=status, headers=headers
     )

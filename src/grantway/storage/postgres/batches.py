@@ -1,7 +1,8 @@
 """Gathering: concurrent calls of one kind travel together and commit together.
 
 A batch forms while the one before it is under way; nobody waits for company. A caller who is cancelled
-leaves its batch as it is.
+leaves its batch as it is. Whoever has waited too long for the batch before theirs is sent away unasked: the
+database is not answering, and would take as long again to say so.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ _Ask = TypeVar("_Ask")
 _Answer = TypeVar("_Answer")
 LANES = 2  # batches of one kind under way at once
 MOST = 64  # members of a batch
+QUEUED = 0.75  # seconds to wait for one's batch to begin; a batch takes milliseconds
 
 
 class Gathered(Generic[_Ask, _Answer]):
@@ -31,14 +33,14 @@ class Gathered(Generic[_Ask, _Answer]):
         together: Callable[[Sequence[_Ask]], Awaitable[Sequence[_Answer | BaseException]]],
     ) -> None:
         self._alone, self._together = alone, together
-        self._waiting: deque[tuple[_Ask, asyncio.Future[_Answer]]] = deque()
+        self._waiting: deque[tuple[_Ask, asyncio.Future[_Answer], float]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()  # asked once: before Python 3.12 each time is a system call
 
     async def ask(self, ask: _Ask) -> _Answer:
         """The answer to this one, whatever becomes of the others."""
         answer: asyncio.Future[_Answer] = self._loop.create_future()
-        self._waiting.append((ask, answer))
+        self._waiting.append((ask, answer, self._loop.time()))
         if len(self._lanes) < LANES:
             lane = self._loop.create_task(self._serve())
             self._lanes.add(lane)
@@ -48,16 +50,28 @@ class Gathered(Generic[_Ask, _Answer]):
         lane = asyncio.current_task()
         try:
             while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+                batch = self._next_batch()
                 if len(batch) == 1:
                     await self._answer_alone(*batch[0])
-                else:
+                elif batch:
                     await self._answer_together(batch)
         finally:
             # In the very step that found nobody waiting. In a callback of the task it would be too late: an
             # ask between the two would count on a lane that is gone, and wait for ever.
             if lane is not None:
                 self._lanes.discard(lane)
+
+    def _next_batch(self) -> list[tuple[_Ask, asyncio.Future[_Answer]]]:
+        """Those who have waited longest, but not too long."""
+        batch: list[tuple[_Ask, asyncio.Future[_Answer]]] = []
+        latest = self._loop.time() - QUEUED
+        while self._waiting and len(batch) < MOST:
+            ask, answer, asked_at = self._waiting.popleft()
+            if asked_at >= latest:
+                batch.append((ask, answer))
+            else:
+                _settle(answer, error=Unavailable("the database was still busy with those before"))
+        return batch
 
     async def _answer_together(self, batch: list[tuple[_Ask, asyncio.Future[_Answer]]]) -> None:
         try:

@@ -20,6 +20,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from grantway.storage.columns import sql as fill_in
 from grantway.storage.port import Conflict, Unavailable
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
 
 # Fixed when the statement arrives, so that an index can be searched by it.
 _NOW = "extract(epoch FROM statement_timestamp())::float8"
-_PATIENCE = 1.5  # seconds to wait for a free connection, and again for the answer to a statement
+PATIENCE = 1.5  # seconds for a free connection and the answer to a statement, both together
+CALLED_OFF = 0.5  # seconds for it to say that it has given up a statement that took too long
 SLOW = 60.0  # for what touches many rows
 _OLDEST = 130000
+_CACHE, _PREPARED = "statement_cache_size", 100
 _DURABLE = {"on", "remote_apply"}
 
 
@@ -53,11 +56,28 @@ def sql(text: str, **words: str) -> str:
     return fill_in(text, now=_NOW, **words)
 
 
+def _read(url: str) -> tuple[str, int]:
+    """The address, and how many statements a connection keeps prepared.
+
+    The driver would send a name that it does not know on to the server, as a start-up parameter.
+    """
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    kept = dict(pairs).get(_CACHE)
+    if kept is None:
+        return url, _PREPARED
+    if not kept.isdecimal():
+        raise StorageProblem(f"{_CACHE}={kept} is no whole number: correct the database URL")
+    rest = urlencode([(name, value) for name, value in pairs if name != _CACHE])
+    return urlunsplit(parts._replace(query=rest)), int(kept)
+
+
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection of one's own, for migrations. Raises StorageProblem when the URL is wrong."""
     with translated():
         try:
-            return await asyncpg.connect(url, timeout=_PATIENCE)
+            address, kept = _read(url)
+            return await asyncpg.connect(address, timeout=PATIENCE, statement_cache_size=kept)
         except (
             asyncpg.ClientConfigurationError,
             asyncpg.InvalidAuthorizationSpecificationError,
@@ -102,23 +122,30 @@ async def _no_reset(_connection: object) -> None:
 
 
 class Database:
-    """A pool of connections, and the three ways to use one."""
+    """A pool of connections, and the three ways to use one.
+
+    A database that says nothing has `PATIENCE` to answer and `CALLED_OFF` to confirm that it has stopped
+    trying; then the connection is closed, and what became of the statement is unknown.
+    """
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
+        self._loop = asyncio.get_running_loop()
 
     @classmethod
     async def open(cls, url: str, *, connections: int) -> "Database":
         """Connect. Raises Unavailable when nobody answers."""
+        address, kept = _read(url)
         with translated():
             return cls(
                 await asyncpg.create_pool(
-                    url,
-                    min_size=1,
+                    address,
+                    statement_cache_size=kept,
+                    min_size=0,  # no floor to be restored, with a traceback, while nobody answers
                     max_size=connections,
                     reset=_no_reset,
-                    timeout=_PATIENCE,
-                    command_timeout=_PATIENCE,
+                    timeout=PATIENCE,
+                    command_timeout=PATIENCE,
                 )
             )
 
@@ -127,27 +154,60 @@ class Database:
         rows = await self.all(statement, *values)
         return rows[0] if rows else None
 
-    async def all(self, statement: str, *values: object, patience: float = _PATIENCE) -> list[Row]:
+    async def all(self, statement: str, *values: object, patience: float = PATIENCE) -> list[Row]:
         """All rows of a statement, which is a transaction of its own."""
+        until = self._loop.time() + patience
         with translated():
-            async with self._pool.acquire(timeout=_PATIENCE) as connection:
-                return [tuple(row) for row in await connection.fetch(statement, *values, timeout=patience)]
+            async with _Lent(self) as connection:
+                timeout = until - self._loop.time()
+                return [tuple(row) for row in await connection.fetch(statement, *values, timeout=timeout)]
 
-    async def count(self, statement: str, *values: object, patience: float = _PATIENCE) -> int:
+    async def count(self, statement: str, *values: object, patience: float = PATIENCE) -> int:
         """Carry out a statement, which is a transaction of its own; returns the number of rows it touched."""
+        until = self._loop.time() + patience
         with translated():
-            async with self._pool.acquire(timeout=_PATIENCE) as connection:
-                return _count(await connection.execute(statement, *values, timeout=patience))
+            async with _Lent(self) as connection:
+                timeout = until - self._loop.time()
+                return _count(await connection.execute(statement, *values, timeout=timeout))
 
     @contextlib.asynccontextmanager
-    async def transaction(self, **options: Any) -> AsyncIterator["Transaction"]:
-        """Several statements that commit together, each seeing what was committed before it began."""
+    async def transaction(
+        self, *, patience: float = PATIENCE, **options: Any
+    ) -> AsyncIterator["Transaction"]:
+        """Several statements that commit together, each seeing what was committed before it began.
+
+        `patience` is for each of them. Whatever it is, the first thing is asked with little: a database that
+        is away is found out by then.
+        """
         with translated():
-            async with (
-                self._pool.acquire(timeout=_PATIENCE) as connection,
-                connection.transaction(**options),
-            ):
-                yield Transaction(connection)
+            async with _Lent(self) as connection:
+                own = connection.transaction(**options)
+                await own.start()
+                try:
+                    yield Transaction(connection, patience)
+                except BaseException:
+                    await _undo(own, connection)
+                    raise
+                await own.commit()
+
+    def connections(self) -> dict[str, int]:
+        """How many there are, in use and idle."""
+        size, idle = self._pool.get_size(), self._pool.get_idle_size()
+        return {"idle": idle, "used": size - idle}
+
+    async def take(self) -> "PoolConnectionProxy[asyncpg.Record]":
+        """A free connection. Raises TimeoutError, or what the driver has to say."""
+        return await self._pool.acquire(timeout=PATIENCE)
+
+    async def give_back(
+        self, connection: "PoolConnectionProxy[asyncpg.Record]", *, idle: bool = True
+    ) -> None:
+        """Let others have it, once what is under way there has been called off; else it is closed."""
+        if idle:
+            await self._pool.release(connection)
+            return
+        with contextlib.suppress(Exception):  # one that cannot be released has been closed
+            await self._pool.release(connection, timeout=CALLED_OFF)
 
     async def close(self) -> None:
         """Let statements under way finish, for a while, and disconnect."""
@@ -157,19 +217,49 @@ class Database:
             self._pool.terminate()
 
 
+class _Lent:
+    """A connection for the length of a `with`."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __aenter__(self) -> "PoolConnectionProxy[asyncpg.Record]":
+        self._connection = await self._database.take()
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        idle = kind is None or not issubclass(kind, TimeoutError | asyncio.CancelledError)
+        await self._database.give_back(self._connection, idle=idle)
+
+
+async def _undo(
+    own: "asyncpg.transaction.Transaction", connection: "PoolConnectionProxy[asyncpg.Record]"
+) -> None:
+    """Roll back; where nobody answers, by closing the connection."""
+    try:
+        async with asyncio.timeout(CALLED_OFF):
+            await own.rollback()
+    except Exception:  # noqa: BLE001 - the caller has an error of their own to hear of
+        connection.terminate()
+
+
 class Transaction:
     """A connection within a transaction."""
 
-    def __init__(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
-        self._connection = connection
+    def __init__(self, connection: "PoolConnectionProxy[asyncpg.Record]", patience: float) -> None:
+        self._connection, self._patience = connection, patience
 
     async def all(self, statement: str, *values: object) -> list[Row]:
         """All rows."""
-        return [tuple(row) for row in await self._connection.fetch(statement, *values, timeout=SLOW)]
+        return [
+            tuple(row) for row in await self._connection.fetch(statement, *values, timeout=self._patience)
+        ]
 
     async def count(self, statement: str, *values: object) -> int:
         """Carry out a statement; returns the number of rows it touched."""
-        return _count(await self._connection.execute(statement, *values, timeout=SLOW))
+        return _count(await self._connection.execute(statement, *values, timeout=self._patience))
 
 
 def _count(status: str) -> int:

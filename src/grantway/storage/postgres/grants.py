@@ -26,7 +26,7 @@ from grantway.storage.port import (
 )
 from grantway.storage.postgres.approvals import Approval, Approvals
 from grantway.storage.postgres.batches import Gathered
-from grantway.storage.postgres.connections import Database, sql
+from grantway.storage.postgres.connections import SLOW, Database, sql
 from grantway.storage.postgres.spending import Ask, Spending
 from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
 from grantway.storage.rows import (
@@ -158,7 +158,7 @@ class GrantVerbs(Verbs):
         return await self._database.one(_REVOKE_GRANT, grant_id, *audit_values(audit)) is not None
 
     async def revoke_consent(self, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(patience=SLOW) as transaction:
             # The first statement waits for an approval under way; the second sees the grant it has made.
             dropped = await transaction.count(_DROP_CONSENT, subject, client_id)
             revoked = await transaction.count(_REVOKE_PAIR, subject, client_id)

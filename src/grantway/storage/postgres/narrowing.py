@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from grantway.protocol.grants import ScopeUse
 from grantway.storage.account_rows import read_use, write_use
 from grantway.storage.changes import AuditEntry
-from grantway.storage.postgres.connections import sql
+from grantway.storage.postgres.connections import SLOW, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
 
 # A scope is stored as its tokens with one space between them: $3 is the token that goes.
@@ -52,7 +52,7 @@ class NarrowingVerbs(Verbs):
     async def narrow_consent(
         self, subject: str, client_id: str, scope: str, *, consent_id: str, audit: Sequence[AuditEntry]
     ) -> bool:
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(patience=SLOW) as transaction:
             # As in a withdrawal, the first statement waits for an approval under way.
             agreed = await transaction.count(_NARROW_CONSENT, subject, client_id, scope, consent_id)
             granted = await transaction.count(_NARROW_GRANTS, subject, client_id, scope)

@@ -7,7 +7,7 @@ from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import SESSION
 from grantway.storage.port import Conflict
 from grantway.storage.postgres.batches import Gathered
-from grantway.storage.postgres.connections import Database, sql
+from grantway.storage.postgres.connections import SLOW, Database, sql
 from grantway.storage.postgres.logouts import go_on, tell_all_clients, tell_clients
 from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.rows import Row, read_person, read_session, write_person, write_session
@@ -66,7 +66,7 @@ class PeopleVerbs(Verbs):
         end_sessions: bool,
         revoke_grants: bool,
     ) -> None:
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(patience=SLOW) as transaction:
             values = (*write_person(now), was.disabled_at, was.tokens_valid_from)
             if await transaction.count(_CHANGE_PERSON, *values) == 0:
                 raise Conflict(f"the person {was.subject} is gone, or has changed meanwhile")

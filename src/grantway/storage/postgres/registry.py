@@ -15,7 +15,7 @@ from grantway.storage.changes import (
     RegistryRows,
 )
 from grantway.storage.port import Conflict
-from grantway.storage.postgres.connections import Transaction, sql
+from grantway.storage.postgres.connections import SLOW, Transaction, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.registry_rows import (
     read_api,
@@ -27,6 +27,7 @@ from grantway.storage.registry_rows import (
     write_secret,
 )
 
+_READING = 5.0  # seconds for each table: a picture that is ten seconds old issues nothing any more
 _VERSION = sql("SELECT version, {now} FROM registry_version")
 _CLIENTS = "SELECT id, document FROM clients ORDER BY id"
 _SECRETS = sql("SELECT {secret} FROM client_secrets ORDER BY client_id, id")
@@ -87,7 +88,9 @@ class RegistryVerbs(Verbs):
         return version, now
 
     async def load_registry(self) -> RegistryRows:
-        async with self._database.transaction(isolation="repeatable_read", readonly=True) as snapshot:
+        async with self._database.transaction(
+            patience=_READING, isolation="repeatable_read", readonly=True
+        ) as snapshot:
             versions = await snapshot.all(_VERSION)
             clients, secrets = await snapshot.all(_CLIENTS), await snapshot.all(_SECRETS)
             apis, keys = await snapshot.all(_APIS), await snapshot.all(_KEYS)
@@ -101,7 +104,7 @@ class RegistryVerbs(Verbs):
     async def change_registry(
         self, changes: Sequence[RegistryChange], audit: Sequence[AuditEntry], *, if_version: int | None = None
     ) -> int:
-        async with self._database.transaction() as transaction:
+        async with self._database.transaction(patience=SLOW) as transaction:
             newest = await transaction.all(_NEXT_VERSION, if_version)
             if not newest:
                 raise Conflict(f"the registry is no longer at version {if_version}")

@@ -1,5 +1,7 @@
 """The whole store in PostgreSQL."""
 
+from collections.abc import Mapping
+
 from grantway.storage.postgres.assertions import AssertionVerbs
 from grantway.storage.postgres.connections import Database, check_settings
 from grantway.storage.postgres.grants import GrantVerbs
@@ -24,6 +26,9 @@ class PostgresStore(
     UpkeepVerbs,
 ):
     """`port.Store` in PostgreSQL. It belongs to the event loop on which it was opened."""
+
+    def connections(self) -> Mapping[str, int]:
+        return self._database.connections()
 
     async def ping(self) -> None:
         await self._database.all("SELECT version FROM registry_version")

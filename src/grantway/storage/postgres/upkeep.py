@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import PERISHABLES
-from grantway.storage.port import Bucket
+from grantway.storage.port import Bucket, LiveCounts
 from grantway.storage.postgres.connections import SLOW, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.rows import read_audit
@@ -45,6 +45,10 @@ UPDATE refresh_tokens SET locked_successor = NULL WHERE id IN (SELECT id FROM st
 _CHANGED = """
 SELECT quote_ident(relname) FROM pg_stat_user_tables
 WHERE schemaname = current_schema() AND n_mod_since_analyze > 500 + n_live_tup / 5 ORDER BY relname"""
+_LIVE = sql("""
+SELECT (SELECT count(*) FROM grants WHERE revoked_at IS NULL AND expires_at > {now}),
+    (SELECT count(*) FROM sessions WHERE expires_at > {now})""")
+_COUNTING = 5.0  # seconds: whoever gathers metrics waits no longer
 _ANALYZE = "ANALYZE (SKIP_LOCKED) {table}"
 
 
@@ -93,6 +97,10 @@ class UpkeepVerbs(Verbs):
         for statement, kept in _DROPS:
             gone += await self._database.count(statement, batch, kept, patience=SLOW)
         return gone
+
+    async def live_counts(self) -> LiveCounts:
+        rows = await self._database.all(_LIVE, patience=_COUNTING)
+        return LiveCounts(*rows[0])
 
     async def freshen_statistics(self) -> Sequence[str]:
         tables = [table for (table,) in await self._database.all(_CHANGED)]

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
+from grantway.storage.port import LiveCounts
 from grantway.storage.sqlite.assertions import AssertionVerbs
 from grantway.storage.sqlite.connections import (
     Reader,
@@ -13,6 +15,7 @@ from grantway.storage.sqlite.connections import (
     connect_reader,
     connect_writer,
     create_file,
+    sql,
     translated,
 )
 from grantway.storage.sqlite.grants import GrantVerbs
@@ -22,6 +25,10 @@ from grantway.storage.sqlite.people import PeopleVerbs
 from grantway.storage.sqlite.registry import RegistryVerbs
 from grantway.storage.sqlite.tokens import TokenVerbs
 from grantway.storage.sqlite.upkeep import UpkeepVerbs
+
+_LIVE = sql("""
+SELECT (SELECT count(*) FROM grants WHERE revoked_at IS NULL AND expires_at > {now}),
+    (SELECT count(*) FROM sessions WHERE expires_at > {now})""")
 
 
 class SqliteStore(
@@ -47,6 +54,12 @@ class SqliteStore(
         super().__init__(Reader(reader), Writer(writer))
         self._path = path
 
+    def connections(self) -> Mapping[str, int]:
+        return {}
+
+    async def live_counts(self) -> LiveCounts:
+        return await asyncio.to_thread(count_live, self._path)
+
     async def ping(self) -> None:
         self._reader.all("SELECT version FROM registry_version")
 
@@ -66,6 +79,15 @@ class SqliteStore(
 def open_sqlite(path: Path) -> SqliteStore:
     """The store in this file, whose schema must be current."""
     return SqliteStore(path)
+
+
+def count_live(path: Path) -> LiveCounts:
+    """Over a connection of its own, in a thread: the event loop reads nothing that grows."""
+    with contextlib.closing(connect_reader(path)) as db:
+        try:
+            return LiveCounts(*db.execute(_LIVE).fetchone())
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
 
 def back_up(source: Path, target: Path) -> None:
