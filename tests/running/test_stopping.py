@@ -105,3 +105,17 @@ async def test_who_says_nothing_more_is_not_waited_for(database, tmp_path, how, 
         assert b"" == await asyncio.wait_for(reader.read(), 15)
         writer.close()
         assert 0 == await asyncio.to_thread(process.process.wait, 19)
+
+
+async def test_half_a_request_does_not_hold_up_a_stop(database, tmp_path):
+    """RX20, RX11: however long a body may take else, the rest of it comes soon now, or is refused."""
+    with NodeProcess(database, tmp_path, settings={"GRANTWAY_SERVER__BODY_TIMEOUT": "60s"}) as process:
+        reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
+        writer.write(get(process.host, "/livez"))
+        assert 200 == (await read_answer(reader))[0]
+        writer.write(post(process.host, "/token", "grant_type=client_credentials")[:-9])
+        await asyncio.sleep(0.2)
+        process.process.send_signal(signal.SIGTERM)
+        assert 408 == (await asyncio.wait_for(read_answer(reader), 60))[0]
+        writer.close()
+        assert 0 == await asyncio.to_thread(process.process.wait, 19)

@@ -13,6 +13,7 @@ from grantway.app import Application
 from grantway.cli.slow_callers import Connections, Limits, PatientProtocol
 
 _TICK = 0.05  # seconds between looks at what is still open
+_LAST_RECEIPT = 5.0  # seconds for the rest of a request that had begun to arrive when we were told to stop
 
 
 class ServerConfig(uvicorn.Config):
@@ -33,7 +34,7 @@ class Server(uvicorn.Server):
     uvicorn closes idle keep-alive connections the moment it is told to stop, so that a request which is on
     its way is reset. Here every answer first says `Connection: close` and readiness turns red; connections
     that wait to be accepted are accepted, and then nothing listens; what still comes on open connections is
-    answered. After `linger`, or as soon as nothing is open, uvicorn goes on as usual. Ctrl-C does not linger.
+    answered. A request of which half is there gets five seconds for the rest. After `linger`, or as soon as nothing is open, uvicorn goes on as usual. Ctrl-C does not linger.
     """
 
     def __init__(self, config: ServerConfig) -> None:
@@ -55,7 +56,10 @@ class Server(uvicorn.Server):
             state = self.server_state
             state.default_headers = [*state.default_headers, (b"connection", b"close")]
             await self._stop_listening(sockets)
+            state.limits = state.limits.within(_LAST_RECEIPT)
             for connection in state.connections:
+                if isinstance(connection, PatientProtocol):
+                    connection.hurry(_LAST_RECEIPT)
                 if (cycle := getattr(connection, "cycle", None)) is not None:
                     cycle.keep_alive = False  # the answer under way is the last one on its connection
             await self._last_requests()

@@ -7,7 +7,7 @@ A request that comes whole in one piece, as nearly all do, sets no timer here.
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +31,10 @@ class Limits:
     write: float = 30.0
     connections: int = 1024  # of one network, in one process
     uncounted: Sequence[Network] = ()  # trusted proxies: everybody comes through them
+
+    def within(self, seconds: float) -> "Limits":
+        """The same, with no more than these seconds for the receipt of a request."""
+        return replace(self, head=min(self.head, seconds), body=min(self.body, seconds))
 
 
 class Connections(ServerState):
@@ -125,6 +129,13 @@ class PatientProtocol(HttpToolsProtocol):
             self._unwatch()
         self._stage = Stage.NOTHING
         super().on_message_complete()
+
+    def hurry(self, seconds: float) -> None:
+        """The server stops: what has begun to arrive is there within these seconds, or is refused."""
+        self._limits = self._limits.within(seconds)
+        if self._receipt is not None:
+            self._unwatch()
+            self._watch(seconds)
 
     def pause_writing(self) -> None:
         """The caller does not read as fast as we write."""
