@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as changed
 
 from grantway.protocol import client_credentials, code_grant, refresh_grant
 from grantway.protocol.clients import RefreshPolicy
@@ -70,14 +71,14 @@ CODE_REFUSALS = [
     ("no such code", {"evidence": None}),
     ("secret part is wrong", {"hashed": b"x" * 32}),
     ("code of web sent by other", {"client": OTHER}),
-    ("redirect_uri", {"request": replace(CODE_REQUEST, redirect_uri="https://web.example/cb/")}),
+    ("redirect_uri", {"request": changed(CODE_REQUEST, redirect_uri="https://web.example/cb/")}),
     (
         "redirect_uri was part",
-        {"request": replace(CODE_REQUEST, redirect_uri=None), "code": WITHOUT_CHALLENGE},
+        {"request": changed(CODE_REQUEST, redirect_uri=None), "code": WITHOUT_CHALLENGE},
     ),
-    ("code_verifier is missing", {"request": replace(CODE_REQUEST, code_verifier=None)}),
-    ("does not match", {"request": replace(CODE_REQUEST, code_verifier="x" * 43)}),
-    ("43 to 128", {"request": replace(CODE_REQUEST, code_verifier="x")}),
+    ("code_verifier is missing", {"request": changed(CODE_REQUEST, code_verifier=None)}),
+    ("does not match", {"request": changed(CODE_REQUEST, code_verifier="x" * 43)}),
+    ("43 to 128", {"request": changed(CODE_REQUEST, code_verifier="x")}),
     ("without a challenge", {"code": WITHOUT_CHALLENGE}),
     ("code expired 0 s ago", {"code": replace(CODE, expires_at=NOON)}),
     ("code expired 5 s ago", {"code": replace(CODE, expires_at=NOON - 5)}),
@@ -111,7 +112,7 @@ def test_possession_is_proven_before_anything_else_is_told_or_punished():
     """CR03: a spent code, wrongly presented, is only wrong; rightly presented, the commit will judge it."""
     spent = replace(CODE, spent_at=NOON - 20, expires_at=NOON - 10)
     with pytest.raises(OAuthError, match="does not match"):
-        code(request=replace(CODE_REQUEST, code_verifier="x" * 43), code=spent)
+        code(request=changed(CODE_REQUEST, code_verifier="x" * 43), code=spent)
     assert GRANT == code(code=spent).grant
     assert GRANT == refresh(token=replace(REFRESH_TOKEN, spent_at=NOON - 20, expires_at=NOON - 10)).grant
 
@@ -120,11 +121,11 @@ def test_possession_is_proven_before_anything_else_is_told_or_punished():
     "facts",
     [
         {},
-        {"request": replace(CODE_REQUEST, redirect_uri=None)},
-        {"request": replace(CODE_REQUEST, redirect_uri=None), "code": replace(CODE, redirect_uri_sent=False)},
-        {"request": replace(CODE_REQUEST, code_verifier=None), "code": WITHOUT_CHALLENGE},
+        {"request": changed(CODE_REQUEST, redirect_uri=None)},
+        {"request": changed(CODE_REQUEST, redirect_uri=None), "code": replace(CODE, redirect_uri_sent=False)},
+        {"request": changed(CODE_REQUEST, code_verifier=None), "code": WITHOUT_CHALLENGE},
         {
-            "request": replace(CODE_REQUEST, code_verifier=None, redirect_uri=None),
+            "request": changed(CODE_REQUEST, code_verifier=None, redirect_uri=None),
             "code": replace(WITHOUT_CHALLENGE, redirect_uri_sent=False),
         },
         {"code": replace(CODE, expires_at=NOON + 0.001)},
@@ -141,7 +142,7 @@ def test_a_code_that_is_proven_becomes_what_was_granted(facts):
 
 
 def choosing(resource, scope=""):
-    return replace(REFRESH_REQUEST, resource=resource, scope=Scope.parse(scope))
+    return changed(REFRESH_REQUEST, resource=resource, scope=Scope.parse(scope))
 
 
 @pytest.mark.parametrize(
