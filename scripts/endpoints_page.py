@@ -37,10 +37,10 @@ those listed is answered 405 with `Allow`, another Host 421. Bodies are forms of
 {MAX_BODY // 1024} kB; a parameter that comes twice is refused, one without a value counts as left out, one \
 that is not listed here is ignored (RFC 6749 §3.1).
 
-A refusal is JSON, `{{"error": …, "error_description": …, "error_uri": …}}`; at `/authorize` it is a redirect \
-to the app as soon as client and redirect URI are known to be good, and a page before that. Its reference, by \
-which the operator reads what differed, ends `error_uri` and stands in the header `Grantway-Flow` \
-([errors](errors.md)).
+A refusal is JSON, `{{"error": …, "error_description": …, "error_uri": …}}`; at `/authorize` it is a \
+redirect to the app as soon as client and redirect URI are known to be good, and a page before that. Its \
+reference, by which the operator reads what differed, ends `error_uri` and stands in the header \
+`Grantway-Flow` ([errors](errors.md)).
 """
 _REQUESTS: Mapping[GrantType, type] = {
     GrantType.AUTHORIZATION_CODE: CodeRequest,

@@ -1,7 +1,7 @@
 """The catalogue of diagnoses: what each id means, why it happens, what puts it right.
 
-The words here are for everybody: the pages below `/errors/`, and docs/reference/errors.md, are made from them. What was
-received and expected in one case is in its `Diagnosis`, which only the operator reads.
+The words here are for everybody: the pages below `/errors/` and docs/reference/errors.md are made from them.
+What was received and expected in one case is in its `Diagnosis`, which only the operator reads.
 """
 
 from collections.abc import Mapping
