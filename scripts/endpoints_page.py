@@ -14,6 +14,8 @@ from grantway.protocol import metadata as at
 from grantway.protocol import pkce
 from grantway.protocol.authorization import PARAMETERS as AUTHORIZATION_PARAMETERS
 from grantway.protocol.client_assertion import ASSERTION_TYPE
+from grantway.protocol.diagnosis import Gw
+from grantway.protocol.errors import ERRORS
 from grantway.protocol.names import GrantType, Prompt, ResponseMode
 from grantway.protocol.registry import Registry
 from grantway.protocol.token_request import ClientCredentialsRequest, CodeRequest, RefreshRequest
@@ -35,9 +37,10 @@ those listed is answered 405 with `Allow`, another Host 421. Bodies are forms of
 {MAX_BODY // 1024} kB; a parameter that comes twice is refused, one without a value counts as left out, one \
 that is not listed here is ignored (RFC 6749 §3.1).
 
-A refusal is JSON, `{{"error": …, "error_description": …}}`, with the reference for the operator's log in \
-`Grantway-Flow`; at `/authorize` it is a redirect to the app as soon as client and redirect URI are known to \
-be good, and a page before that.
+A refusal is JSON, `{{"error": …, "error_description": …, "error_uri": …}}`; at `/authorize` it is a \
+redirect to the app as soon as client and redirect URI are known to be good, and a page before that. Its \
+reference, by which the operator reads what differed, ends `error_uri` and stands in the header \
+`Grantway-Flow` ([errors](errors.md)).
 """
 _REQUESTS: Mapping[GrantType, type] = {
     GrantType.AUTHORIZATION_CODE: CodeRequest,
@@ -111,7 +114,10 @@ def _groups() -> dict[str, dict[str, Methods]]:
     """The routes by whom they are for, which the module of their handler says."""
     groups: dict[str, dict[str, Methods]] = {}
     for path, methods in ROUTES.items():
+        if path.startswith(ERRORS):  # one for each name of the page of errors
+            continue
         groups.setdefault(_group_of(next(iter(methods.values()))), {})[path] = methods
+    groups["Whoever follows an error_uri"] = {f"{ERRORS}{{name}}": ROUTES[ERRORS + Gw.UNREADABLE]}
     groups["Anybody who watches over it"] = dict(PROBES)
     groups["The management port"] = {
         path: {"GET": handler, "HEAD": handler} for path, handler in management.ROUTES.items()
@@ -204,7 +210,7 @@ def details() -> dict[str, Detail]:
                     "303",
                     (
                         "to the next page, or back to the app: `code`, `state`, `iss`; or `error`, "
-                        "`error_description`, `state`, `iss`"
+                        "`error_description`, `error_uri`, `state`, `iss`"
                     ),
                 ),
                 (

@@ -54,8 +54,15 @@ async def select_account_page(page: Page, node: Node) -> None:
 
 
 async def error_page(page: Page, node: Node) -> None:
+    await node.change_client("printer", homepage="https://printer.example/")
     await page.goto(node.issuer + Visitor(node).link(redirect_uri="https://printer.example/callback/"))
     await page.click("summary")
+
+
+async def explained_page(page: Page, node: Node) -> None:
+    await error_page(page, node)
+    await page.click("#error-explained")
+    await page.wait_for_selector("h2")
 
 
 async def account_page(page: Page, node: Node) -> None:
@@ -135,6 +142,7 @@ PAGES: dict[str, tuple[str, Reach]] = {
     "consent": ("Consent", consent_page),
     "consent-again": ("Consent, when the app asks for more", consent_again_page),
     "error": ("A request that leads nowhere", error_page),
+    "explained": ("What an error means", explained_page),
     "account": ("Your account", account_page),
     "apps": ("Connected apps", apps_page),
     "remove": ("Take everything back", remove_page),

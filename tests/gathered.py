@@ -14,6 +14,7 @@ from grantway.crypto.jwk import SigningKey
 from grantway.crypto.secrets import IssuedSecret
 
 WINDOW = 16  # characters of a secret that give it away; by chance once in 10^28
+_TOLD = ("reference", "path", "client_id", "received", "expected", "difference", "fix")
 _RUN = re.compile(r"[0-9A-Za-z_+/-]{16,}")
 
 
@@ -39,7 +40,8 @@ class Gathered(logging.Handler):
         super().__init__(logging.NOTSET)
         self.lines: list[str] = []
         self.telling: dict[str, str] = {}  # a piece of a secret → its kind
-        self.setFormatter(_Words("%(name)s %(message)s %(reference)s", defaults={"reference": ""}))
+        told = " ".join(f"%({name})s" for name in _TOLD)
+        self.setFormatter(_Words(f"%(name)s %(message)s {told}", defaults=dict.fromkeys(_TOLD, "")))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line as its writer meant it, with its exception, before any formatter improves on it."""

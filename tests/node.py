@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx2
@@ -31,7 +33,7 @@ from grantway.protocol.clients import Client, ClientSecret, ClientType
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
-from grantway.settings import DatabaseSettings, Settings
+from grantway.settings import DatabaseSettings, LoggingSettings, Settings
 from grantway.storage.changes import PutApi, PutClient, PutSecret
 from tests.signing import assertion
 
@@ -92,6 +94,7 @@ class Node:
     secrets: dict[str, str] = field(default_factory=dict)  # client id → its secret
     people: dict[str, Person] = field(default_factory=dict)
     opened: list[httpx2.AsyncClient] = field(default_factory=list)  # closed with the node
+    refusals: Path = Path()  # the folder of its refusals
 
     @property
     def store(self):
@@ -196,6 +199,8 @@ async def running_node(database: str, *, port: int | None = None, **settings) ->
     """Start a node on this database, and stop it."""
     port = port or free_port()
     issuer = settings.pop("issuer", f"http://127.0.0.1:{port}")
+    refusals = Path(mkdtemp(prefix="grantway-refusals-")) / "kept"
+    settings = {"logging": LoggingSettings(refusals=refusals), **settings}
     chosen = Settings(
         issuer=issuer, dev=True, database=DatabaseSettings(url=database, auto_migrate=True), **settings
     )
@@ -210,7 +215,7 @@ async def running_node(database: str, *, port: int | None = None, **settings) ->
         await asyncio.sleep(0.01)
         if task.done():
             raise RuntimeError(f"the node did not start: {task.exception()}")
-    node = Node(server=app.server, issuer=issuer)
+    node = Node(server=app.server, issuer=issuer, refusals=refusals)
     try:
         yield node
     finally:
@@ -218,6 +223,7 @@ async def running_node(database: str, *, port: int | None = None, **settings) ->
             await http.aclose()
         uvicorn_server.should_exit = True
         await task
+        rmtree(refusals.parent)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from socket import gethostname
 from urllib.parse import urlsplit
 
 from grantway.crypto.envelope import Envelopes
@@ -22,11 +23,13 @@ from grantway.protocol.policy import Policy
 from grantway.settings import Settings
 from grantway.storage.opening import open_store
 from grantway.storage.port import Unavailable
+from grantway.storage.refusal_files import RefusalFiles
 from grantway.web.asgi import WebApp
 from grantway.web.certificates import CertificateHeader
 from grantway.web.door import Door
 from grantway.web.management import ManagementApp
 from grantway.web.metrics import Metrics, PrometheusMetrics
+from grantway.web.refusals import Refusals
 from grantway.web.requests import Receive, Scope, Send, networks_of
 
 RESTART_AFTER = 1.0  # seconds
@@ -60,7 +63,15 @@ def mutual_tls_of(settings: Settings) -> MutualTls | None:
     return MutualTls(server.client_certificate_verify_header is not None, server.mtls_address)
 
 
-def door_of(server: Server, settings: Settings, metrics: Metrics) -> Door:
+def refusals_of(settings: Settings, metrics: Metrics) -> tuple[Refusals, RefusalFiles | None]:
+    """What is noted about refused requests, and where."""
+    folder = settings.refusals_folder()
+    limit = settings.logging.refusals_size * 1_000_000
+    files = None if folder is None else RefusalFiles(folder, limit=limit, clock=time.time)
+    return Refusals(files, metrics, node=gethostname(), clock=time.monotonic, now=time.time), files
+
+
+def door_of(server: Server, settings: Settings, metrics: Metrics, refusals: Refusals) -> Door:
     """The web's view of this server."""
     own = settings.server
     proxies = networks_of(own.trusted_proxies)
@@ -73,6 +84,7 @@ def door_of(server: Server, settings: Settings, metrics: Metrics) -> Door:
         trusted_proxies=proxies,
         certificates=None if header is None else CertificateHeader(header, verify=verify, trusted=proxies),
         metrics=metrics,
+        refusals=refusals,
     )
 
 
@@ -160,10 +172,15 @@ class Application:
         metrics = PrometheusMetrics() if self._management_port else Metrics()
         async with open_server(self._settings) as server, _background(server, self._settings, metrics):
             self._server = server
-            self._door = door_of(server, self._settings, metrics)
+            refusals, files = refusals_of(self._settings, metrics)
+            self._door = door_of(server, self._settings, metrics, refusals)
             self._web = WebApp(self._door)
             self._management = ManagementApp(self._door) if self._management_port else None
-            yield
+            try:
+                yield
+            finally:
+                if files is not None:
+                    files.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -245,6 +245,18 @@ class LoggingSettings:
     level: str = field(
         default="info", metadata=about("The least that is told: debug, info, warning or error.")
     )
+    refusals: Path | None = field(
+        default=None,
+        metadata=about(
+            "Folder in which refusals are kept for `grantway logs`. Default: grantway-refusals, beside the "
+            "SQLite database or in the working directory.",
+            "path",
+        ),
+    )
+    refusals_size: int = field(
+        default=16,
+        metadata=about("Megabytes of them that are kept; 0 keeps none.", "number", least=0, most=10_000),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +301,16 @@ class Settings:
         if current is None:
             raise BadSettings([Mistake("secrets.key", NO_MASTER_KEY)])
         return (current,) if previous is None else (current, previous)
+
+    def refusals_folder(self) -> Path | None:
+        """Where refusals are kept; None where none are."""
+        if not self.logging.refusals_size:
+            return None
+        if self.logging.refusals is not None:
+            return self.logging.refusals.absolute()
+        if is_postgres(self.database.url):
+            return Path("grantway-refusals").absolute()
+        return database_file(self.database.url).with_name("grantway-refusals").absolute()
 
     def made_up_key_file(self) -> Path:
         """Where the made-up key of development is kept: beside the database, so that a restart works."""

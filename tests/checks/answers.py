@@ -1,6 +1,7 @@
 """The answers a client or a person can get, each asserted whole, and a node that never answers 5xx."""
 
 import json
+import re
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
@@ -130,10 +131,17 @@ def is_code(answer: dict[str, str], node: Node, state: str | None = "xyz") -> st
 
 
 def is_refusal(answer: dict[str, str], node: Node, *errors: str, state: str | None = "xyz") -> None:
-    """One of these errors, with a description, state if there was one, iss, and nothing else."""
+    """One of these errors, with a description, a page about it, state if there was one, iss, nothing else."""
     assert answer.pop("error", None) in errors, f"not {errors}: {answer}"
     assert answer.pop("error_description")
+    is_page_about_it(answer.pop("error_uri"), node)
     assert answer == _context(node, state)
+
+
+def is_page_about_it(error_uri: str, node: Node) -> None:
+    """On our own origin, with a reference, in characters that an error_uri may have (RFC 6749 §4.1.2.1)."""
+    path = re.escape(node.issuer) + r"/errors/(GW-[0-9]{3}|[a-z_]+)\?ref=[0-9A-F]{4}-[0-9A-F]{2}"
+    assert re.fullmatch(path, error_uri)
 
 
 def _context(node: Node, state: str | None) -> dict[str, str]:
@@ -180,12 +188,13 @@ def tokens_of(reply: httpx2.Response) -> dict:
 
 
 def is_error(reply: httpx2.Response, *errors: str, status: int = 400) -> None:
-    """A refusal of the token endpoint (RFC 6749 §5.2), and no token."""
+    """A refusal of the token endpoint (RFC 6749 §5.2), and no token; one reference at both places."""
     assert reply.status_code == status, reply.text
     _is_private_json(reply)
     body = reply.json()
-    assert body.keys() <= {"error", "error_description"}
+    assert body.keys() == {"error", "error_description", "error_uri"}
     assert body["error"] in errors
+    assert body["error_uri"].endswith(f"?ref={reply.headers['grantway-flow']}")
 
 
 def is_unauthenticated(reply: httpx2.Response) -> None:

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from grantway.cli.main import cli
+from grantway.protocol.catalogue import CATALOGUE
+from grantway.protocol.errors import ERRORS
 from grantway.settings import options
 from grantway.web.routes import ROUTES
 from scripts import screenshots
@@ -46,10 +48,17 @@ def test_the_page_of_commands_names_every_one_with_every_option():
     assert all(f"`grantway {name}" in text for name in cli.list_commands(None))
 
 
+def test_each_diagnosis_has_an_anchor():
+    """FU1, FN17: what a developer reads is what the server says."""
+    lines = (FOLDER / "errors.md").read_text("utf-8").splitlines()
+    assert [gw for gw in CATALOGUE if f"## {gw}" not in lines] == []
+
+
 async def test_every_endpoint_answers_the_methods_of_the_page_and_no_other(tmp_path):
     """MD04, FN17: the page is asked of a running server, route by route."""
     text = (FOLDER / "endpoints.md").read_text("utf-8")
-    assert [path for path in ROUTES if f"`{path}`" not in text] == []
+    assert [path for path in ROUTES if f"`{path}`" not in text and not path.startswith(ERRORS)] == []
+    assert f"`{ERRORS}{{name}}`" in text
     async with seeded_node(sqlite_url(tmp_path)) as node, node.http() as http:
         for path in details():
             listed = re.search(

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from grantway.protocol.authorization import AuthorizationRequest, answer_address
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError, wire_safe
 from grantway.protocol.names import ErrorCode, GrantType, Prompt, ResponseMode
 from grantway.protocol.params import Params
@@ -222,8 +223,8 @@ def test_without_a_registered_address_there_is_none(client, redirect_uri, openid
 def test_an_error_description_holds_only_what_the_rfc_allows(words):
     """AZ33: RFC 6749 §4.1.2.1 - so that no answer can be forged inside another."""
     with pytest.raises(ValueError, match="not allowed"):
-        OAuthError(ErrorCode.INVALID_REQUEST, words)
-    OAuthError(ErrorCode.INVALID_REQUEST, wire_safe(words))
+        OAuthError(ErrorCode.INVALID_REQUEST, words, Diagnosis(Gw.UNREADABLE, "why"))
+    OAuthError(ErrorCode.INVALID_REQUEST, wire_safe(words), Diagnosis(Gw.UNREADABLE, "why"))
 
 
 def test_the_sample_verifier_answers_the_sample_challenge():

@@ -33,7 +33,10 @@ async def codes_of(visitor: Visitor, number: int) -> list[tuple[str, str]]:
 def assert_unusable(reply) -> None:
     """RFC 6749 §5.2: the same words for every cause."""
     assert reply.status_code == 400
-    assert reply.json() == {
+    told = reply.json()
+    page, _, reference = told.pop("error_uri").partition("?ref=")
+    assert (page.rpartition("/")[2], reference) == ("invalid_grant", reply.headers["grantway-flow"])
+    assert told == {
         "error": "invalid_grant",
         "error_description": "the grant is invalid, expired, revoked, or was issued to another client",
     }

@@ -87,7 +87,9 @@ async def test_no_endpoint_forgets_to_ask_for_the_secret(held, endpoint, client_
         assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client"), name
         assert reply.json()["error_description"] == "client authentication failed"
         assert reply.headers["www-authenticate"].startswith("Basic ")
-        assert set(reply.json()) == {"error", "error_description"}
+        assert set(reply.json()) == {"error", "error_description", "error_uri"}
+        page, _, reference = reply.json()["error_uri"].partition("?ref=")
+        assert (page.rpartition("/")[2], reference) == ("invalid_client", reply.headers["grantway-flow"])
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

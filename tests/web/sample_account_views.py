@@ -182,5 +182,6 @@ ACCOUNT_VIEWS = {
         sentence="Its access has been removed already, or it never had any.",
         back="/account/apps",
         back_words="Your connected apps",
+        reference="7F3A-91",
     ),
 }

@@ -29,7 +29,7 @@ HOSTILE = (
 ADDRESSES = {
     *("action", "url", "withdraw_path", "terms_uri", "privacy_uri", "metadata_path"),
     *("account_path", "path", "remove_path", "back"),
-    *("end_path", "end_others_path", "sign_out_path", "name_path", "password_path"),
+    *("end_path", "end_others_path", "sign_out_path", "name_path", "password_path", "explained"),
     *("frames", "next_url"),
 }
 VOID = {"meta", "link", "input", "img"}
@@ -345,7 +345,8 @@ def test_the_error_page_names_the_error_and_links_nothing_it_received():
     assert page.one("code", **{"class": "reference"}).text == "7F3A-91"
     assert page.one("time").attributes["datetime"] == "2026-11-21T12:00:00Z"
     assert "http://localhost:3000/callback/" in page.one("details").text
-    assert [a.attributes["href"] for a in page.all("a")] == ["#main", "https://printer.example/"]
+    links = [a.attributes["href"] for a in page.all("a")]
+    assert links == ["#main", "https://printer.example/", "/errors/GW-102?ref=7F3A-91"]
 
 
 # ------------------------------------------------------------------------------------------ the renderer

@@ -32,6 +32,7 @@ PAGES = {
     "account_apps_long": replace(APPS, cards=(replace(PRINTER, name=WORD, hosts=(WORD,), changes=(WORD,)),)),
     "account_sessions_long": replace(SESSIONS, cards=(replace(THERE, browser=WORD, network=WORD),)),
     "account_sure_long": replace(SURE, question=WORD, consequences=(WORD,), answer=WORD),
+    "explained_long": replace(VIEWS["explained"], title=WORD, cause=WORD, fix=WORD, spec=WORD),
     "error_long": replace(VIEWS["error"], heading=WORD, sentence=WORD, reference=WORD, spec=WORD),
 }
 

@@ -13,7 +13,8 @@ from typing import Final, TextIO
 
 from grantway.crypto.secrets import redacted
 
-_FIELDS: Final = ("reference", "path", "error")  # what a record may bring along in `extra`
+_BRIEF: Final = ("reference", "diagnosis", "client_id", "path", "error")  # what a record may bring along
+_FIELDS: Final = (*_BRIEF, "method", "network", "received", "expected", "difference", "fix")
 _COLORS: Final = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 
 
@@ -39,14 +40,14 @@ class JsonLines(logging.Formatter):
             "event": record.name,
             "message": _clean(record.getMessage()),
         }
-        line |= {name: _clean(str(value)) for name, value in _extras(record)}
+        line |= {name: _clean(str(value)) for name, value in _extras(record, _FIELDS)}
         if record.exc_info:
             line["exception"] = redacted("".join(traceback.format_exception(*record.exc_info)))
         return json.dumps(line)  # ASCII: control and separator characters are escaped
 
 
 class Columns(logging.Formatter):
-    """Time, level, event, message. The lines of an exception are set in: none can pass for an event."""
+    """Time, level, event, message, short fields. Lines of an exception are set in: none can pass for one."""
 
     def __init__(self, *, color: bool) -> None:
         super().__init__()
@@ -57,7 +58,7 @@ class Columns(logging.Formatter):
         level = record.levelname.lower().ljust(7)
         if self._color and record.levelname in _COLORS:
             level = f"{_COLORS[record.levelname]}{level}\x1b[0m"
-        more = "".join(f" {name}={_clean(str(value))}" for name, value in _extras(record))
+        more = "".join(f" {name}={_clean(str(value))}" for name, value in _extras(record, _BRIEF))
         text = f"{_utc(record, '%H:%M:%S', '')} {level} {record.name}: {_clean(record.getMessage())}{more}"
         if record.exc_info:
             told = "".join(traceback.format_exception(*record.exc_info)).splitlines()
@@ -65,8 +66,8 @@ class Columns(logging.Formatter):
         return text
 
 
-def _extras(record: logging.LogRecord) -> list[tuple[str, object]]:
-    return [(name, value) for name in _FIELDS if (value := getattr(record, name, None)) is not None]
+def _extras(record: logging.LogRecord, names: tuple[str, ...]) -> list[tuple[str, object]]:
+    return [(name, value) for name in names if (value := getattr(record, name, None)) is not None]
 
 
 def _utc(record: logging.LogRecord, form: str, zone: str) -> str:

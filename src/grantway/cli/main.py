@@ -17,6 +17,7 @@ PLACES = {
     "grants": ("grantway.cli.grants:grants", "What people allowed apps, and how to take it back"),
     "import": ("grantway.cli.imports:import_", "Bring apps, APIs and people in from a file"),
     "db": ("grantway.cli.db:db", "Upgrade, check and back up the database"),
+    "logs": ("grantway.cli.refusals:logs", "Refused requests: what differed, and what puts it right"),
     "token": ("grantway.cli.tokens:token", "Look into a token"),
     "settings": ("grantway.cli.settings:settings", "Every setting, with its meaning and default"),
     "config": ("grantway.cli.settings:config", "The settings in force, and where they came from"),

@@ -6,7 +6,7 @@ answers (in `interaction_answers`) come back through `advance`: steps never lead
 
 from dataclasses import dataclass
 
-from grantway.crypto.secrets import SecretKind, issue_secret
+from grantway.crypto.secrets import SecretKind, issue_secret, new_reference
 from grantway.flows.approve import approve
 from grantway.flows.browser import Browser, signed_in
 from grantway.flows.id_token_hints import hinted_subject
@@ -14,9 +14,10 @@ from grantway.flows.interaction import Interaction, NotYours, kept_parameters, o
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol.authorization import AuthorizationRequest, answer_address
+from grantway.protocol.client_auth import unknown_client
 from grantway.protocol.clients import Client
 from grantway.protocol.consent import consent_question
-from grantway.protocol.errors import OAuthError
+from grantway.protocol.errors import OAuthError, error_uri
 from grantway.protocol.grants import Consent
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.next_step import AskConsent, Login, NextStep, SelectAccount, next_step
@@ -47,6 +48,7 @@ class Leave:
     client: Client
     interaction: Interaction | None  # None: the parameters were too large to carry
     refusal: OAuthError | None = None
+    reference: str = ""  # of the refusal: the client was told it in `error_uri`
 
 
 class Refused(Exception):
@@ -70,7 +72,7 @@ async def start(server: Server, params: Params, browser: Browser, *, posted: boo
     try:
         kept = kept_parameters(params)
     except OAuthError as refusal:
-        return Leave(to=address.error(refusal), client=client, interaction=None, refusal=refusal)
+        return _leave_refused(server, address, refusal, client=client, interaction=None)
     now = server.now()
     binding = issue_secret(SecretKind.FLOW, now=now)
     interaction = Interaction(
@@ -110,7 +112,10 @@ def reread(server: Server, interaction: Interaction) -> AuthorizationRequest | L
     snapshot = server.snapshots.current()
     client = snapshot.registry.clients.get(Params(interaction.params).need("client_id"))
     if client is None or not client.enabled:
-        raise Refused(OAuthError(ErrorCode.INVALID_REQUEST, "the client is no longer registered"), None)
+        found = unknown_client(Params(interaction.params).need("client_id"), client)
+        raise Refused(
+            OAuthError(ErrorCode.INVALID_REQUEST, "the client is no longer registered", found), None
+        )
     return _parsed(server, snapshot, interaction, client)
 
 
@@ -124,11 +129,8 @@ async def _client(server: Server, params: Params) -> Client:
     if client is None and await server.snapshots.look_again():
         client = server.snapshots.current().registry.clients.get(client_id)
     if client is None or not client.enabled:
-        why = f"no client {client_id[:128]!r}" if client is None else f"client {client_id} is disabled"
-        raise Refused(
-            OAuthError(ErrorCode.INVALID_REQUEST, "the client is not registered here", tell_operator=why),
-            None,
-        )
+        found = unknown_client(client_id, client)
+        raise Refused(OAuthError(ErrorCode.INVALID_REQUEST, "the client is not registered here", found), None)
     return client
 
 
@@ -157,7 +159,7 @@ def _parsed(
             hinted_subject=None if hint is None else hinted_subject(server, snapshot, client, hint),
         )
     except OAuthError as error:
-        return Leave(to=address.error(error), client=client, interaction=interaction, refusal=error)
+        return _leave_refused(server, address, error, client=client, interaction=interaction)
 
 
 async def _advance(
@@ -186,7 +188,7 @@ async def _advance(
             and request.wanted_subject != server.snapshots.subject_of(request.client, who.person.subject),
         )
     except OAuthError as refusal:
-        return refuse(request, interaction, refusal)
+        return refuse(server, request, interaction, refusal)
     if isinstance(step, SelectAccount | AskConsent) and who is not None:
         interaction = interaction.bound_to(who.person.subject)
     if isinstance(step, Login | SelectAccount | AskConsent):
@@ -201,11 +203,25 @@ async def _advance(
         return await _advance(server, interaction, request, who, framed=framed)
 
 
-def refuse(request: AuthorizationRequest, interaction: Interaction, refusal: OAuthError) -> Leave:
+def refuse(
+    server: Server, request: AuthorizationRequest, interaction: Interaction, refusal: OAuthError
+) -> Leave:
     """Send the refusal to the client."""
-    return Leave(
-        to=request.answer_to.error(refusal), client=request.client, interaction=interaction, refusal=refusal
-    )
+    address, client = request.answer_to, request.client
+    return _leave_refused(server, address, refusal, client=client, interaction=interaction)
+
+
+def _leave_refused(
+    server: Server,
+    address: ReturnAddress,
+    refusal: OAuthError,
+    *,
+    client: Client,
+    interaction: Interaction | None,
+) -> Leave:
+    reference = new_reference()
+    told = address.error(refusal, error_uri(server.policy.issuer, refusal, reference))
+    return Leave(to=told, client=client, interaction=interaction, refusal=refusal, reference=reference)
 
 
 async def leave_with_code(

@@ -4,8 +4,14 @@ from grantway.crypto.foreign import ForeignKey, read_keys, verify_foreign
 from grantway.crypto.jose import BadToken, UnknownKey
 from grantway.egress import Unreachable
 from grantway.flows.server import Server
-from grantway.protocol.client_assertion import SIGNING_ALGS, TYPES, judge_assertion, used_before
-from grantway.protocol.client_refusals import failed
+from grantway.protocol.client_assertion import (
+    SIGNING_ALGS,
+    TYPES,
+    judge_assertion,
+    refused_assertion,
+    used_before,
+)
+from grantway.protocol.client_refusals import failed, keys_away
 from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.metadata import TOKEN
@@ -31,12 +37,16 @@ async def _verified(server: Server, client: Client, assertion: str) -> dict[str,
             return _read(assertion, read_keys(client.jwks))
         return await _read_with_published_keys(server, client.jwks_uri, assertion)
     except BadToken as bad:
-        raise failed(f"the assertion of {client.id} is refused: {bad.reason}") from None
+        words = f"the assertion of {client.id} is refused: {bad.reason}"
+        kept = "a key it publishes" if client.jwks_uri else f"one of its {len(client.jwks)} registered keys"
+        raise failed(
+            refused_assertion(words, "a client_assertion", f"signed by {kept}", bad.reason)
+        ) from None
     except Unreachable as away:
         raise OAuthError(
             ErrorCode.TEMPORARILY_UNAVAILABLE,
             "the keys of the client cannot be read at the moment",
-            tell_operator=f"the keys of {client.id} at {client.jwks_uri}: {away.reason}",
+            keys_away(f"the keys of {client.id} at {client.jwks_uri}: {away.reason}"),
         ) from None
 
 

@@ -15,6 +15,7 @@ from grantway.flows.snapshot import Snapshot
 from grantway.protocol.client_auth import Presented, authenticate, read_credentials, registered_client
 from grantway.protocol.client_certificates import PresentedCertificate
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
@@ -47,7 +48,14 @@ async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snap
             raise OAuthError(
                 ErrorCode.TEMPORARILY_UNAVAILABLE,
                 "too many failed client authentications",
-                tell_operator=f"network {call.network} is throttled",
+                Diagnosis(
+                    Gw.TOO_MANY_FAILURES,
+                    f"network {call.network} is throttled",
+                    received=f"one more failure from {call.network}",
+                    expected="at most 100 at once, then ten a second",
+                    difference="a retry loop with a wrong secret, a proxy that is not in "
+                    "server.trusted_proxies, or somebody who guesses",
+                ),
                 retry_after=math.ceil(wait),
             ) from None
         if await server.snapshots.look_again():

@@ -4,8 +4,12 @@ from grantway.crypto.certificates import canonical, read_certificate
 from grantway.crypto.foreign import ForeignKey, read_keys
 from grantway.egress import Unreachable
 from grantway.flows.server import Server
-from grantway.protocol.client_certificates import PresentedCertificate, judge_certificate
-from grantway.protocol.client_refusals import failed
+from grantway.protocol.client_certificates import (
+    PresentedCertificate,
+    judge_certificate,
+    refused_certificate,
+)
+from grantway.protocol.client_refusals import failed, keys_away
 from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import AuthMethod, ErrorCode
@@ -14,15 +18,17 @@ from grantway.protocol.names import AuthMethod, ErrorCode
 async def accept_certificate(server: Server, client: Client, presented: PresentedCertificate | None) -> None:
     """Return if this certificate proves the client (RFC 8705 §2). Raises `invalid_client`."""
     if presented is None:
-        raise failed(
+        words = (
             f"no certificate came with the request of {client.id}: does the proxy ask for one, is it among "
             "server.trusted_proxies, and is server.client_certificate_header the header it sends?"
         )
+        raise failed(refused_certificate(words, "no certificate", "one that a trusted proxy hands over"))
     try:
         certificate = read_certificate(presented.der)
         name = None if client.certificate_name is None else canonical(client.certificate_name)
     except ValueError as bad:
-        raise failed(f"what came as the certificate of {client.id} {bad}") from None
+        words = f"what came as the certificate of {client.id} {bad}"
+        raise failed(refused_certificate(words, "something else", "a certificate, X.509")) from None
     judge_certificate(
         client,
         certificate,
@@ -49,7 +55,7 @@ async def _own_certificates(server: Server, client: Client, der: bytes) -> set[b
         raise OAuthError(
             ErrorCode.TEMPORARILY_UNAVAILABLE,
             "the keys of the client cannot be read at the moment",
-            tell_operator=f"the certificates of {client.id} at {client.jwks_uri}: {away.reason}",
+            keys_away(f"the certificates of {client.id} at {client.jwks_uri}: {away.reason}"),
         ) from None
     return found
 

@@ -6,6 +6,7 @@ from grantway.crypto.jose import BadToken, verify
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol.clients import Client
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.id_tokens import ID_TOKEN_TYPE
 from grantway.protocol.names import ErrorCode
@@ -47,5 +48,11 @@ def _refused(why: str) -> OAuthError:
     return OAuthError(
         ErrorCode.INVALID_REQUEST,
         "id_token_hint is not an ID token of this server for this client",
-        tell_operator=f"id_token_hint: {why}",
+        Diagnosis(
+            Gw.HINT,
+            f"id_token_hint: {why}",
+            received="an id_token_hint",
+            expected="an ID token of this server for this app, expired or not",
+            difference=why,
+        ),
     )

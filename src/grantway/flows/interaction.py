@@ -12,6 +12,7 @@ from grantway.crypto.seal import BrokenSeal, flow_id_of
 from grantway.flows.browser import Browser
 from grantway.flows.server import Server
 from grantway.protocol.authorization import PARAMETERS
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode, Prompt
 from grantway.protocol.params import Params
@@ -74,16 +75,20 @@ class NotYours(Exception):
 
 
 class TooOld(Exception):
-    """The page was open too long."""
+    """The page was open too long. `client_id` is whose flow it was, as the seal says."""
+
+    def __init__(self, client_id: str | None = None) -> None:
+        super().__init__()
+        self.client_id = client_id
 
 
 def kept_parameters(params: Params) -> dict[str, tuple[str, ...]]:
     """What is sealed: only what we read. Raises `invalid_request` above the size a page can carry."""
     kept = {name: params.values[name] for name in PARAMETERS if name in params.values}
     if sum(len(value.encode()) for values in kept.values() for value in values) > MAX_SEALED:
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST, f"the parameters are longer than {MAX_SEALED} bytes together"
-        )
+        words = f"the parameters are longer than {MAX_SEALED} bytes together"
+        found = Diagnosis(Gw.TOO_LONG, words, "more", f"at most {MAX_SEALED} bytes", words)
+        raise OAuthError(ErrorCode.INVALID_REQUEST, words, found)
     return kept
 
 
@@ -109,7 +114,7 @@ def open_interaction(server: Server, browser: Browser, text: str) -> Interaction
     flow_id, binding, payload = open_in_browser(server, browser, text, _INTERACTION)
     sealed = msgspec.msgpack.decode(payload, type=_Sealed)
     if server.now() > sealed.started_at + server.policy.flow_lifetime:
-        raise TooOld
+        raise TooOld(next(iter(sealed.params.get("client_id", ())), None))
     return Interaction(
         id=flow_id,
         binding=binding,
@@ -135,7 +140,7 @@ def open_parting(server: Server, browser: Browser, text: str) -> tuple[str, str,
     flow_id, _, payload = open_in_browser(server, browser, text, _CONTINUE)
     parting = msgspec.msgpack.decode(payload, type=_Parting)
     if server.now() > parting.made_at + CONTINUE_LIFETIME:
-        raise TooOld
+        raise TooOld(parting.client_id)
     return flow_id, parting.client_id, Redirection(parting.url, parting.fields)
 
 

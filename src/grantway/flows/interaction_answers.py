@@ -8,6 +8,7 @@ from grantway.flows.browser import Browser, open_session, signed_in
 from grantway.flows.interaction import NotYours, open_interaction
 from grantway.flows.login import LoginFailed, check_password, known_device_cookie
 from grantway.flows.server import Server
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.next_step import AskConsent, Login
@@ -70,7 +71,7 @@ async def turn_back(server: Server, browser: Browser, seal: str) -> Leave:
     parsed = reread(server, interaction)
     if isinstance(parsed, Leave):
         return parsed
-    return refuse(parsed, interaction, OAuthError(ErrorCode.ACCESS_DENIED, "the person did not allow this"))
+    return refuse(server, parsed, interaction, _declined("the person did not allow this"))
 
 
 async def allow(server: Server, browser: Browser, seal: str, ticked: Scope) -> Ask | Leave:
@@ -88,8 +89,13 @@ async def allow(server: Server, browser: Browser, seal: str, ticked: Scope) -> A
         return ask
     granted = ask.step.question.granted(ticked)
     if not granted:
-        nothing = OAuthError(ErrorCode.ACCESS_DENIED, "the person allowed none of the scopes")
-        return refuse(ask.request, interaction, nothing)
+        nothing = _declined("the person allowed none of the scopes")
+        return refuse(server, ask.request, interaction, nothing)
     return await leave_with_code(
         server, interaction, ask.request, who, scope=granted, consent=ask.consent, answered=True
     )
+
+
+def _declined(words: str) -> OAuthError:
+    found = Diagnosis(Gw.DECLINED, words, "Cancel, Deny, or no box ticked", "Allow", words)
+    return OAuthError(ErrorCode.ACCESS_DENIED, words, found)

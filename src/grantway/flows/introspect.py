@@ -8,7 +8,7 @@ from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.access_tokens import living_token, recognise
 from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
-from grantway.protocol.client_auth import failed
+from grantway.protocol.client_auth import failed, no_introspection
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import RefreshEvidence
 from grantway.protocol.names import SubjectType
@@ -27,7 +27,7 @@ async def introspect(server: Server, call: Call) -> Claims:
     """
     client, snapshot = await authenticated_client(server, call)
     if client.is_public:
-        raise failed(f"{client.id} proves nothing: introspection is for clients that authenticate")
+        raise failed(no_introspection(client))
     text = call.params.need_any_text("token")
     recognised = await recognise(server, snapshot, text)
     if recognised is None:

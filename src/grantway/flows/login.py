@@ -21,9 +21,10 @@ _DEVICE_BINDING = b"known-device"
 class LoginFailed:
     """The try failed; `retry_after` (seconds) when there were too many.
 
-    `busy` when no password could be checked.
+    `busy` when no password could be checked. `why` is for the operator alone.
     """
 
+    why: str
     retry_after: int | None = None
     busy: bool = False
 
@@ -43,16 +44,23 @@ async def check_password(
     buckets = _buckets(account, browser.network, known_device=_is_known_device(server, browser, account))
     wait = await server.store.take(buckets)
     if wait > 0:
-        return LoginFailed(retry_after=math.ceil(wait))
+        return LoginFailed(
+            why="too many tries for this name or from this network", retry_after=math.ceil(wait)
+        )
     person = None if username is None else await server.store.find_person(username)
     stored = None if person is None else person.password_hash
     try:
         verified = await server.passwords.verify(stored, password)
     except Busy as busy:
         await server.store.give_back(buckets)
-        return LoginFailed(retry_after=busy.retry_after, busy=True)
-    if person is None or not verified.ok or may_authenticate(person, since=server.now()) is not None:
-        return LoginFailed()
+        why = "the queue of passwords to check is full"
+        return LoginFailed(why=why, retry_after=busy.retry_after, busy=True)
+    if person is None or not verified.ok:
+        return LoginFailed(
+            why="nobody has this name" if person is None else f"not {person.subject}'s password"
+        )
+    if (gate := may_authenticate(person, since=server.now())) is not None:
+        return LoginFailed(why=f"the password is right, but {gate}")
     await server.store.give_back(buckets)
     if verified.needs_rehash and stored is not None:
         await _rehash(server, person, stored, password)

@@ -7,7 +7,10 @@ from urllib.parse import quote
 from grantway.flows.id_token_hints import read_hint
 from grantway.flows.server import Server
 from grantway.protocol.clients import Client
+from grantway.protocol.diagnosis import Diagnosis, Gw, shown
+from grantway.protocol.differences import nearest, uri_difference
 from grantway.protocol.errors import OAuthError
+from grantway.protocol.fixes import edit_app
 from grantway.protocol.params import Params
 from grantway.protocol.people import SignedIn
 from grantway.protocol.return_address import MAX_STATE
@@ -26,6 +29,7 @@ class LogoutRequest:
     address: str | None = None  # registered for the client
     state: str | None = None
     refused_return: bool = False  # it named an address that is not registered
+    reference: str = ""  # of that refusal
 
     @property
     def return_to(self) -> str | None:
@@ -62,11 +66,34 @@ def read_logout(server: Server, params: Params) -> LogoutRequest:
     return still_registered(server, asked)
 
 
+def why_no_return(server: Server, params: Params) -> Diagnosis:
+    """Why nobody is sent where the app asked them to be sent."""
+    address = params.get("post_logout_redirect_uri") or ""
+    client = server.snapshots.newest.registry.clients.get(params.get("client_id") or "")
+    registered = () if client is None else client.post_logout_redirect_uris
+    near = nearest(address, registered)
+    if client is None:
+        words, fix = "nobody knows which app asks: send client_id, or an id_token_hint that is good", ""
+    else:
+        words = uri_difference(address, near) if near else "no registered address is like it"
+        add = [word for uri in (*registered, address) for word in ("--post-logout-redirect-uri", uri)]
+        fix = f"If it is the app's own: {edit_app(client, *add)}."
+    return Diagnosis(
+        Gw.RETURN_AFTER_LOGOUT,
+        "post_logout_redirect_uri is not registered for this app, or the app is not known",
+        received=f"post_logout_redirect_uri={shown(address)}",
+        expected=near or ", ".join(registered) or "an address registered for the app",
+        difference=words,
+        fix=fix,
+    )
+
+
 def still_registered(server: Server, asked: LogoutRequest) -> LogoutRequest:
     """The request as far as client and address are registered now."""
     client = server.snapshots.newest.registry.clients.get(asked.client_id or "")
     if client is None or not client.enabled:
-        return replace(NOBODY, refused_return=asked.refused_return or asked.address is not None)
+        refused = asked.refused_return or asked.address is not None
+        return replace(NOBODY, refused_return=refused, reference=asked.reference)
     if asked.address is not None and asked.address not in client.post_logout_redirect_uris:
         return replace(asked, address=None, refused_return=True)
     return asked

@@ -71,7 +71,8 @@ async def change_password(
     try:
         hashed = await server.passwords.hash(new)
     except Busy as busy:
-        return LoginFailed(retry_after=busy.retry_after, busy=True)
+        why = "the queue of passwords to hash is full"
+        return LoginFailed(why=why, retry_after=busy.retry_after, busy=True)
     now = server.now()
     valid_from = now if disconnect else person.tokens_valid_from
     changed = replace(person, password_hash=hashed, tokens_valid_from=valid_from)

@@ -17,6 +17,7 @@ from grantway.flows.issue import Minted, TokenReply, mint, refresh_row
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol import client_credentials, code_grant, refresh_grant
+from grantway.protocol.authorization import grant_type_off
 from grantway.protocol.clients import Client
 from grantway.protocol.confirmation import Confirmation, binding_of
 from grantway.protocol.errors import OAuthError
@@ -60,6 +61,7 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
     granted: Granted
     credential: Credential | None  # None: there is nothing to spend (client credentials)
+    spent_at: float | None = None  # when it was spent before, if that was known when it was loaded
 
 
 async def exchange(server: Server, call: Call) -> TokenReply:
@@ -74,7 +76,7 @@ async def exchange(server: Server, call: Call) -> TokenReply:
         raise OAuthError(
             ErrorCode.UNAUTHORIZED_CLIENT,
             "this client may not use this grant type",
-            tell_operator=f"{client.id} is not registered for {grant_type}",
+            grant_type_off(client, grant_type),
         )
     now = server.now()
     certificate = None if call.certificate is None else certificate_thumbprint(call.certificate.der)
@@ -86,7 +88,7 @@ async def exchange(server: Server, call: Call) -> TokenReply:
     )
     if confirmation is not None or known_as != granted.subject:
         granted = replace(granted, confirmation=confirmation, subject=known_as)
-        accepted = Accepted(granted=granted, credential=accepted.credential)
+        accepted = replace(accepted, granted=granted)
     minted = mint(granted, snapshot, server.policy, now)
     return await _commit(server, accepted, minted, now)
 
@@ -94,7 +96,9 @@ async def exchange(server: Server, call: Call) -> TokenReply:
 def _credential(kind: SecretKind, text: str) -> Credential:
     presented = read_secret(kind, text)
     if presented is None:
-        raise unusable(f"not a {kind.name.lower()} of ours")
+        words = f"not a {kind.name.lower()} of ours"
+        unknown = code_grant.unknown_code if kind is SecretKind.CODE else refresh_grant.unknown_refresh_token
+        raise unusable(unknown(words))
     return Credential(kind=kind, text=text, id=presented.selector, hash=presented.hash)
 
 
@@ -104,7 +108,9 @@ async def _code(asked: Asked) -> Accepted:
     evidence = await asked.server.store.find_code(code.id)
     registry = asked.snapshot.registry
     granted = code_grant.decide(request, code.hash, asked.client, evidence, registry, now=asked.now)
-    return Accepted(granted=granted, credential=code)
+    return Accepted(
+        granted=granted, credential=code, spent_at=None if evidence is None else evidence.code.spent_at
+    )
 
 
 async def _refresh(asked: Asked) -> Accepted:
@@ -120,7 +126,9 @@ async def _refresh(asked: Asked) -> Accepted:
         now=asked.now,
         confirmation=asked.confirmation,
     )
-    return Accepted(granted=granted, credential=token)
+    return Accepted(
+        granted=granted, credential=token, spent_at=None if evidence is None else evidence.token.spent_at
+    )
 
 
 async def _client_credentials(asked: Asked) -> Accepted:
@@ -162,9 +170,9 @@ async def _commit(server: Server, accepted: Accepted, minted: Minted, now: float
                 await server.store.add_opaque_token(minted.row)
             return minted.reply(unlock_successor(credential.text, locked_successor))
         case Replayed():
-            raise await _punished(server, grant, credential.kind, now)
+            raise await _punished(server, grant, credential.kind, spent_at=accepted.spent_at, now=now)
         case Dead(why):
-            raise unusable(why)
+            raise unusable(refresh_grant.superseded(why))
 
 
 def _spend(
@@ -182,7 +190,9 @@ def _spend(
     )
 
 
-async def _punished(server: Server, grant: Grant, kind: SecretKind, now: float) -> OAuthError:
+async def _punished(
+    server: Server, grant: Grant, kind: SecretKind, *, spent_at: float | None, now: float
+) -> OAuthError:
     """Revoke all that the grant gave, then say no more than for any other dead grant.
 
     The revocation is committed before the refusal is heard (RFC 9700 §4.14.2).
@@ -196,4 +206,6 @@ async def _punished(server: Server, grant: Grant, kind: SecretKind, now: float) 
         details={"subject": grant.subject},
     )
     await server.store.revoke_grant(grant.id, [entry])
-    return unusable(f"replay of a {what}: grant {grant.id} revoked")
+    if kind is SecretKind.CODE:
+        return unusable(code_grant.replayed_code(grant.id, spent_at=spent_at, now=now))
+    return unusable(refresh_grant.replayed_refresh_token(grant.id, spent_at=spent_at, now=now))

@@ -7,6 +7,7 @@ from grantway.flows.server import Server
 from grantway.protocol.claims import Claim, claims_of_scope, person_claims, told
 from grantway.protocol.client_certificates import PresentedCertificate
 from grantway.protocol.confirmation import CERTIFICATE, Confirmation
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.id_tokens import ID_TOKEN_TYPE
 from grantway.protocol.names import ErrorCode
@@ -32,7 +33,17 @@ async def userinfo(
     if token.confirmation is not None and token.confirmation != _shown(certificate):
         raise _dead(f"token {token.id} is bound to a client certificate that is not the one presented")
     if OPENID not in scope or server.policy.issuer not in token.audience or facts.person is None:
-        raise OAuthError(ErrorCode.INSUFFICIENT_SCOPE, "userinfo needs a token with the scope openid")
+        words = "userinfo needs a token with the scope openid"
+        found = Diagnosis(
+            Gw.SCOPE_NARROWED,
+            words,
+            received=f"a token for {', '.join(token.audience)} with scope={scope}",
+            expected=f"scope openid, and {server.policy.issuer} in its aud",
+            difference="missing: openid"
+            if OPENID not in scope
+            else "a token of no person, or of another API",
+        )
+        raise OAuthError(ErrorCode.INSUFFICIENT_SCOPE, words, found)
     names = claims_of_scope(scope)
     if facts.grant is not None:
         names += told(facts.grant.claims.userinfo, granted=facts.grant.scope, scope=scope)
@@ -51,6 +62,5 @@ def _shown(certificate: PresentedCertificate | None) -> Confirmation | None:
 
 
 def _dead(why: str) -> OAuthError:
-    return OAuthError(
-        ErrorCode.INVALID_TOKEN, "the access token is invalid, expired or revoked", tell_operator=why
-    )
+    found = Diagnosis(Gw.TOKEN_REFUSED, why, "an access token", "a living one of this server", why)
+    return OAuthError(ErrorCode.INVALID_TOKEN, "the access token is invalid, expired or revoked", found)

@@ -8,7 +8,10 @@ from grantway.protocol.apis import Api
 from grantway.protocol.assurance import ACR_VALUES
 from grantway.protocol.claims import ClaimsParameter, consented_with
 from grantway.protocol.clients import Client
+from grantway.protocol.diagnosis import Diagnosis, Gw, shown
+from grantway.protocol.differences import first_difference, nearest
 from grantway.protocol.errors import OAuthError, wire_safe
+from grantway.protocol.fixes import edit_app, scope_refused
 from grantway.protocol.grants import NOTHING_ASKED, AskedClaims
 from grantway.protocol.names import ErrorCode, GrantType, Prompt, ResponseMode
 from grantway.protocol.params import Params
@@ -116,7 +119,7 @@ def answer_address(
     try:
         state = params.get("state")
         if state is not None and len(state.encode()) > MAX_STATE:
-            return address, OAuthError(ErrorCode.INVALID_REQUEST, f"state is longer than {MAX_STATE} bytes")
+            return address, _too_long("state", f"state is longer than {MAX_STATE} bytes", len(state.encode()))
         address = address.with_state(state)
         mode = params.get("response_mode")
         return (address if mode is None else address.by(_response_mode(mode, client, address))), None
@@ -126,20 +129,33 @@ def answer_address(
 
 def _response_mode(text: str, client: Client, address: ReturnAddress) -> ResponseMode:
     if text not in client.response_modes:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "response_mode is not supported for this client")
+        raise _not_supported(
+            "response_mode is not supported for this client",
+            received=f"response_mode={shown(text)}",
+            expected=f"one of: {', '.join(sorted(client.response_modes))}",
+        )
     if text == ResponseMode.FORM_POST and RedirectUri.parse(address.redirect_uri).is_private_use:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "no form can be posted to a private-use scheme")
+        raise _not_supported(
+            "no form can be posted to a private-use scheme",
+            received=f"response_mode=form_post with {address.redirect_uri}",
+            expected="query or fragment",
+        )
     return ResponseMode(text)
+
+
+_REQUEST_OBJECTS = (
+    ("request", ErrorCode.REQUEST_NOT_SUPPORTED, "request objects are not supported"),
+    ("request_uri", ErrorCode.REQUEST_URI_NOT_SUPPORTED, "request_uri is not supported"),
+    ("registration", ErrorCode.REGISTRATION_NOT_SUPPORTED, "registration is not supported"),
+)
 
 
 def _no_request_object(params: Params, _: Client) -> None:
     """Request objects and registrations in passing are refused, never ignored (OIDC Core §3.1.2.6)."""
-    if params.get("request") is not None:
-        raise OAuthError(ErrorCode.REQUEST_NOT_SUPPORTED, "request objects are not supported")
-    if params.get("request_uri") is not None:
-        raise OAuthError(ErrorCode.REQUEST_URI_NOT_SUPPORTED, "request_uri is not supported")
-    if params.get("registration") is not None:
-        raise OAuthError(ErrorCode.REGISTRATION_NOT_SUPPORTED, "registration is not supported")
+    for name, code, words in _REQUEST_OBJECTS:
+        if params.get(name) is not None:
+            found = Diagnosis(Gw.REQUEST_OBJECT, words, f"a parameter {name}", "plain parameters", words)
+            raise OAuthError(code, words, found)
 
 
 def _response_type_is_code(params: Params, _: Client) -> None:
@@ -149,15 +165,21 @@ def _response_type_is_code(params: Params, _: Client) -> None:
         raise OAuthError(
             ErrorCode.UNSUPPORTED_RESPONSE_TYPE,
             "response_type must be code",
-            tell_operator=f"response_type {response_type!r}",
+            Diagnosis(
+                Gw.GRANT_TYPE,
+                f"response_type {response_type[:100]!r}",
+                received=f"response_type={shown(response_type)}",
+                expected="response_type=code",
+                difference=_why_not_in_the_browser(response_type),
+                fix="Use response_type=code with PKCE, also in a single-page app.",
+            ),
         )
 
 
 def _client_may_use_code(_: Params, client: Client) -> None:
     if not client.may_use(GrantType.AUTHORIZATION_CODE):
-        raise OAuthError(
-            ErrorCode.UNAUTHORIZED_CLIENT, "this client may not use the authorization code grant"
-        )
+        words = "this client may not use the authorization code grant"
+        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, words, grant_type_off(client, "authorization_code"))
 
 
 CHECKS: tuple[Callable[[Params, Client], None], ...] = (
@@ -175,7 +197,9 @@ def requested_scope(asked: Scope, client: Client, registry: Registry, named: Ite
     if not asked:
         default = registry.default_scope(client, named)
         if not default:
-            raise OAuthError(ErrorCode.INVALID_SCOPE, "scope is missing and there is no default scope")
+            raise OAuthError(
+                ErrorCode.INVALID_SCOPE, "scope is missing and there is no default scope", no_scope(client)
+            )
         return default
     unknown = [token for token in asked if registry.find_scope(token) is None]
     forbidden = [token for token in asked - client.scope if token not in unknown]
@@ -183,7 +207,7 @@ def requested_scope(asked: Scope, client: Client, registry: Registry, named: Ite
         raise OAuthError(
             ErrorCode.INVALID_SCOPE,
             f"scope not available to this client: {wire_safe(' '.join((*unknown, *forbidden)))[:200]}",
-            tell_operator=f"unknown: {unknown}; not registered for {client.id}: {forbidden}",
+            scope_refused(client, unknown, forbidden),
         )
     return asked
 
@@ -198,12 +222,34 @@ def _resources(named: tuple[Api, ...], client: Client, scope: Scope, registry: R
     found = registry.apis_of(scope)
     if named:
         if found and not {api.identifier for api in named} <= {api.identifier for api in found}:
-            raise OAuthError(ErrorCode.INVALID_TARGET, "resource is named, but no scope of it is asked for")
+            raise OAuthError(
+                ErrorCode.INVALID_TARGET,
+                "resource is named, but no scope of it is asked for",
+                Diagnosis(
+                    Gw.RESOURCE,
+                    "resource is named, but no scope of it is asked for",
+                    received=f"resource={', '.join(api.identifier for api in named)} with scope={scope}",
+                    expected="a scope of each API that is named",
+                    difference=f"these scopes belong to {', '.join(api.identifier for api in found)}",
+                    fix="Ask for a scope of that API too, or leave resource out.",
+                ),
+            )
         return named
     if not found and client.default_api is not None:
         found = (named_api(client.default_api, client, registry),)
     if not found and OPENID not in scope:
-        raise OAuthError(ErrorCode.INVALID_TARGET, "no API: send resource, or a scope of an API")
+        raise OAuthError(
+            ErrorCode.INVALID_TARGET,
+            "no API: send resource, or a scope of an API",
+            Diagnosis(
+                Gw.RESOURCE,
+                "no API: neither resource, nor a scope of an API, nor a default",
+                received=f"scope={scope} without resource",
+                expected="resource, a scope of an API, or a default API of the app",
+                difference="none of them is there",
+                fix=f"Send resource, or give the app a default: {edit_app(client, '--api', 'API')}.",
+            ),
+        )
     return found
 
 
@@ -217,7 +263,7 @@ def named_api(resource: str, client: Client, registry: Registry) -> Api:
         raise OAuthError(
             ErrorCode.INVALID_TARGET,
             "resource is unknown or not available to this client",
-            tell_operator=f"resource {resource!r}, known: {', '.join(registry.apis) or 'none'}",
+            _unknown_resource(resource, client, registry, known=api is not None),
         )
     return api
 
@@ -226,9 +272,17 @@ def _prompts(params: Params) -> frozenset[Prompt]:
     try:
         prompts = frozenset(Prompt(word) for word in (params.get("prompt") or "").split())
     except ValueError:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "prompt has an unknown value") from None
+        raise _not_supported(
+            "prompt has an unknown value",
+            received=f"prompt={shown(params.get('prompt'))}",
+            expected=f"some of: {', '.join(Prompt)}",
+        ) from None
     if Prompt.NONE in prompts and len(prompts) > 1:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "prompt none must stand alone")
+        raise _not_supported(
+            "prompt none must stand alone",
+            received=f"prompt={shown(params.get('prompt'))}",
+            expected="prompt=none, or the others without it",
+        )
     return prompts
 
 
@@ -237,7 +291,11 @@ def _max_age(params: Params) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_AGE_DIGITS):
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "max_age must be a whole number of seconds")
+        raise _not_supported(
+            "max_age must be a whole number of seconds",
+            received=f"max_age={shown(text)}",
+            expected="seconds, such as max_age=3600",
+        )
     return int(text)
 
 
@@ -250,15 +308,88 @@ def _wanted_subject(wanted: ClaimsParameter, hinted: str | None) -> str | None:
         raise OAuthError(
             ErrorCode.UNMET_AUTHENTICATION_REQUIREMENTS,
             "no sign-in here reaches the acr that is demanded",
-            tell_operator=f"demanded: {wanted.acr_values}; there is {ACR_VALUES}",
+            Diagnosis(
+                Gw.SIGN_IN_TOO_WEAK,
+                f"demanded: {wanted.acr_values}; there is {ACR_VALUES}",
+                received=f"an essential acr of: {shown(', '.join(wanted.acr_values))}",
+                expected=f"one of: {', '.join(ACR_VALUES)}",
+                difference="no sign-in here is called so",
+            ),
         )
     if None not in (wanted.subject, hinted) and wanted.subject != hinted:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "id_token_hint and claims name two people")
+        words = "id_token_hint and claims name two people"
+        found = Diagnosis(Gw.HINT, words, "two subjects", "one", "sub of the hint is not sub in claims")
+        raise OAuthError(ErrorCode.INVALID_REQUEST, words, found)
     return wanted.subject or hinted
 
 
 def _at_most(params: Params, name: str, length: int) -> str | None:
     value = params.get(name)
     if value is not None and len(value) > length:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, f"{name} is longer than {length} characters")
+        raise _too_long(name, f"{name} is longer than {length} characters", len(value))
     return value
+
+
+def _too_long(name: str, words: str, length: int) -> OAuthError:
+    found = Diagnosis(
+        Gw.TOO_LONG, words, f"{name} of {length}", words.replace("longer than", "at most"), words
+    )
+    return OAuthError(ErrorCode.INVALID_REQUEST, words, found)
+
+
+def _not_supported(words: str, *, received: str, expected: str) -> OAuthError:
+    found = Diagnosis(Gw.NOT_SUPPORTED, words, received, expected, words)
+    return OAuthError(ErrorCode.INVALID_REQUEST, words, found)
+
+
+def _why_not_in_the_browser(response_type: str) -> str:
+    if {"token", "id_token"} & set(response_type.split()):
+        return "implicit and hybrid grants are gone: tokens would travel through the browser (RFC 9700)"
+    return "no such response type"
+
+
+def grant_type_off(client: Client, grant_type: str) -> Diagnosis:
+    """A grant type that exists, and that this client is not registered for."""
+    on = sorted(client.grant_types)
+    words = "a machine app signs nobody in: register another app for that" if client.type == "machine" else ""
+    also = [word for name in (*on, grant_type) for word in ("--grant-type", name)]
+    return Diagnosis(
+        Gw.GRANT_TYPE,
+        f"{client.id} is not registered for {grant_type}",
+        received=grant_type,
+        expected=f"one of: {', '.join(on) or 'none'}",
+        difference=f"{client.id} is an app of type {client.type}; {words or 'the grant type is off for it'}",
+        fix=f"If it should have it: {edit_app(client, *also)}.",
+    )
+
+
+def no_scope(client: Client) -> Diagnosis:
+    """Nothing is asked for, and nothing is given by default."""
+    return Diagnosis(
+        Gw.SCOPE,
+        "scope is missing and there is no default scope",
+        received="no scope",
+        expected=f"some of: {client.scope}" if client.scope else "no scope is registered for it",
+        difference="no scope of this app is a default of its API",
+        fix="Send scope, or mark one as default: `grantway api edit API --default SCOPE`.",
+    )
+
+
+def _unknown_resource(resource: str, client: Client, registry: Registry, *, known: bool) -> Diagnosis:
+    near = nearest(resource, registry.apis)
+    if known:
+        words, fix = (
+            f"{client.id} has no scope of it",
+            f"Allow one: {edit_app(client, '--add-scope', 'SCOPE')}.",
+        )
+    else:
+        words = "no API has this identifier" if near is None else f"near: {first_difference(resource, near)}"
+        fix = "Send the identifier of an API byte for byte: `grantway api list` shows them."
+    return Diagnosis(
+        Gw.RESOURCE,
+        f"resource {resource[:300]!r}, known: {', '.join(registry.apis) or 'none'}"[:600],
+        received=f"resource={shown(resource)}",
+        expected=near or shown(", ".join(registry.apis)) or "no API is registered",
+        difference=words,
+        fix=fix,
+    )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.grants import NOTHING_ASKED, AskedClaims
 from grantway.protocol.names import ErrorCode
@@ -192,4 +193,5 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _malformed(words: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_REQUEST, words)
+    found = Diagnosis(Gw.NOT_SUPPORTED, words, "claims", "JSON as OpenID Connect Core 5.5 has it", words)
+    return OAuthError(ErrorCode.INVALID_REQUEST, words, found)

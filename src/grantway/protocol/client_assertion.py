@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from grantway.protocol.client_refusals import failed
 from grantway.protocol.clients import Client
+from grantway.protocol.diagnosis import Diagnosis, Gw
+from grantway.protocol.fixes import edit_app
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # What a client may sign with: never `none`, never a shared secret (RFC 8725 §3.1-3.2).
@@ -35,16 +37,19 @@ class AssertionUse:
 def client_named_by(assertion: str) -> str:
     """Whom an assertion is about (`sub`): to look the client up, nothing of it is believed yet."""
     if len(assertion) > MAX_LENGTH:
-        raise failed(f"the assertion is longer than {MAX_LENGTH} characters")
+        words = f"the assertion is longer than {MAX_LENGTH} characters"
+        raise failed(refused_assertion(words, f"{len(assertion)} characters", f"at most {MAX_LENGTH}"))
     parts = assertion.split(".")
     try:
         payload = parts[1] + "=" * (-len(parts[1]) % 4)
         claims = json.loads(urlsafe_b64decode(payload))
         subject = claims["sub"]
     except (IndexError, KeyError, TypeError, ValueError, RecursionError):
-        raise failed("the assertion is not a JWT with a sub") from None
+        words = "the assertion is not a JWT with a sub"
+        raise failed(refused_assertion(words, "a text", "a signed JWT, its sub the client_id")) from None
     if not isinstance(subject, str) or not subject:
-        raise failed("the sub of the assertion is not a text")
+        words = "the sub of the assertion is not a text"
+        raise failed(refused_assertion(words, "a sub that is no text", "the client_id"))
     return subject
 
 
@@ -59,30 +64,47 @@ def judge_assertion(
     """
     for name in ("iss", "sub"):
         if claims.get(name) != client.id:
-            raise failed(f"{name} of the assertion is {_shown(claims.get(name))}, not {client.id}")
+            words = f"{name} of the assertion is {_shown(claims.get(name))}, not {client.id}"
+            raise failed(refused_assertion(words, f"{name} {_shown(claims.get(name))}", client.id))
     _judge_audience(claims.get("aud"), client, issuer, token_endpoint)
     expires_at = _time(claims, "exp")
     if now - LEEWAY >= expires_at:
-        raise failed(f"the assertion of {client.id} expired {now - expires_at:.0f} s ago")
+        words = f"the assertion of {client.id} expired {now - expires_at:.0f} s ago"
+        skew = f"exp lies {now - expires_at:.0f} s back; {LEEWAY} s are forgiven: is the app's clock behind?"
+        raise failed(refused_assertion(words, f"exp {expires_at:.0f}", f"after {now:.0f}, now", skew))
     if expires_at > now + MAX_LIFETIME + LEEWAY:
-        raise failed(
+        words = (
             f"the assertion of {client.id} lives {expires_at - now:.0f} s more; {MAX_LIFETIME} are the limit"
         )
+        wanted = f"at most {MAX_LIFETIME} s from now"
+        raise failed(refused_assertion(words, f"exp in {expires_at - now:.0f} s", wanted))
     for name, words in (("nbf", "is not valid for"), ("iat", "was issued in")):
         if name in claims and (ahead := _time(claims, name) - now) > LEEWAY:
-            raise failed(f"the assertion of {client.id} {words} another {ahead:.0f} s; is its clock ahead?")
+            why = f"the assertion of {client.id} {words} another {ahead:.0f} s; is its clock ahead?"
+            skew = f"{name} lies {ahead:.0f} s ahead; {LEEWAY} s are forgiven: is the app's clock ahead?"
+            raise failed(refused_assertion(why, f"{name} {now + ahead:.0f}", f"at most {now:.0f}, now", skew))
     if "iat" in claims and (age := now - _time(claims, "iat")) > MAX_LIFETIME + LEEWAY:
-        raise failed(f"the assertion of {client.id} was issued {age:.0f} s ago; {MAX_LIFETIME} are the limit")
+        words = f"the assertion of {client.id} was issued {age:.0f} s ago; {MAX_LIFETIME} are the limit"
+        raise failed(refused_assertion(words, f"an iat {age:.0f} s back", f"at most {MAX_LIFETIME} s"))
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
-        raise failed(f"the assertion of {client.id} has no jti of 1 to {_LONGEST_JTI} characters")
+        words = f"the assertion of {client.id} has no jti of 1 to {_LONGEST_JTI} characters"
+        raise failed(refused_assertion(words, "no such jti", f"a jti of 1 to {_LONGEST_JTI} characters"))
     digest = hashlib.sha256(f"{client.id}\n{jti}".encode("utf-8", "surrogatepass")).hexdigest()
     return AssertionUse(id=digest, expires_at=expires_at + LEEWAY)
 
 
 def used_before(client: Client) -> Exception:
     """The refusal of an assertion whose `jti` has been seen (threat I1)."""
-    return failed(f"the assertion of {client.id} was used before: each request needs one of its own")
+    words = f"the assertion of {client.id} was used before: each request needs one of its own"
+    return failed(refused_assertion(words, "a jti that was used", "a new jti for every request"))
+
+
+def refused_assertion(
+    why: str, received: str, expected: str, difference: str = "", fix: str = ""
+) -> Diagnosis:
+    """An assertion that does not prove its client."""
+    return Diagnosis(Gw.ASSERTION, why, received, expected, difference or why, fix)
 
 
 def _judge_audience(given: object, client: Client, issuer: str, token_endpoint: str) -> None:
@@ -97,14 +119,19 @@ def _judge_audience(given: object, client: Client, issuer: str, token_endpoint: 
         wanted = f"{issuer}, as one string"
     near = given in (token_endpoint, [issuer], [token_endpoint], issuer + "/")
     hint = "; its owner may allow the legacy audience" if near and not client.legacy_audience else ""
-    raise failed(f"aud of the assertion of {client.id} is {_shown(given)}, expected {wanted}{hint}")
+    words = f"aud of the assertion of {client.id} is {_shown(given)}, expected {wanted}{hint}"
+    fix = f"Let the app name {issuer} as aud, one string."
+    if near and not client.legacy_audience:
+        fix += f" If its library cannot: {edit_app(client, '--legacy-audience')}."
+    raise failed(refused_assertion(words, f"aud {_shown(given)}", wanted, f"aud{hint}", fix))
 
 
 def _time(claims: Mapping[str, object], name: str) -> float:
     """A NumericDate (RFC 7519 §2)."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LAST_SECOND:
-        raise failed(f"{name} of the assertion is {_shown(value)}, not a time in seconds")
+        words = f"{name} of the assertion is {_shown(value)}, not a time in seconds"
+        raise failed(refused_assertion(words, f"{name} {_shown(value)}", "seconds since 1970"))
     return value
 
 

@@ -1,5 +1,6 @@
 """How a client hears that it has not proven itself: in the same words whatever is wrong."""
 
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 
@@ -7,6 +8,17 @@ from grantway.protocol.names import ErrorCode
 FAILED = "client authentication failed"
 
 
-def failed(why: str) -> OAuthError:
+def failed(diagnosis: Diagnosis) -> OAuthError:
     """The refusal of every failed client authentication (RFC 6749 §5.2)."""
-    return OAuthError(ErrorCode.INVALID_CLIENT, FAILED, tell_operator=why)
+    return OAuthError(ErrorCode.INVALID_CLIENT, FAILED, diagnosis)
+
+
+def keys_away(why: str) -> Diagnosis:
+    """A client's published keys that could not be fetched."""
+    return Diagnosis(
+        Gw.KEYS_UNREACHABLE,
+        why,
+        received="no key set that could be read",
+        expected="the app's key set, as JSON over https",
+        difference=why,
+    )

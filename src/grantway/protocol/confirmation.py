@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from grantway.protocol.clients import Client
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
+from grantway.protocol.fixes import edit_app
 from grantway.protocol.names import ErrorCode
 
 CERTIFICATE = "x5t#S256"  # SHA-256 of a client certificate (RFC 8705 §3.1)
@@ -42,6 +44,10 @@ class Confirmation:
         return cls(method, thumbprint)
 
 
+def _unbind(client: Client) -> str:
+    return edit_app(client, "--no-certificate-bound-tokens")
+
+
 def binding_of(client: Client, certificate: str | None) -> Confirmation | None:
     """To what the tokens of this request are bound. `certificate` is the thumbprint of the one it came with.
 
@@ -54,7 +60,14 @@ def binding_of(client: Client, certificate: str | None) -> Confirmation | None:
             raise OAuthError(
                 ErrorCode.INVALID_REQUEST,
                 "the tokens of this client are bound to a client certificate, and none was presented",
-                tell_operator=f"{client.id} has certificate_bound_tokens; no certificate reached the server",
+                Diagnosis(
+                    Gw.CERTIFICATE_BINDING,
+                    f"{client.id} has certificate_bound_tokens; no certificate reached the server",
+                    received="no client certificate",
+                    expected="the client certificate that the tokens shall be bound to",
+                    difference="the app sent none, or the proxy did not hand it over",
+                    fix=f"Send it; or, if they need not be bound: {_unbind(client)}.",
+                ),
             )
         return None
     if client.uses_certificate or client.is_public or client.certificate_bound_tokens:

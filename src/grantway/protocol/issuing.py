@@ -6,6 +6,7 @@ from grantway.protocol.apis import Api
 from grantway.protocol.authorization import named_api
 from grantway.protocol.clients import Client, RefreshPolicy
 from grantway.protocol.confirmation import Confirmation
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.grants import Grant
 from grantway.protocol.names import ErrorCode, GrantType
@@ -17,9 +18,15 @@ from grantway.protocol.scope import Scope
 UNUSABLE = "the grant is invalid, expired, revoked, or was issued to another client"
 
 
-def unusable(why: str) -> OAuthError:
+def unusable(diagnosis: Diagnosis) -> OAuthError:
     """The refusal of every code and refresh token that buys nothing: same words for every cause."""
-    return OAuthError(ErrorCode.INVALID_GRANT, UNUSABLE, tell_operator=why)
+    return OAuthError(ErrorCode.INVALID_GRANT, UNUSABLE, diagnosis)
+
+
+def ended(why: str) -> OAuthError:
+    """The refusal of a code or refresh token whose grant is over."""
+    found = Diagnosis(Gw.GRANT_ENDED, why, "a credential of a grant that is over", "a living grant", why)
+    return unusable(found)
 
 
 class Granted(Struct, frozen=True, kw_only=True):
@@ -63,16 +70,22 @@ def granted_by(
     whatever the client's policy says by now. Raises `invalid_grant`, `invalid_scope` or `invalid_target`.
     """
     if grant.revoked_at is not None:
-        raise unusable(f"grant {grant.id} was revoked")
+        raise ended(f"grant {grant.id} was revoked")
     if why := may_authenticate(person, since=grant.created_at):
-        raise unusable(why)
+        raise ended(why)
     if grant.created_at < client.tokens_valid_from:
-        raise unusable(f"everything {client.id} obtained before {client.tokens_valid_from:.0f} was revoked")
+        raise ended(f"everything {client.id} obtained before {client.tokens_valid_from:.0f} was revoked")
     if scope and not scope <= grant.scope:
         raise OAuthError(
             ErrorCode.INVALID_SCOPE,
             "scope goes beyond what was granted",
-            tell_operator=f"asked for more than granted: {scope - grant.scope}",
+            Diagnosis(
+                Gw.SCOPE_NARROWED,
+                f"asked for more than granted: {scope - grant.scope}",
+                received=f"scope={scope}",
+                expected=f"no more than was granted: {grant.scope}",
+                difference=f"missing: {scope - grant.scope}",
+            ),
         )
     wanted = (scope or grant.scope) & client.scope
     api = _api_of(grant, client, registry, resource, wanted)
@@ -82,7 +95,13 @@ def granted_by(
         raise OAuthError(
             ErrorCode.INVALID_SCOPE,
             "nothing that was granted may still be used here",
-            tell_operator=f"grant {grant.id} has {grant.scope}, {client.id} may have {client.scope}",
+            Diagnosis(
+                Gw.SCOPE_NARROWED,
+                f"grant {grant.id} has {grant.scope}, {client.id} may have {client.scope}",
+                received=f"scope={scope or grant.scope}",
+                expected=f"a scope that was granted ({grant.scope}) and that {client.id} may have",
+                difference=f"{client.id} may have {client.scope}; API: {api.identifier if api else 'none'}",
+            ),
         )
     return Granted(
         client=client,
@@ -109,7 +128,14 @@ def _api_of(
             raise OAuthError(
                 ErrorCode.INVALID_TARGET,
                 "resource was not part of the authorization",
-                tell_operator=f"{api.identifier} not among {', '.join(grant.resources)}",
+                Diagnosis(
+                    Gw.RESOURCE,
+                    f"{api.identifier} not among {', '.join(grant.resources)}",
+                    received=f"resource={api.identifier}",
+                    expected=f"one of: {', '.join(grant.resources) or 'none was granted'}",
+                    difference="the person was not asked for this API",
+                    fix="Name it at the authorization endpoint first, with a scope of it.",
+                ),
             )
         return api
     if not grant.resources:
@@ -121,5 +147,5 @@ def _api_of(
         choice = next((name for name in possible if name == client.default_api), possible[0])
     chosen = registry.find_api(choice)
     if chosen is None:
-        raise unusable(f"the API {choice} is no longer registered")
+        raise ended(f"the API {choice} is no longer registered")
     return chosen

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from grantway.protocol.authorization import AuthorizationRequest
 from grantway.protocol.consent import ConsentQuestion
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode, Prompt
 from grantway.protocol.people import SignedIn
@@ -63,13 +64,15 @@ def next_step(
     (OIDC Core §3.1.2.1, §3.1.2.3)
     """
     if framed and not request.client.silent_in_frames:
-        raise OAuthError(ErrorCode.INTERACTION_REQUIRED, "answered only in a window of its own")
+        words = "answered only in a window of its own"
+        found = Diagnosis(Gw.QUESTION_NEEDED, words, "a request from a frame or a script", "a window", words)
+        raise OAuthError(ErrorCode.INTERACTION_REQUIRED, words, found)
     if Prompt.NONE in request.prompts:
         return _silently(request, signed_in, question, now=now, wrong_person=wrong_person)
     if signed_in is None:
         return Login(reauthenticate=False)
     if wrong_person and Prompt.LOGIN in done:
-        raise OAuthError(ErrorCode.LOGIN_REQUIRED, "another person signed in than the one who was named")
+        raise _another_person("another person signed in than the one who was named")
     if login_demanded or wrong_person:
         return Login(reauthenticate=False)
     if Prompt.LOGIN not in done and (Prompt.LOGIN in request.prompts or _too_old(request, signed_in, now)):
@@ -90,14 +93,26 @@ def _silently(
     wrong_person: bool,
 ) -> Issue:
     if signed_in is None:
-        raise OAuthError(ErrorCode.LOGIN_REQUIRED, "nobody is signed in")
+        raise _unasked(ErrorCode.LOGIN_REQUIRED, "nobody is signed in")
     if wrong_person:
-        raise OAuthError(ErrorCode.LOGIN_REQUIRED, "another person is signed in than the one who was named")
+        raise _another_person("another person is signed in than the one who was named")
     if _too_old(request, signed_in, now):
-        raise OAuthError(ErrorCode.LOGIN_REQUIRED, "the sign-in is older than max_age")
+        raise _unasked(ErrorCode.LOGIN_REQUIRED, "the sign-in is older than max_age")
     if question is not None:
-        raise OAuthError(ErrorCode.CONSENT_REQUIRED, "the person has not allowed all of this yet")
+        raise _unasked(ErrorCode.CONSENT_REQUIRED, "the person has not allowed all of this yet")
     return Issue(request.scope)
+
+
+def _unasked(code: ErrorCode, words: str) -> OAuthError:
+    found = Diagnosis(Gw.QUESTION_NEEDED, words, "prompt=none", "nothing left to ask the person", words)
+    return OAuthError(code, words, found)
+
+
+def _another_person(words: str) -> OAuthError:
+    found = Diagnosis(
+        Gw.ANOTHER_PERSON, words, "an answer of another person", "the person who was named", words
+    )
+    return OAuthError(ErrorCode.LOGIN_REQUIRED, words, found)
 
 
 def _too_old(request: AuthorizationRequest, signed_in: SignedIn, now: float) -> bool:

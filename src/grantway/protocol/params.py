@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import unquote_to_bytes
 
+from grantway.protocol.diagnosis import Diagnosis, Gw, shown
 from grantway.protocol.errors import OAuthError, wire_safe
 from grantway.protocol.names import ErrorCode
 
@@ -30,10 +31,15 @@ class Params:
         try:
             text = raw.decode("ascii")
         except UnicodeDecodeError:
-            raise _malformed("parameters must be percent-encoded ASCII") from None
+            raise _malformed(
+                "parameters must be percent-encoded ASCII",
+                received="a byte above 127",
+                expected="percent-encoded ASCII, as application/x-www-form-urlencoded says",
+            ) from None
         pairs = text.split("&")
         if len(pairs) > MAX_PARAMETERS:
-            raise _malformed(f"more than {MAX_PARAMETERS} parameters")
+            words = f"more than {MAX_PARAMETERS} parameters"
+            raise _malformed(words, received=f"{len(pairs)} parameters", expected=f"at most {MAX_PARAMETERS}")
         values: dict[str, tuple[str, ...]] = {}
         for pair in pairs:
             name, _, value = pair.partition("=")
@@ -66,7 +72,12 @@ class Params:
         """
         value = self._one(name)
         if value is None:
-            raise _malformed(f"{wire_safe(name)} is missing")
+            sent = ", ".join(sorted(self.values)) or "no parameters"
+            raise _malformed(
+                f"{wire_safe(name)} is missing",
+                received=shown(sent),
+                expected=f"{name} beside them; an empty one counts as left out",
+            )
         return value
 
     def _one(self, name: str) -> str | None:
@@ -74,7 +85,8 @@ class Params:
         if found is None:
             return None
         if len(found) > 1:
-            raise _malformed(f"{wire_safe(name)} must not be sent more than once")
+            words = f"{wire_safe(name)} must not be sent more than once"
+            raise _malformed(words, received=f"{name} {len(found)} times", expected="once")
         return found[0]
 
     def every(self, name: str) -> tuple[str, ...]:
@@ -89,18 +101,36 @@ def form_decode(text: str) -> str:
     if "%" not in text:
         return text
     if _BROKEN_ESCAPE.search(text):
-        raise _malformed("a percent sign must be followed by two hexadecimal digits")
+        raise _malformed(
+            "a percent sign must be followed by two hexadecimal digits",
+            received="a percent sign that stands alone",
+            expected="%25 for a percent sign itself",
+        )
     try:
         return unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
-        raise _malformed("parameters must be UTF-8") from None
+        raise _malformed(
+            "parameters must be UTF-8", received="bytes that are no UTF-8", expected="UTF-8, percent-encoded"
+        ) from None
 
 
 def _clean(name: str, value: str) -> str:
     if _FORBIDDEN.search(value):
-        raise _malformed(f"{wire_safe(name)} holds a control character")
+        raise _malformed(
+            f"{wire_safe(name)} holds a control character",
+            received=_where(name, value),
+            expected="text without control characters",
+        )
     return value
 
 
-def _malformed(words: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_REQUEST, words)
+def _where(name: str, value: str) -> str:
+    """Which character it is, never the value around it, which may be a secret."""
+    at = next(_FORBIDDEN.finditer(value)).start()
+    ending = ", the last one: maybe a line break of a file" if at == len(value) - 1 else ""
+    return f"U+{ord(value[at]):04X} as character {at + 1} of {len(value)} of {name}{ending}"
+
+
+def _malformed(words: str, *, received: str = "", expected: str = "", difference: str = "") -> OAuthError:
+    found = Diagnosis(Gw.UNREADABLE, words, received, expected, difference or words)
+    return OAuthError(ErrorCode.INVALID_REQUEST, words, found)

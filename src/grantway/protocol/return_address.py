@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from grantway.protocol.clients import Client, ClientType
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
+from grantway.protocol.fixes import redirect_uri_differs
 from grantway.protocol.names import ErrorCode, ResponseMode
 from grantway.protocol.redirect_uris import matching_redirect_uri
 
@@ -41,9 +43,11 @@ class ReturnAddress:
         """The authorization response (RFC 6749 §4.1.2) with the issuer (RFC 9207)."""
         return self._answer(("code", code))
 
-    def error(self, error: OAuthError) -> Redirection:
+    def error(self, error: OAuthError, error_uri: str) -> Redirection:
         """The error response (RFC 6749 §4.1.2.1) with the issuer (RFC 9207)."""
-        return self._answer(("error", error.code.value), ("error_description", error.tell_client))
+        return self._answer(
+            ("error", error.code.value), ("error_description", error.tell_client), ("error_uri", error_uri)
+        )
 
     def _answer(self, *fields: tuple[str, str]) -> Redirection:
         state = () if self.state is None else (("state", self.state),)
@@ -71,7 +75,15 @@ def return_address(client: Client, redirect_uri: str | None, *, openid: bool, is
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "redirect_uri is missing",
-            tell_operator=f"{client.id} sent no redirect_uri; {len(client.redirect_uris)} registered",
+            Diagnosis(
+                Gw.REDIRECT_URI_MISSING,
+                f"{client.id} sent no redirect_uri; {len(client.redirect_uris)} registered",
+                received="no redirect_uri",
+                expected=" or ".join(client.redirect_uris[:5]) or "no address is registered",
+                difference=f"{len(client.redirect_uris)} registered, and it has to be said which"
+                + (" (always with openid)" if openid else ""),
+                fix="Let the app send redirect_uri, exactly as it is registered.",
+            ),
         )
     address = matching_redirect_uri(
         client.redirect_uris, redirect_uri, native=client.type is ClientType.NATIVE
@@ -80,6 +92,6 @@ def return_address(client: Client, redirect_uri: str | None, *, openid: bool, is
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "redirect_uri is not registered for this client",
-            tell_operator=f"{client.id} sent {redirect_uri!r}; registered: {list(client.redirect_uris)}",
+            redirect_uri_differs(client, redirect_uri),
         )
     return ReturnAddress(issuer=issuer, redirect_uri=address, sent=True, state=None)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 
@@ -42,14 +43,24 @@ class Scope:
             return cls()
         tokens = text.split(" ")
         if len(tokens) > MAX_TOKENS:
-            raise OAuthError(ErrorCode.INVALID_SCOPE, f"more than {MAX_TOKENS} scope values")
+            words = f"more than {MAX_TOKENS} scope values"
+            found = Diagnosis(
+                Gw.TOO_LONG, words, f"{len(tokens)} values of scope", f"at most {MAX_TOKENS}", words
+            )
+            raise OAuthError(ErrorCode.INVALID_SCOPE, words, found)
         try:
             return cls.of(token for token in tokens if token)
         except ValueError as bad:
             raise OAuthError(
                 ErrorCode.INVALID_SCOPE,
                 "scope has a character outside RFC 6749 section 3.3",
-                tell_operator=str(bad),
+                Diagnosis(
+                    Gw.SCOPE,
+                    str(bad)[:300],
+                    received=text[:300],
+                    expected="names of visible ASCII without quotes and backslash, one space between two",
+                    difference=str(bad)[:300],
+                ),
             ) from None
 
     def __str__(self) -> str:

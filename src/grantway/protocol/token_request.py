@@ -4,6 +4,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from grantway.protocol.diagnosis import Diagnosis, Gw, shown
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode, GrantType
 from grantway.protocol.params import Params
@@ -67,7 +68,16 @@ def grant_type_of(params: Params) -> GrantType:
         raise OAuthError(
             ErrorCode.UNSUPPORTED_GRANT_TYPE,
             f"grant_type must be one of {', '.join(GrantType)}",
-            tell_operator=f"grant_type {text[:100]!r}",
+            Diagnosis(
+                Gw.GRANT_TYPE,
+                f"grant_type {text[:100]!r}",
+                received=f"grant_type={shown(text)}",
+                expected=f"one of: {', '.join(GrantType)}",
+                difference="the password grant is gone: it shows people's passwords to apps (RFC 9700)"
+                if text == "password"
+                else "no such grant type here",
+                fix="Use authorization_code for people, client_credentials for the app itself.",
+            ),
         ) from None
 
 
@@ -75,5 +85,7 @@ def _one_resource(params: Params) -> str | None:
     """One token has one audience: several `resource` values here are refused (threat G4)."""
     asked = params.every("resource")
     if len(asked) > 1:
-        raise OAuthError(ErrorCode.INVALID_TARGET, "one resource per token request")
+        words = "one resource per token request"
+        found = Diagnosis(Gw.RESOURCE, words, f"{len(asked)} times resource", "one", words)
+        raise OAuthError(ErrorCode.INVALID_TARGET, words, found)
     return asked[0] if asked else None

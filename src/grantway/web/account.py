@@ -14,6 +14,7 @@ from grantway.flows.connected import list_connected
 from grantway.flows.login import LoginFailed
 from grantway.flows.own_account import list_sessions
 from grantway.flows.visits import Visit, begin_visit, enter, is_fresh, open_visit, seal_visit
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.params import Params
 from grantway.protocol.people import Person, SignedIn
 from grantway.web import error_pages
@@ -34,7 +35,7 @@ from grantway.web.door import Door, Handler
 from grantway.web.guards import guarded_form, guarded_page, typed
 from grantway.web.page_views import account, with_failure
 from grantway.web.pages import failed_login_reply
-from grantway.web.replies import Header, Reply, see_other
+from grantway.web.replies import Header, Reply, flow_header, see_other
 from grantway.web.requests import Request
 from grantway.web.views import LoginView
 
@@ -107,14 +108,17 @@ class Own:
 
     def not_there(self, heading: str, sentence: str, *, back: str, back_words: str) -> Reply:
         """404: it is not there, or not theirs."""
+        found = Diagnosis(Gw.NOT_THERE, heading, "its name", "one of their own", heading)
+        reference = self.door.refused(self.request, found, error="")
         view = NotThereView(
             frame=self.frame(back),
             heading=heading,
             sentence=sentence,
             back=self.door.base + back,
             back_words=back_words,
+            reference=reference,
         )
-        return self.door.page(self.request, view, status=404)
+        return self.door.page(self.request, view, status=404).plus(flow_header(reference))
 
     def _seal(self, purpose: str, payload: bytes) -> str:
         server = self.door.server

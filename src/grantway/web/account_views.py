@@ -128,6 +128,7 @@ class NotThereView:
     sentence: str
     back: str
     back_words: str
+    reference: str
 
     def __post_init__(self) -> None:
         need_own_path("back", self.back)
@@ -214,6 +215,7 @@ class PasswordView:
     words: str  # what is wrong, for the person; empty without a problem
     action: str
     csrf: str
+    reference: str = ""  # of the failed try
 
     def __post_init__(self) -> None:
         need_own_path("action", self.action)

@@ -1,15 +1,20 @@
 """The ASGI application: host check, one look into the table of routes, one reply."""
 
 import logging
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from time import perf_counter
 
 from grantway.protocol import metadata
+from grantway.protocol.diagnosis import Diagnosis, Gw
+from grantway.protocol.errors import ERRORS, OAuthError
+from grantway.protocol.names import ErrorCode
 from grantway.web import error_pages
 from grantway.web.door import Door
+from grantway.web.refusals import nothing_here, printable
 from grantway.web.render import CACHE_FOR_EVER
-from grantway.web.replies import Reply, asset_reply, json_reply, plain_reply, send_reply
+from grantway.web.replies import Reply, asset_reply, flow_header, plain_reply, refusal_reply, send_reply
 from grantway.web.requests import Receive, Request, Scope, Send
 from grantway.web.routes import PROBES, ROUTES, Methods
 
@@ -54,6 +59,8 @@ class WebApp:
     def _route_of(self, request: Request, path: str) -> str:
         """What the request was for, as a label: a few words, whatever is asked for."""
         if path in self._routes:
+            if request.path.startswith(ERRORS):
+                return ERRORS
             return request.path if path not in PROBES else path
         return "asset" if request.path in self._door.renderer.assets else "other"
 
@@ -71,32 +78,30 @@ class WebApp:
         handler = methods.get(request.method)
         if handler is None:
             allowed = ", ".join(sorted(methods)).encode()
-            return json_reply(
-                {"error": "invalid_request", "error_description": f"use {', '.join(sorted(methods))}"},
-                status=HTTPStatus.METHOD_NOT_ALLOWED,
-                headers=[(b"allow", allowed)],
-            )
+            error = _wrong_method(request, ", ".join(sorted(methods)))
+            told = self._door.told(request, error)
+            return refusal_reply(error, told, status=HTTPStatus.METHOD_NOT_ALLOWED).plus((b"allow", allowed))
         return await handler(self._door, request)
 
     def _nowhere(self, request: Request) -> Reply:
         """404, as a page to people and as JSON to programs."""
         if "text/html" in (request.header(b"accept") or ""):
             return error_pages.nowhere_page(self._door, request)
-        content = {"error": "invalid_request", "error_description": "there is nothing at this address"}
-        return json_reply(content, status=HTTPStatus.NOT_FOUND)
+        error = nothing_here(request)
+        return refusal_reply(error, self._door.told(request, error), status=HTTPStatus.NOT_FOUND)
 
     def _failed(self, request: Request, path: str) -> Reply:
         """A fault of ours: the log has all of it, the caller a reference (threat G7)."""
-        reference = Door.reference()
+        error = _failed(sys.exception())
+        told = self._door.told(request, error)
         _log.exception(
             "%s failed",
             request.method,
-            extra={"reference": reference, "path": Door.printable(path[:_MAX_SHOWN])},
+            extra={"reference": told.reference, "path": printable(path[:_MAX_SHOWN])},
         )
         if "text/html" in (request.header(b"accept") or ""):
-            return error_pages.failed_page(self._door, request, reference)
-        content = {"error": "server_error", "error_description": f"reference {reference}"}
-        return json_reply(content, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+            return error_pages.failed_page(self._door, request, error, told.reference)
+        return refusal_reply(error, told)
 
     def _misdirected(self, request: Request) -> Reply:
         """421, with what was seen and what is configured.
@@ -104,10 +109,52 @@ class WebApp:
         So that a proxy can be put right (threats W1, W9).
         """
         seen = ", ".join(request.every(b"host")) or "none"
+        reference = self._door.refused(request, _another_host(self._door, request, seen), error="")
         words = (
             "This server does not answer for this host.\n"
-            f"Host received: {Door.printable(seen[:_MAX_SHOWN])}\n"
+            f"Host received: {printable(seen[:_MAX_SHOWN])}\n"
             f"Issuer configured: {self._door.policy.issuer}\n"
             "Set the proxy to pass the Host header on, or add the host to server.hosts.\n"
+            f"Reference: {reference}\n"
         )
-        return plain_reply(HTTPStatus.MISDIRECTED_REQUEST, words)
+        return plain_reply(HTTPStatus.MISDIRECTED_REQUEST, words, flow_header(reference))
+
+
+def _another_host(door: Door, request: Request, seen: str) -> Diagnosis:
+    """Which of the headers a proxy sends say what, and which of them are believed."""
+    forwarded = {
+        name: ", ".join(request.every(name.lower().encode()))[:_MAX_SHOWN]
+        for name in ("X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded")
+    }
+    table = [f"Host: {seen[:_MAX_SHOWN]}", *(f"{name}: {text}" for name, text in forwarded.items() if text)]
+    table.append(f"from {request.peer}, {'a trusted proxy' if door.trusts(request) else 'no trusted proxy'}")
+    known = forwarded["X-Forwarded-Host"].lower() in door.hosts
+    return Diagnosis(
+        Gw.HOST,
+        f"Host {seen[:_MAX_SHOWN]!r} is none of ours",
+        received="; ".join(table),
+        expected=f"Host: {' or '.join(door.hosts)}, as the issuer {door.policy.issuer} says",
+        difference="the proxy passes our name on in X-Forwarded-Host, but not in Host"
+        if known
+        else "the host, or its port",
+        fix="nginx: proxy_set_header Host $host; Caddy and Traefik do it by themselves."
+        if known
+        else f"If it is another name of this server: server.hosts = [{seen[:_MAX_SHOWN]!r}].",
+    )
+
+
+def _wrong_method(request: Request, allowed: str) -> OAuthError:
+    words = f"use {allowed}"
+    found = Diagnosis(Gw.WRONG_METHOD, words, f"{request.method[:20]} {request.path[:100]}", allowed, words)
+    return OAuthError(ErrorCode.INVALID_REQUEST, words, found)
+
+
+def _failed(cause: BaseException | None) -> OAuthError:
+    found = Diagnosis(
+        Gw.FAILED,
+        f"a fault of ours: {type(cause).__name__}",
+        received="a request that is maybe in order",
+        expected="an answer",
+        difference=f"{type(cause).__name__}; the line of the log before or after this one has all of it",
+    )
+    return OAuthError(ErrorCode.SERVER_ERROR, "something failed on our side", found)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from grantway.crypto.certificate_header import der_of_header
 from grantway.protocol.client_certificates import PresentedCertificate
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.web.requests import Network, Request, comes_from
@@ -46,5 +47,11 @@ def _unreadable(request: Request, why: str) -> OAuthError:
     return OAuthError(
         ErrorCode.INVALID_REQUEST,
         "the client certificate cannot be read",
-        tell_operator=f"the certificate header of the proxy {request.peer}: {why}",
+        Diagnosis(
+            Gw.CERTIFICATE,
+            f"the certificate header of the proxy {request.peer}: {why}",
+            received="a certificate header that cannot be read",
+            expected="percent-encoded PEM, or RFC 9440, once",
+            difference=why,
+        ),
     )

@@ -1,22 +1,23 @@
 """What every handler of the web room works with, and what is the same for all of them."""
 
-import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from urllib.parse import urlsplit
 
-from grantway.crypto.secrets import redacted
 from grantway.flows.browser import Browser
 from grantway.flows.server import Server
 from grantway.flows.snapshot import TOO_OLD
 from grantway.protocol.client_certificates import PresentedCertificate
+from grantway.protocol.diagnosis import Diagnosis
+from grantway.protocol.errors import OAuthError, error_uri
 from grantway.protocol.policy import Policy
 from grantway.storage.port import Unavailable
 from grantway.web.certificates import CertificateHeader
 from grantway.web.cookies import Cookies
 from grantway.web.metrics import Metrics
+from grantway.web.refusals import Refusals
 from grantway.web.render import Renderer
-from grantway.web.replies import Reply, page_reply
-from grantway.web.requests import Network, Request, caller_network
+from grantway.web.replies import Reply, Told, page_reply
+from grantway.web.requests import Network, Request, caller_network, comes_from
 
 MAX_CLOCK_OFFSET = 2.0  # seconds between this node and the database
 
@@ -32,17 +33,20 @@ class Door:
         *,
         hosts: Sequence[str] = (),
         trusted_proxies: Sequence[Network] = (),
-        metrics: Metrics | None = None,
+        metrics: Metrics,
         certificates: CertificateHeader | None = None,
+        refusals: Refusals,
     ) -> None:
         self.server = server
-        self.metrics = Metrics() if metrics is None else metrics
+        self.metrics = metrics
+        self.refusals = refusals
         address = urlsplit(self.policy.issuer)
         self.scheme, self.base, self._netloc = address.scheme, address.path, address.netloc.lower()
         self.cookies = Cookies(https=self.policy.is_https)
         self.renderer = Renderer(base=self.base)
         self._hosts = {self._netloc, *(host.lower() for host in hosts)} | self._loopback_hosts()
         self._trusted_proxies = tuple(trusted_proxies)
+        self.prepared: dict[tuple[str, bool], Reply] = {}  # pages that are the same for everybody
         self.draining = False  # told to stop: readiness is red, requests are still answered
         self._certificates = certificates
 
@@ -67,6 +71,15 @@ class Door:
         """Is this Host one we answer for? No header ever changes the issuer (threats W1, W9)."""
         named = request.every(b"host")
         return len(named) == 1 and named[0].lower() in self._hosts
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The Host headers we answer for, the issuer's first."""
+        return (self._netloc, *sorted(self._hosts - {self._netloc}))
+
+    def trusts(self, request: Request) -> bool:
+        """Does it come from a proxy that the settings name?"""
+        return comes_from(request, self._trusted_proxies)
 
     def lists_host(self, *names: str) -> bool:
         """Is one of these names a host of ours?"""
@@ -146,13 +159,26 @@ class Door:
             },
         ]
 
-    @staticmethod
-    def printable(text: str) -> str:
-        """The text for a log: on one line, which nobody can forge, and without secrets (threats T1, T2)."""
-        return redacted(text).encode("unicode_escape").decode("ascii")
+    def told(self, request: Request, error: OAuthError, *, client_id: str | None = None) -> Told:
+        """Note this refusal; what whoever asked is told besides its words."""
+        reference = self.refused(request, error.diagnosis, error=error.code, client_id=client_id)
+        return Told(reference, error_uri(self.policy.issuer, error, reference))
 
-    @staticmethod
-    def reference() -> str:
-        """A short name for one refusal, for the person to quote and the operator to find."""
-        digits = secrets.token_hex(3).upper()
-        return f"{digits[:4]}-{digits[4:]}"
+    def refused(
+        self,
+        request: Request,
+        diagnosis: Diagnosis,
+        *,
+        error: str,
+        client_id: str | None = None,
+        reference: str | None = None,
+    ) -> str:
+        """Note a refusal; its reference, for the person to quote and the operator to find."""
+        return self.refusals.note(
+            request,
+            diagnosis,
+            error=error,
+            network=self.network_of(request),
+            client_id=client_id,
+            reference=reference,
+        )

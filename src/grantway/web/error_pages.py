@@ -1,26 +1,29 @@
 """The words of refusals that only the person may read.
 
-What happened, what was shared (nothing), what to do.
+What happened, what was shared (nothing), what to do; and, folded, what the developer of the app needs.
 """
 
-import logging
 from http import HTTPStatus
 
 from grantway.flows.authorize import Refused
-from grantway.protocol.errors import OAuthError
+from grantway.protocol.clients import Client
+from grantway.protocol.diagnosis import Diagnosis, Gw
+from grantway.protocol.errors import ERRORS, OAuthError, page_name
 from grantway.protocol.names import ErrorCode
 from grantway.web.door import Door
-from grantway.web.replies import Reply
+from grantway.web.refusals import nothing_here, too_large, unavailable
+from grantway.web.replies import Reply, flow_header
 from grantway.web.requests import Request
 from grantway.web.views import AlreadyDoneView, ErrorView, Fact, Link
 
-_log = logging.getLogger("grantway.refusals")
 _MAX_SHOWN = 200  # characters of a received value
+_AGAIN = "Go back to the app and try again."
+_TELL = f"{_AGAIN} If it happens again, tell the people who run the app."
 
 
 def refused_page(door: Door, request: Request, refusal: Refused) -> Reply:
     """An authorization request that nobody may be sent back from (RFC 6749 §4.1.2.1)."""
-    error, client = refusal.error, refusal.client
+    client = refusal.client
     if client is None:
         heading = "This link does not belong to an app registered here"
         sentence = (
@@ -34,13 +37,14 @@ def refused_page(door: Door, request: Request, refusal: Refused) -> Reply:
     return _page(
         door,
         request,
-        error,
-        status=HTTPStatus.BAD_REQUEST,
+        refusal.error,
         heading=heading,
         sentence=sentence,
-        advice="Go back to the app and try again. If it happens again, tell the people who run the app.",
+        advice=_TELL,
         facts=_received(request),
         spec="RFC 6749 §4.1.2.1",
+        back=_back_to(client),
+        client_id=None if client is None else client.id,
     )
 
 
@@ -50,11 +54,9 @@ def malformed_page(door: Door, request: Request, error: OAuthError) -> Reply:
         door,
         request,
         error,
-        status=HTTPStatus.BAD_REQUEST,
         heading="This request cannot be read",
         sentence="Something in the address or form that brought you here is damaged. Nothing was shared.",
-        advice="Go back to the app and try again.",
-        facts=(),
+        advice=_AGAIN,
         spec="RFC 6749 §3.1",
     )
 
@@ -64,95 +66,118 @@ def nowhere_page(door: Door, request: Request) -> Reply:
     return _page(
         door,
         request,
-        _error("there is nothing at this address"),
+        nothing_here(request),
         status=HTTPStatus.NOT_FOUND,
         heading="There is nothing here",
         sentence="This address does not lead to a page of this server.",
         advice="Look at it once more, or go back to the app you came from.",
-        facts=(),
-        spec=None,
         back=Link(text="To the start", url=f"{door.policy.issuer}/"),
     )
 
 
-def not_yours_page(door: Door, request: Request, why: str) -> Reply:
+def not_yours_page(door: Door, request: Request) -> Reply:
     """A page of another browser or person, or one whose cookie is gone."""
+    error = _error(
+        Gw.PAGE_OF_ANOTHER,
+        "no cookie of this flow, or of another person",
+        received="a page without the cookie it was made with",
+        expected="the browser and the person it was made for",
+    )
     return _page(
         door,
         request,
-        _error(why),
+        error,
         status=HTTPStatus.FORBIDDEN,
         heading="This page was made for another sign-in",
         sentence="It belongs to another browser or account, or cookies are switched off. Nothing was shared.",
         advice="Go back to the app and start again. If it happens again, allow cookies for this site.",
-        facts=(),
-        spec=None,
+    )
+
+
+def not_from_here_page(door: Door, request: Request, why: str) -> Reply:
+    """A form of ours that another site sent (threats C2, D2, W5)."""
+    error = _error(
+        Gw.FORM_FROM_ELSEWHERE,
+        why,
+        received=why,
+        expected=f"Sec-Fetch-Site: same-origin, or Origin: {door.scheme}://{door.issuer_host}",
+    )
+    return _page(
+        door,
+        request,
+        error,
+        status=HTTPStatus.FORBIDDEN,
+        heading="This page was made for another sign-in",
+        sentence="It was sent from a page that is not ours. Nothing was shared.",
+        advice="Go back to the app and start again.",
     )
 
 
 def stale_form_page(door: Door, request: Request, why: str, *, back: str) -> Reply:
     """A form of one's own account that another session was given (threat D2), or another page."""
+    error = _error(
+        Gw.PAGE_OF_ANOTHER, why, received="a form of another session", expected="one of this session"
+    )
     return _page(
         door,
         request,
-        _error(why),
+        error,
         status=HTTPStatus.FORBIDDEN,
         heading="This page was made for another sign-in",
         sentence="You have signed in again since it was opened, or it belongs to another browser. "
         "Nothing was changed.",
         advice="Open the page again and repeat what you wanted to do.",
-        facts=(),
-        spec=None,
         back=Link(text="Open the page again", url=back),
     )
 
 
-def too_old_page(door: Door, request: Request) -> Reply:
+def too_old_page(door: Door, request: Request, client_id: str | None) -> Reply:
     """A page that was open longer than a flow lives."""
     minutes = int(door.policy.flow_lifetime // 60)
+    client = door.server.snapshots.newest.registry.clients.get(client_id or "")
+    error = _error(
+        Gw.PAGE_TOO_OLD,
+        "the page was open too long",
+        received="a page that is no longer good",
+        expected=f"an answer within {minutes} minutes, or a redirect within one",
+    )
     return _page(
         door,
         request,
-        _error("the page was open too long"),
-        status=HTTPStatus.BAD_REQUEST,
+        error,
         heading="This page was open too long",
         sentence=f"For your safety a sign-in must be finished within {minutes} minutes. Nothing was shared.",
-        advice="Go back to the app and start again.",
-        facts=(),
-        spec=None,
+        advice=f"Start again from {'the app' if client is None else client.name}.",
+        back=_back_to(client),
+        client_id=client_id,
     )
 
 
 def unavailable_page(door: Door, request: Request, why: str) -> Reply:
     """Our side failed; nothing is known to have happened."""
-    error = OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, "try again in a moment", tell_operator=why)
     return _page(
         door,
         request,
-        error,
+        unavailable(why),
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         heading="Something failed on our side",
         sentence="Your data is safe.",
         advice="Try again in a moment.",
-        facts=(),
-        spec=None,
     ).plus((b"retry-after", b"1"))
 
 
-def failed_page(door: Door, request: Request, reference: str) -> Reply:
-    """A fault of ours, already logged under this reference."""
-    view = ErrorView(
-        code=ErrorCode.SERVER_ERROR.value,
+def failed_page(door: Door, request: Request, error: OAuthError, reference: str) -> Reply:
+    """A fault of ours, already noted under this reference."""
+    return _shown(
+        door,
+        request,
+        error,
+        reference,
+        status=HTTPStatus.INTERNAL_SERVER_ERROR,
         heading="Something failed on our side",
         sentence="Your data is safe. The people who run this server can find what happened by the reference.",
         advice="Try again in a moment.",
-        reference=reference,
-        at=door.server.now(),
-        back=None,
-        facts=(),
-        spec=None,
     )
-    return door.page(request, view, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def already_done_page(door: Door, request: Request, *, status: int = HTTPStatus.OK) -> Reply:
@@ -160,19 +185,38 @@ def already_done_page(door: Door, request: Request, *, status: int = HTTPStatus.
     return door.page(request, AlreadyDoneView(client_name=None), status=status)
 
 
-def _error(why: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_REQUEST, "the page cannot be used", tell_operator=why)
+def too_large_page(door: Door, request: Request) -> Reply:
+    """A body beyond the limit."""
+    return _page(
+        door,
+        request,
+        too_large(),
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        heading="This request is too large",
+        sentence="The form that was sent is longer than this server reads. Nothing was shared.",
+        advice=_AGAIN,
+    )
+
+
+def _error(gw: Gw, why: str, *, received: str, expected: str) -> OAuthError:
+    found = Diagnosis(gw, why, received, expected, why)
+    return OAuthError(ErrorCode.INVALID_REQUEST, "the page cannot be used", found)
+
+
+def _back_to(client: Client | None) -> Link | None:
+    """The way to the app: the address that its owner registered for people, never one that was sent."""
+    if client is None or client.homepage is None:
+        return None
+    return Link(text=f"Back to {client.name}", url=client.homepage)
 
 
 def _received(request: Request) -> tuple[Fact, ...]:
     """What the developer of the app needs to see: what arrived, shortened, never what is registered."""
-    try:
-        params = request.query_params()
-        names = ("client_id", "redirect_uri")
-        received = [(name, value) for name in names for value in params.every(name)]
-    except OAuthError:
+    if request.sent is None:
         return ()
-    return tuple(Fact(label=name, value=value[:_MAX_SHOWN]) for name, value in received)
+    names = ("client_id", "redirect_uri")
+    received = [(name, value) for name in names for value in request.sent.values.get(name, ())]
+    return tuple(Fact(label=name, value=value[:_MAX_SHOWN]) for name, value in received[:4])
 
 
 def _page(
@@ -180,20 +224,45 @@ def _page(
     request: Request,
     error: OAuthError,
     *,
+    status: int = HTTPStatus.BAD_REQUEST,
+    heading: str,
+    sentence: str,
+    advice: str,
+    facts: tuple[Fact, ...] = (),
+    spec: str | None = None,
+    back: Link | None = None,
+    client_id: str | None = None,
+) -> Reply:
+    return _shown(
+        door,
+        request,
+        error,
+        door.refused(request, error.diagnosis, error=error.code, client_id=client_id),
+        status=status,
+        heading=heading,
+        sentence=sentence,
+        advice=advice,
+        facts=facts,
+        spec=spec,
+        back=back,
+    )
+
+
+def _shown(
+    door: Door,
+    request: Request,
+    error: OAuthError,
+    reference: str,
+    *,
     status: int,
     heading: str,
     sentence: str,
     advice: str,
-    facts: tuple[Fact, ...],
-    spec: str | None,
+    facts: tuple[Fact, ...] = (),
+    spec: str | None = None,
     back: Link | None = None,
 ) -> Reply:
-    reference = door.reference()
-    _log.info(
-        "%s",
-        door.printable(error.tell_operator),
-        extra={"reference": reference, "path": request.path, "error": error.code.value},
-    )
+    name = page_name(error.code, error.diagnosis.gw)
     view = ErrorView(
         code=error.code.value,
         heading=heading,
@@ -202,26 +271,9 @@ def _page(
         reference=reference,
         at=door.server.now(),
         back=back,
-        facts=(
-            Fact(label="error", value=error.code.value),
-            Fact(label="why", value=error.tell_client),
-            *facts,
-        ),
+        facts=(Fact(label="Why", value=error.tell_client), *facts),
         spec=spec,
+        diagnosis=name,
+        explained=f"{door.base}{ERRORS}{name}?ref={reference}",
     )
-    return door.page(request, view, status=status)
-
-
-def too_large_page(door: Door, request: Request) -> Reply:
-    """A body beyond the limit."""
-    return _page(
-        door,
-        request,
-        _error("the body is too large"),
-        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        heading="This request is too large",
-        sentence="The form that was sent is longer than this server reads. Nothing was shared.",
-        advice="Go back to the app and try again.",
-        facts=(),
-        spec=None,
-    )
+    return door.page(request, view, status=status).plus(flow_header(reference))

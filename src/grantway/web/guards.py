@@ -28,9 +28,9 @@ def guarded_page(handler: Handler) -> Handler:
             door.metrics.authorization("page", refusal.error.code.value)
             return error_pages.refused_page(door, request, refusal)
         except NotYours:
-            return error_pages.not_yours_page(door, request, "no cookie of this flow, or of another person")
-        except TooOld:
-            return error_pages.too_old_page(door, request)
+            return error_pages.not_yours_page(door, request)
+        except TooOld as old:
+            return error_pages.too_old_page(door, request, old.client_id)
         except AlreadyDone:
             return error_pages.already_done_page(door, request)
         except OAuthError as unreadable:
@@ -49,7 +49,7 @@ def guarded_form(handler: Callable[[Door, Request, Browser, Params], Awaitable[R
     @wraps(handler)
     async def guarded(door: Door, request: Request) -> Reply:
         if why := comes_from_elsewhere(request, scheme=door.scheme):
-            return error_pages.not_yours_page(door, request, why)
+            return error_pages.not_from_here_page(door, request, why)
         return await handler(door, request, door.browser(request), await request.form())
 
     return guarded_page(guarded)

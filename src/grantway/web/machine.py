@@ -12,19 +12,24 @@ from grantway.flows.userinfo import userinfo as claims_for
 from grantway.protocol import metadata as at
 from grantway.protocol.client_auth import read_credentials
 from grantway.protocol.clients import Client
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
+from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 from grantway.storage.port import Unavailable
 from grantway.web.door import Door
+from grantway.web.refusals import origin_refused, too_large, unavailable
 from grantway.web.replies import (
+    FLOW,
     Header,
     Reply,
     challenge_reply,
+    flow_header,
     json_reply,
     jwt_reply,
+    no_token_reply,
     public_json,
     refusal_reply,
-    unavailable_reply,
 )
 from grantway.web.requests import Request, TooLarge, bearer_token
 
@@ -84,17 +89,39 @@ async def userinfo(door: Door, request: Request) -> Reply:
     try:
         token = await bearer_token(request)
         if token is None:
-            return _shared(door, request, challenge_reply(None))
+            return _shared(door, request, no_token_reply(door.told(request, _no_token())))
         claims = await claims_for(door.server, token, door.certificate_of(request))
         return _shared(door, request, jwt_reply(claims) if isinstance(claims, str) else json_reply(claims))
     except OAuthError as refusal:
-        _log.info("%s %s: %s", request.path, refusal.code, door.printable(refusal.tell_operator))
-        return _shared(door, request, challenge_reply(refusal))
+        return _shared(door, request, challenge_reply(refusal, door.told(request, refusal)))
     except TooLarge:
-        return json_reply({"error": "invalid_request"}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return _too_large(door, request)
     except Unavailable as away:
-        _log.warning("%s unavailable: %s", request.path, away)
-        return unavailable_reply()
+        return _unavailable(door, request, away)
+
+
+def _no_token() -> OAuthError:
+    words = "there is no access token"
+    found = Diagnosis(
+        Gw.TOKEN_REFUSED,
+        words,
+        received="no Authorization header with a Bearer token",
+        expected="Authorization: Bearer, a space, and the access token",
+        difference="an access token in the query or in a form does not count here",
+    )
+    return OAuthError(ErrorCode.INVALID_TOKEN, words, found)
+
+
+def _too_large(door: Door, request: Request) -> Reply:
+    error = too_large()
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return refusal_reply(error, door.told(request, error), status=status)
+
+
+def _unavailable(door: Door, request: Request, away: Unavailable) -> Reply:
+    _log.warning("%s unavailable: %s", request.path, away)
+    error = unavailable(str(away))
+    return refusal_reply(error, door.told(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def preflight_post(door: Door, request: Request) -> Reply:
@@ -110,10 +137,13 @@ async def preflight_userinfo(door: Door, request: Request) -> Reply:
 def _preflight(door: Door, request: Request, methods: bytes) -> Reply:
     """What browsers may call: registered origins only, never with credentials (threat G6)."""
     reply = Reply(HTTPStatus.NO_CONTENT, (_VARY,))
-    if (origin := _registered_origin(door, request)) is None:
+    origin = request.header(b"origin")
+    if origin is None:
         return reply
+    if origin not in door.server.snapshots.newest.registry.origins:
+        return _not_shared(door, request, reply, origin, None)
     return reply.plus(
-        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-origin", origin.encode()),
         (b"access-control-allow-methods", methods),
         (b"access-control-allow-headers", _ALLOWED_HEADERS),
         (b"access-control-max-age", b"600"),
@@ -161,19 +191,12 @@ async def _answered(
         )
         reply = await answer(call)
     except OAuthError as refusal:
-        reference = door.reference()
-        _log.info(
-            "%s",
-            door.printable(refusal.tell_operator),
-            extra={"reference": reference, "path": request.path, "error": refusal.code.value},
-        )
         _count_refusal(door, request, params, refusal)
-        reply = refusal_reply(refusal).plus((b"grantway-flow", reference.encode()))
+        reply = refusal_reply(refusal, door.told(request, refusal))
     except TooLarge:
-        reply = json_reply({"error": "invalid_request"}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        reply = _too_large(door, request)
     except Unavailable as away:
-        _log.warning("%s unavailable: %s", request.path, away)
-        reply = unavailable_reply()
+        reply = _unavailable(door, request, away)
     return _shared(door, request, reply, params) if shared else reply
 
 
@@ -200,16 +223,28 @@ def _shared(door: Door, request: Request, reply: Reply, params: Params | None = 
     Else a page of one app could read what is said to another (threat G6). Who cannot be told, as with a
     misspelt client_id, is told so on any registered page, or nobody would find the mistake.
     """
-    origin = _registered_origin(door, request)
-    if origin is not None and params is not None:
-        client = _named(door, request, params)
-        if client is not None and origin.decode() not in client.origins:
-            origin = None
-    return (
-        reply.plus(_VARY) if origin is None else reply.plus(_VARY, (b"access-control-allow-origin", origin))
+    origin = request.header(b"origin")
+    if origin is None:
+        return reply.plus(_VARY)
+    client = None if params is None else _named(door, request, params)
+    if origin not in door.server.snapshots.newest.registry.origins or (
+        client is not None and origin not in client.origins
+    ):
+        return _not_shared(door, request, reply.plus(_VARY), origin, client)
+    # What a script may see of the headers: the reference, so that it can say what to ask for.
+    return reply.plus(
+        _VARY,
+        (b"access-control-allow-origin", origin.encode()),
+        (b"access-control-expose-headers", FLOW),
     )
 
 
-def _registered_origin(door: Door, request: Request) -> bytes | None:
-    origin = request.header(b"origin")
-    return origin.encode() if origin in door.server.snapshots.newest.registry.origins else None
+def _not_shared(door: Door, request: Request, reply: Reply, origin: str, client: Client | None) -> Reply:
+    """The browser will keep this reply from the page and say "Failed to fetch": only here is known why.
+
+    A refusal keeps the reference it has.
+    """
+    given = next((value.decode() for name, value in reply.headers if name == FLOW), None)
+    found = origin_refused(origin, door.server.snapshots.newest.registry.origins, client)
+    reference = door.refused(request, found, error="", reference=given)
+    return reply if given else reply.plus(flow_header(reference))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantway import __version__
 from grantway.flows.snapshot import Snapshots
+from grantway.protocol.diagnosis import Gw
 from grantway.protocol.names import GrantType
 from grantway.storage.changes import KeyPurpose, KeyState
 from grantway.storage.port import LiveCounts, Store, Unavailable
@@ -66,6 +67,9 @@ class Metrics:
 
     def password_hashed(self, seconds: float) -> None:
         """A password was hashed or checked."""
+
+    def diagnosed(self, gw: Gw) -> None:
+        """A request was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,7 @@ class PrometheusMetrics(Metrics):
         self._pool = _remembered(
             Gauge("grantway_db_pool_connections", text, ("state",), registry=own, multiprocess_mode="livesum")
         )
+        self._diagnoses = counter("diagnoses", "Refusals by what was wrong", "id")
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests(route, method if method in _METHODS else "other", status).inc()
@@ -203,6 +208,9 @@ class PrometheusMetrics(Metrics):
         self._counted_at = time.monotonic()
         with suppress(Unavailable):
             self._live = await store.live_counts()
+
+    def diagnosed(self, gw: Gw) -> None:
+        self._diagnoses(gw.value).inc()
 
     def exposition(self, snapshots: Snapshots) -> tuple[bytes, str]:
         """All of it as text, and its content type; of every worker where there are several."""

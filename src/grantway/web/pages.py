@@ -3,6 +3,7 @@
 The flows decide which comes next.
 """
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from grantway.flows.authorize import Ask, Leave, resume, start
@@ -18,11 +19,12 @@ from grantway.flows.interaction_answers import (
 )
 from grantway.flows.login import LoginFailed
 from grantway.protocol import metadata
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.params import Params
 from grantway.protocol.scope import Scope
 from grantway.web import error_pages
-from grantway.web.account_views import APPS, OVERVIEW
+from grantway.web.account_views import APPS, OVERVIEW, PasswordView
 from grantway.web.door import Door
 from grantway.web.guards import guarded_form, guarded_page, typed
 from grantway.web.page_views import (
@@ -33,9 +35,9 @@ from grantway.web.page_views import (
     parting_view,
     select_account_view,
 )
-from grantway.web.replies import Reply, see_other
+from grantway.web.replies import Header, Reply, flow_header, see_other
 from grantway.web.requests import Request
-from grantway.web.views import HomeView
+from grantway.web.views import HomeView, LoginView
 
 LOGIN, SELECT_ACCOUNT, CONSENT, CONTINUE = "/login", "/select-account", "/consent", "/continue"
 
@@ -126,18 +128,43 @@ def _ask_again(door: Door, request: Request, again: TryAgain, username: str) -> 
         again, action=door.base + request.path, seal=seal, username=username[:254], now=door.server.now()
     )
     posts_to_us = again.ask.interaction.sends_fetch_metadata
-    return failed_login_reply(door, request, view, again.failure, posts_to_us=posts_to_us)
+    client_id = again.ask.request.client.id
+    return failed_login_reply(
+        door, request, view, again.failure, posts_to_us=posts_to_us, client_id=client_id
+    )
 
 
 def failed_login_reply(
-    door: Door, request: Request, view: object, failure: LoginFailed, *, posts_to_us: bool = True
+    door: Door,
+    request: Request,
+    view: LoginView | PasswordView,
+    failure: LoginFailed,
+    *,
+    posts_to_us: bool = True,
+    client_id: str | None = None,
 ) -> Reply:
     """A page that asked for a password in vain: 422, or 429 and 503 with the time to come back."""
-    if failure.retry_after is None:
-        return door.page(request, view, status=HTTPStatus.UNPROCESSABLE_ENTITY, posts_to_us=posts_to_us)
+    reference = door.refused(request, _diagnosed(failure), error="", client_id=client_id)
     status = HTTPStatus.SERVICE_UNAVAILABLE if failure.busy else HTTPStatus.TOO_MANY_REQUESTS
-    reply = door.page(request, view, status=status, posts_to_us=posts_to_us)
+    if failure.retry_after is None:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+    shown = replace(view, reference=reference)
+    reply = door.page(request, shown, status=status, posts_to_us=posts_to_us).plus(flow_header(reference))
+    if failure.retry_after is None:
+        return reply
     return reply.plus((b"retry-after", str(failure.retry_after).encode()))
+
+
+def _diagnosed(failure: LoginFailed) -> Diagnosis:
+    """Who it was is told by subject alone: people type their passwords into the field of the name."""
+    wait = f"another try in {failure.retry_after} s"
+    if failure.busy:
+        return Diagnosis(
+            Gw.PASSWORDS_BUSY, failure.why, "one password more", "room in the queue", failure.why, wait
+        )
+    if failure.retry_after is not None:
+        return Diagnosis(Gw.TOO_MANY_TRIES, failure.why, "one try more", wait, failure.why)
+    return Diagnosis(Gw.WRONG_PASSWORD, failure.why, "a name and a password", "a pair that fits", failure.why)
 
 
 def _signed_in(door: Door, request: Request, outcome: LoggedIn) -> Reply:
@@ -188,16 +215,25 @@ def _go_to(door: Door, ask: Ask) -> Reply:
 
 def _leave_at_once(door: Door, request: Request, leave: Leave) -> Reply:
     """Leave from a GET: nothing of ours was posted, so a plain redirect is safe."""
-    _count(door, leave)
-    return _leave_by_redirect(door, request, leave)
+    return _leave_by_redirect(door, request, leave).plus(*_ended(door, request, leave))
 
 
-def _count(door: Door, leave: Leave) -> None:
-    if leave.refusal is None:
+def _ended(door: Door, request: Request, leave: Leave) -> tuple[Header, ...]:
+    """Count how a flow ended; the headers of its refusal, if it is one."""
+    refusal = leave.refusal
+    if refusal is None:
         door.metrics.authorization("code")
         door.metrics.issued("code")
-    else:
-        door.metrics.authorization("error", leave.refusal.code.value)
+        return ()
+    door.metrics.authorization("error", refusal.code.value)
+    reference = door.refused(
+        request,
+        refusal.diagnosis,
+        error=refusal.code,
+        client_id=leave.client.id,
+        reference=leave.reference,
+    )
+    return (flow_header(reference),)
 
 
 def _leave_by_redirect(door: Door, request: Request, leave: Leave) -> Reply:
@@ -213,11 +249,12 @@ def _leave_after_form(door: Door, request: Request, leave: Leave) -> Reply:
 
     Through /continue, since `form-action 'self'` also binds redirects (`design` 4).
     """
-    _count(door, leave)
+    told = _ended(door, request, leave)
     flow = leave.interaction
     if flow is None or not flow.sends_fetch_metadata:
-        return _leave_by_redirect(door, request, leave)
-    return see_other(f"{door.base}{CONTINUE}?x={seal_parting(door.server, flow, leave.client.id, leave.to)}")
+        return _leave_by_redirect(door, request, leave).plus(*told)
+    parting = seal_parting(door.server, flow, leave.client.id, leave.to)
+    return see_other(f"{door.base}{CONTINUE}?x={parting}").plus(*told)
 
 
 def _end_flow(door: Door, request: Request, reply: Reply, leave: Leave) -> Reply:

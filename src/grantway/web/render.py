@@ -47,6 +47,7 @@ TEMPLATES: Final[Mapping[type[object], str]] = MappingProxyType(
         views.LogoutView: "logout.html",
         views.SignedOutView: "signed_out.html",
         views.ErrorView: "error.html",
+        views.ExplainedView: "explained.html",
         views.HomeView: "home.html",
         account_views.OverviewView: "account.html",
         account_views.AppsView: "account_apps.html",

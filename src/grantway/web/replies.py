@@ -14,6 +14,7 @@ from grantway.sdk.challenge import challenge
 from grantway.web.requests import Send
 
 Header = tuple[bytes, bytes]
+FLOW = b"grantway-flow"
 NO_STORE: Header = (b"cache-control", b"no-store")
 _NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 _JSON: tuple[Header, ...] = (
@@ -55,6 +56,23 @@ class Reply(Struct, frozen=True):
         return Reply(self.status, self.headers + headers, self.body)
 
 
+class Told(Struct, frozen=True):
+    """What whoever was refused is told besides the words of the RFC."""
+
+    reference: str
+    error_uri: str
+
+    @property
+    def header(self) -> Header:
+        """The reference, for those who look at headers."""
+        return flow_header(self.reference)
+
+
+def flow_header(reference: str) -> Header:
+    """The one header that carries a reference, on every refusal."""
+    return FLOW, reference.encode("ascii")
+
+
 async def send_reply(reply: Reply, send: Send) -> None:
     """Write it out."""
     headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
@@ -80,40 +98,41 @@ def public_json(body: bytes, *, max_age: int) -> Reply:
     return Reply(HTTPStatus.OK, (*_JSON, caching, (b"access-control-allow-origin", b"*")), body)
 
 
-def refusal_reply(error: OAuthError) -> Reply:
-    """A refusal for a machine (RFC 6749 §5.2): 400, 401 with a challenge, 429 with Retry-After, 5xx."""
-    status = _STATUS_OF.get(error.code, HTTPStatus.BAD_REQUEST)
-    headers: list[Header] = []
+def refusal_reply(error: OAuthError, told: Told, *, status: HTTPStatus | None = None) -> Reply:
+    """A refusal for a machine (RFC 6749 §5.2).
+
+    400, 401 with a challenge, 429 with Retry-After, 5xx; or the status that is given.
+    """
+    chosen, status = status, status or _STATUS_OF.get(error.code, HTTPStatus.BAD_REQUEST)
+    headers: list[Header] = [told.header]
     if error.code is ErrorCode.INVALID_CLIENT:
         headers.append(_CHALLENGE)
     if error.retry_after is not None:
         headers.append((b"retry-after", str(error.retry_after).encode()))
-        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        if chosen is None and status is HTTPStatus.SERVICE_UNAVAILABLE:
             status = HTTPStatus.TOO_MANY_REQUESTS
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(_LATER)
-    return json_reply(
-        {"error": error.code.value, "error_description": error.tell_client}, status=status, headers=headers
-    )
+    return json_reply(_members(error, told), status=status, headers=headers)
 
 
-def challenge_reply(error: OAuthError | None) -> Reply:
-    """A refusal where an access token is asked for; None: there was no token at all (RFC 6750 §3, §3.1)."""
-    if error is None:
-        return json_reply(
-            {}, status=HTTPStatus.UNAUTHORIZED, headers=[(b"www-authenticate", challenge(_REALM).encode())]
-        )
+def _members(error: OAuthError, told: Told) -> dict[str, str]:
+    return {"error": error.code.value, "error_description": error.tell_client, "error_uri": told.error_uri}
+
+
+def no_token_reply(told: Told) -> Reply:
+    """Where an access token is asked for and there was none at all: no error code (RFC 6750 §3.1)."""
+    headers = [told.header, (b"www-authenticate", challenge(_REALM).encode())]
+    return json_reply({}, status=HTTPStatus.UNAUTHORIZED, headers=headers)
+
+
+def challenge_reply(error: OAuthError, told: Told) -> Reply:
+    """A refusal where an access token is asked for (RFC 6750 §3, §3.1)."""
     status = _BEARER_STATUS_OF.get(error.code, HTTPStatus.BAD_REQUEST)
     scope = Scope((OPENID,)) if error.code is ErrorCode.INSUFFICIENT_SCOPE else None
     words = challenge(_REALM, error=error.code, description=error.tell_client, scope=scope)
-    content = {"error": error.code.value, "error_description": error.tell_client}
-    return json_reply(content, status=status, headers=[(b"www-authenticate", words.encode())])
-
-
-def unavailable_reply() -> Reply:
-    """Nothing could be done for sure: try again (503)."""
-    content = {"error": ErrorCode.TEMPORARILY_UNAVAILABLE.value, "error_description": "try again in a moment"}
-    return json_reply(content, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=[(b"retry-after", b"1")])
+    headers = [told.header, (b"www-authenticate", words.encode())]
+    return json_reply(_members(error, told), status=status, headers=headers)
 
 
 def page_reply(
@@ -143,6 +162,12 @@ def page_reply(
     if https:
         headers.append((b"strict-transport-security", b"max-age=63072000"))
     return Reply(status, tuple(headers), body)
+
+
+def public_page(page: Reply, *, max_age: int) -> Reply:
+    """The same page, for everyone to keep for `max_age` seconds."""
+    kept = tuple(header for header in page.headers if header != NO_STORE)
+    return Reply(page.status, (*kept, (b"cache-control", b"public, max-age=%d" % max_age)), page.body)
 
 
 def see_other(url: str) -> Reply:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Seque
 from functools import lru_cache
 from typing import Any
 
+from grantway.protocol.diagnosis import Diagnosis, Gw, shown
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
@@ -28,7 +29,7 @@ class TooLarge(Exception):
 class Request:
     """A thin reading of an ASGI scope. `path` is below the issuer's own path."""
 
-    __slots__ = ("_headers", "_receive", "method", "path", "peer", "query")
+    __slots__ = ("_headers", "_receive", "method", "path", "peer", "query", "sent")
 
     def __init__(self, scope: Scope, receive: Receive, path: str) -> None:
         self.method: str = scope["method"]
@@ -37,6 +38,7 @@ class Request:
         self.peer: str = scope["client"][0] if scope.get("client") else ""
         self._headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
         self._receive = receive
+        self.sent: Params | None = None  # its parameters, once they were read
 
     def every(self, name: bytes) -> tuple[str, ...]:
         """All values of a header (lower-case name), as Latin-1 text."""
@@ -77,12 +79,18 @@ class Request:
     async def form(self) -> Params:
         """The parameters of a form body. Raises `invalid_request` for any other content type (threat G1)."""
         if not self.is_form:
-            raise OAuthError(ErrorCode.INVALID_REQUEST, "the body must be application/x-www-form-urlencoded")
-        return Params.parse(await self.body())
+            raise _unreadable(
+                "the body must be application/x-www-form-urlencoded",
+                received=f"content-type: {shown(self.header(b'content-type'))}",
+                expected="content-type: application/x-www-form-urlencoded",
+            )
+        self.sent = Params.parse(await self.body())
+        return self.sent
 
     def query_params(self) -> Params:
         """The parameters of the query string. Raises `invalid_request`."""
-        return Params.parse(self.query)
+        self.sent = Params.parse(self.query)
+        return self.sent
 
 
 async def bearer_token(request: Request) -> str | None:
@@ -99,10 +107,23 @@ async def bearer_token(request: Request) -> str | None:
     if scheme.lower() != "bearer":
         return None
     if len(given) > 1 or elsewhere:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "only one access token, in one way")
+        raise _unreadable(
+            "only one access token, in one way",
+            received="several access tokens",
+            expected="one, in the Authorization header",
+        )
     if not _B64TOKEN.fullmatch(token.strip(" ")):
-        raise OAuthError(ErrorCode.INVALID_REQUEST, "the Authorization header holds no token")
+        raise _unreadable(
+            "the Authorization header holds no token",
+            received="an Authorization header of another form",
+            expected="Authorization: Bearer, a space, and the access token",
+        )
     return token.strip(" ")
+
+
+def _unreadable(words: str, *, received: str, expected: str) -> OAuthError:
+    found = Diagnosis(Gw.UNREADABLE, words, received, expected, words)
+    return OAuthError(ErrorCode.INVALID_REQUEST, words, found)
 
 
 async def _posted_tokens(request: Request) -> tuple[str, ...]:

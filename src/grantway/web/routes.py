@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 from grantway.protocol import metadata as at
+from grantway.protocol.errors import ERRORS
 from grantway.web import (
     account,
     account_apps,
     account_profile,
     account_sessions,
     account_views,
+    explained,
     machine,
     pages,
     signing_out,
@@ -59,6 +61,8 @@ ROUTES: Mapping[str, Methods] = {
     at.JWKS: _readable(machine.jwks),
     at.WELL_KNOWN: _readable(machine.metadata),
     at.OPENID_WELL_KNOWN: _readable(machine.metadata),
+    # whoever follows an error_uri
+    **{ERRORS + name: _readable(explained.explained) for name in explained.NAMES},
 }
 
 # Asked by machines that know no name of ours: answered whatever the Host.

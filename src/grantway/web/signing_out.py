@@ -1,5 +1,6 @@
 """Signing out: by the person's own wish, or because an app asks (RP-Initiated Logout 1.0)."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,6 +18,7 @@ from grantway.flows.logout import (
     needs_no_question,
     read_logout,
     still_registered,
+    why_no_return,
 )
 from grantway.protocol.metadata import END_SESSION
 from grantway.protocol.params import Params
@@ -27,7 +29,7 @@ from grantway.web.account_views import SIGN_OUT
 from grantway.web.door import Door
 from grantway.web.guards import guarded_form, guarded_page
 from grantway.web.page_views import account, name_of, parting_view
-from grantway.web.replies import Reply, see_other
+from grantway.web.replies import Reply, flow_header, see_other
 from grantway.web.requests import Request
 from grantway.web.views import LogoutView, SignedOutView
 
@@ -48,7 +50,16 @@ async def end_session(door: Door, request: Request) -> Reply:
         form = await request.form()
         kept = [(name, value) for name in PARAMETERS for value in form.every(name)]
         return see_other(f"{door.base}{END_SESSION}?{urlencode(kept)}")
-    asked = read_logout(door.server, request.query_params())
+    params = request.query_params()
+    asked = read_logout(door.server, params)
+    if not asked.refused_return:
+        return await _asked_to(door, request, asked)
+    reference = door.refused(request, why_no_return(door.server, params), error="")
+    reply = await _asked_to(door, request, replace(asked, reference=reference))
+    return reply.plus(flow_header(reference))
+
+
+async def _asked_to(door: Door, request: Request, asked: LogoutRequest) -> Reply:
     browser = door.browser(request)
     current = await signed_in(door.server, browser)
     if current is None:
@@ -126,6 +137,7 @@ def _signed_out(
         view = SignedOutView(
             client_name=client_name,
             refused_return=asked.refused_return,
+            reference=asked.reference,
             frames=frames,
             next_url=asked.return_to,
         )

@@ -94,6 +94,7 @@ class LoginView:
     problem: LoginProblem | None  # None at the first try
     retry: Retry | None  # given if, and only if, there were too many tries
     reauthenticate: bool  # signed in already, but asked to prove it again (prompt=login, max_age)
+    reference: str = ""  # of the failed try
 
     def __post_init__(self) -> None:
         need_own_path("action", self.action)
@@ -300,6 +301,7 @@ class SignedOutView:
 
     client_name: str | None  # the app that asked, if known
     refused_return: bool  # it asked to send the person to an address it has not registered
+    reference: str = ""  # of that refusal
     frames: tuple[str, ...] = ()  # pages of apps to be loaded, byte for byte (Front-Channel Logout §3)
     next_url: str | None = None  # where to go afterwards, byte for byte
 
@@ -344,6 +346,37 @@ class ErrorView:
     back: Link | None  # only an address that has been validated
     facts: tuple[Fact, ...]  # parameter, value received, difference…; may be empty
     spec: str | None  # such as "RFC 6749 §4.1.2.1"
+    diagnosis: str  # such as GW-102; or the error code, where no more may be told
+    explained: str  # our page about it
+
+    def __post_init__(self) -> None:
+        need_own_path("explained", self.explained)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One thing that may be behind an error code."""
+
+    id: str  # such as GW-102
+    title: str
+    path: str  # our page about it
+
+    def __post_init__(self) -> None:
+        need_own_path("path", self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedView:
+    """What a diagnosis or an error code means, for developers; the same for everybody."""
+
+    name: str  # such as GW-102, or invalid_grant
+    title: str
+    cause: str  # empty for an error code
+    fix: str
+    spec: str
+    errors: tuple[str, ...]  # error codes it is told by
+    causes: tuple[Cause, ...]  # of an error code
+    reference: str | None  # of the refusal that somebody came from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

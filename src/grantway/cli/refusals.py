@@ -1,0 +1,229 @@
+"""`grantway logs`: refused requests, one by their reference, or all of them as they come."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from grantway.cli.commands import NOT_FOUND, USAGE, Failure, Noun, choices, wants_color
+from grantway.cli.printing import show_json
+from grantway.cli.running import load_settings, run, told
+
+if TYPE_CHECKING:
+    from grantway.flows.server import Server
+    from grantway.protocol.entries import Entry
+
+Told = Mapping[str, str]
+_REFERENCE = re.compile(r"[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{2}")
+_UNSAFE = re.compile(r"[^\x20-\x7e]")
+_POLL = 0.3  # seconds
+_FROM = click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    help="Read log lines in JSON instead, - for stdin: of other nodes, or gathered elsewhere.",
+)
+
+
+@click.group(cls=Noun)
+def logs() -> None:
+    """Refused requests: what was received, what was expected, what differed, and what puts it right."""
+
+
+@logs.command("show")
+@click.argument("reference", metavar="REF")
+@_FROM
+def show(*, reference: str, source: str | None) -> None:
+    """One refusal. REF is on the page, in error_uri, and in the header Grantway-Flow: such as 7F3A-91."""
+    wanted = _normal(reference)
+    found = [told_ for told_ in _refusals(source) if told_.get("reference") == wanted]
+    if not found:
+        raise Failure(f"nothing is known here of {wanted}", hint=_where_else(source), code=NOT_FOUND)
+    words = [_explained(told_) | ({} if source else _near(told_)) for told_ in found]
+    if choices().json:
+        show_json([{**told_, **more} for told_, more in zip(found, words, strict=True)])
+        return
+    for at, (told_, more) in enumerate(zip(found, words, strict=True)):
+        if at:
+            click.echo()
+        _print(told_, more)
+
+
+@logs.command("tail")
+@click.option("-n", "--lines", "count", type=click.IntRange(0), default=10, help="So many of the past first.")
+@click.option("--app", "client_id", metavar="APP", help="Of this app alone, as far as it can be told.")
+@click.option("--diagnosis", metavar="GW-NNN", help="With this diagnosis alone.")
+@click.option("--once", is_flag=True, help="Do not wait for more.")
+@_FROM
+def tail(*, count: int, client_id: str | None, diagnosis: str | None, once: bool, source: str | None) -> None:
+    """Refusals as they come, one a line, until Ctrl-C."""
+
+    def wanted(told_: Told) -> bool:
+        return (client_id is None or told_.get("client_id") == client_id) and (
+            diagnosis is None or told_.get("diagnosis") == diagnosis.upper()
+        )
+
+    if source is not None:
+        past = [told_ for told_ in _refusals(source) if wanted(told_)]
+        _print_lines(past[len(past) - min(count, len(past)) :])
+        return
+    from grantway.storage.refusal_files import Followed
+
+    followed = Followed(_folder())
+
+    def new() -> list[Told]:
+        with told():
+            return sorted(filter(wanted, _read(followed.new_lines())), key=_time)
+
+    past = new()
+    _print_lines(past[len(past) - min(count, len(past)) :])
+    while not once:
+        time.sleep(_POLL)
+        _print_lines(new())
+
+
+def _normal(reference: str) -> str:
+    text = reference.strip()
+    if not _REFERENCE.fullmatch(text):
+        raise Failure(f"{reference!r} is no reference", hint="it looks like 7F3A-91", code=USAGE)
+    digits = text.replace("-", "").upper()
+    return f"{digits[:4]}-{digits[4:]}"
+
+
+def _folder() -> Path:
+    folder = load_settings().settings.refusals_folder()
+    if folder is None:
+        hint = "set logging.refusals_size, or read the log: grantway logs show REF --from FILE"
+        raise Failure("this server keeps no refusals", hint=hint)
+    return folder
+
+
+def _where_else(source: str | None) -> str:
+    if source is not None:
+        return "the lines are those of logging.format = json; look at the other nodes' too"
+    return (
+        f"{_folder()} holds this node's last ones; another node has its own: grantway logs show REF there, "
+        "or here with --from and its log"
+    )
+
+
+def _refusals(source: str | None) -> Iterator[Told]:
+    """What is kept on this node, or the lines of a log."""
+    from grantway.storage.refusal_files import lines_of
+
+    with told():
+        if source is None:
+            yield from _read(lines_of(_folder()))
+        elif source == "-":
+            yield from _read(sys.stdin.buffer)
+        else:
+            with Path(source).open("rb") as file:
+                yield from _read(file)
+
+
+def _read(lines: Iterable[bytes]) -> Iterator[Told]:
+    """The refusals among these lines. Whatever else stands in a log is passed over."""
+    for line in lines:
+        start = line.find(b"{")
+        if start < 0 or b'"diagnosis"' not in line:
+            continue
+        try:
+            found = json.loads(line[start:])
+        except ValueError:  # the end of a line that was being written, or something else altogether
+            continue
+        if isinstance(found, dict) and isinstance(found.get("diagnosis"), str):
+            yield {str(name): _UNSAFE.sub("?", str(value)) for name, value in found.items()}
+
+
+def _time(told_: Told) -> str:
+    return told_.get("ts", "")
+
+
+def _entry(told_: Told) -> "Entry | None":
+    from grantway.protocol.catalogue import CATALOGUE
+    from grantway.protocol.diagnosis import Gw
+
+    known = told_["diagnosis"] in set(Gw)
+    return CATALOGUE[Gw(told_["diagnosis"])] if known else None
+
+
+def _explained(told_: Told) -> dict[str, str]:
+    entry = _entry(told_)
+    if entry is None:  # of a newer version
+        return {}
+    return {
+        "title": entry.title,
+        "cause": entry.cause,
+        "fix": told_.get("fix") or entry.fix,
+        "rule": entry.spec,
+    }
+
+
+def _near(told_: Told) -> dict[str, str]:
+    """The registered app whose id is most like this one: looked for here, not when it was refused."""
+    if told_["diagnosis"] != "GW-101" or "client_id" not in told_:
+        return {}
+    from grantway.protocol.differences import nearest
+
+    async def act(server: "Server") -> "str | None":
+        return nearest(told_["client_id"], server.snapshots.newest.registry.clients)
+
+    try:
+        found = run(act)
+    except Failure:  # the database is away, or another user's: what is kept is still told
+        return {}
+    return {} if found in {None, told_["client_id"]} else {"nearest": str(found)}
+
+
+def _print(told_: Told, words: Told) -> None:
+    """A refusal on one screen: the sentence, the three values, the way out."""
+    color = wants_color(sys.stdout)
+    head = f"{told_['diagnosis']}  {words.get('title', told_.get('message', ''))}"
+    click.echo(f"  {click.style(head, bold=True)}", color=color)
+    where = " ".join(told_[name] for name in ("method", "path") if name in told_)
+    facts = {
+        "Reference": told_.get("reference"),
+        "When": told_.get("ts"),
+        "Where": where,
+        "App": f"{told_['client_id']} (as the request says)" if "client_id" in told_ else None,
+        "From": told_.get("network"),
+        "Node": told_.get("node"),
+        "Told as": told_.get("error"),
+        "In short": told_.get("message"),
+        "Received": told_.get("received"),
+        "Expected": told_.get("expected"),
+        "Difference": told_.get("difference"),
+        "Nearest": words.get("nearest"),
+        "Why": words.get("cause"),
+        "Fix": words.get("fix"),
+        "Rule": words.get("rule"),
+    }
+    for name, value in facts.items():
+        if value:
+            click.echo(f"  {click.style(name.ljust(10), dim=True)}  {value}", color=color)
+
+
+def _print_lines(refusals: Iterable[Told]) -> None:
+    for told_ in refusals:
+        if choices().json:
+            click.echo(json.dumps(told_, ensure_ascii=False))
+        elif choices().quiet:
+            click.echo(told_.get("reference", ""))
+        else:
+            at = told_.get("ts", "")[11:19]
+            parts = (
+                at,
+                told_.get("reference", "").ljust(7),
+                told_.get("client_id", "-")[:30].ljust(16),
+                told_.get("path", "").ljust(10),
+                told_.get("error", "-").ljust(15),
+                told_["diagnosis"],
+                told_.get("message", ""),
+            )
+            click.echo("  ".join(parts))
+    sys.stdout.flush()
