@@ -27,8 +27,9 @@ from grantway.protocol.grants import (
     ScopeUse,
 )
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.protocol.scope import Scope
 from grantway.protocol.session_clients import SessionClient
-from grantway.storage.changes import AuditEntry, RegistryChange, RegistryRows
+from grantway.storage.changes import ApiSource, ApiVersion, AuditEntry, RegistryChange, RegistryRows
 
 
 class Unavailable(Exception):
@@ -58,6 +59,15 @@ class Registry(Protocol):
 
         Raises Conflict when `if_version` is given and is no longer the newest.
         """
+
+    async def list_api_versions(self, identifier: str, *, limit: int = 50) -> Sequence[ApiVersion]:
+        """The newest versions of an API's definition, newest first."""
+
+    async def find_api_version(self, identifier: str, number: int) -> ApiVersion | None:
+        """One version."""
+
+    async def find_api_source(self, identifier: str) -> ApiSource | None:
+        """The document that was imported last."""
 
     async def touch_secrets(self, used: Sequence[tuple[str, str, float]]) -> None:
         """Note (client id, secret id, when) of secrets used. Does not change the registry's version."""
@@ -190,6 +200,9 @@ class Grants(Protocol):
 
     async def list_live_grants(self, subject: str) -> Sequence[LiveGrants]:
         """All grants of a person that are neither revoked nor ended, those that are alike as one."""
+
+    async def count_live_grants(self) -> Sequence[tuple[str, Scope, int]]:
+        """How many grants are neither revoked nor ended, by client id and scope. Reads them all."""
 
     async def issue_code(
         self,
