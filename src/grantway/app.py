@@ -33,6 +33,7 @@ from grantway.web.refusals import Refusals
 from grantway.web.requests import Receive, Scope, Send, networks_of
 
 RESTART_AFTER = 1.0  # seconds
+DOCUMENT_PATIENCE = 30.0  # seconds: an OpenAPI document may have many megabytes
 _log = logging.getLogger("grantway.app")
 
 
@@ -116,6 +117,7 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
             passwords=passwords,
             master_keys=masters,
             client_keys=ClientKeys(egress, clock=time.monotonic),
+            documents=Egress(budget=calls, dev=settings.dev, patience=DOCUMENT_PATIENCE),
             failures=Throttles(burst=100, seconds_each=0.1, clock=time.monotonic),
         )
     finally:

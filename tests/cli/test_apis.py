@@ -27,7 +27,9 @@ def test_an_api_is_registered_with_scopes_rules_and_credentials(gw, photos):
     assert shown["rules"][1] == {
         "method": "DELETE",
         "path": "/photos/{id}",
+        "access": "scopes",
         "needs": ["photos:delete", "photos:read"],
+        "any_of": [],
     }
     assert [one["name"] for one in gw.json("api", "list")] == ["photos"]
     assert {key["alg"] for key in gw.json("keys", "list")} >= {"ES256", "RS256"}

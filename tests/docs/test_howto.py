@@ -132,3 +132,28 @@ def run_commands(folder: Path, issuer: str) -> None:
             grantway(words, folder, **own)
         elif name != "curl":
             subprocess.run([name, *words], cwd=folder, capture_output=True, check=True)
+
+
+def test_the_commands_of_describe_an_api_run_as_printed(tmp_path):
+    """FN17, FC1, FS48: in their order, in an empty folder, with the document of the page."""
+    page = "docs/howto/describe-an-api.md"
+    (document,), (table,) = blocks(page, "yaml"), blocks(page, "toml")
+    (tmp_path / "openapi.yaml").write_text(document)
+    (tmp_path / "albums.toml").write_text(table)
+    own = {"GRANTWAY_DEV": "true", "GRANTWAY_DATABASE__URL": sqlite_url(tmp_path)}
+
+    def run(*words: str) -> str:
+        if words[0] == "user":
+            return grantway([*words, "--password-stdin"], tmp_path, typed="a long walk by the lake\n", **own)
+        return grantway(words, tmp_path, **own)
+
+    told = {}
+    for _, *words in commands(page):
+        if "APP" in words:
+            words[words.index("APP")] = run("app", "list", "--quiet").strip()
+        told[" ".join(words[:2])] = run(*words)
+    assert "ALLOWED" in told["api check"]
+    assert "✗ photos:delete" not in told["token preview"], "the rollback made it an ordinary scope again"
+    assert 'name = "photos"' in told["api export"]
+    run("import", "albums.toml", "--yes")
+    assert "albums:read or albums:share" in run("api", "matrix", "albums")

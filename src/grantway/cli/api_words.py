@@ -1,6 +1,6 @@
 """How the parts of an API are written on the command line, and how an API is shown."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,13 @@ def read_scope(text: str) -> "ApiScope":
 
 
 def with_marks(
-    scopes: Sequence["ApiScope"], defaults: Collection[str], sensitive: Collection[str]
+    scopes: Sequence["ApiScope"], defaults: Collection[str], marks: Mapping[str, Collection[str]]
 ) -> tuple["ApiScope", ...]:
-    """The scopes, with these marked as default and those as sensitive."""
+    """The scopes, with these marked as default and others, by kind, as read, write or sensitive."""
     from grantway.protocol.apis import Sensitivity
 
-    if unknown := {*defaults, *sensitive} - {one.name for one in scopes}:
+    kinds = {name: Sensitivity(kind) for kind, names in marks.items() for name in names}
+    if unknown := {*defaults, *kinds} - {one.name for one in scopes}:
         raise _unreadable(
             f"no scope is named {', '.join(sorted(unknown))}", "add it with --scope NAME=SENTENCE"
         )
@@ -41,21 +42,24 @@ def with_marks(
         replace(
             one,
             default=one.default or one.name in defaults,
-            sensitivity=Sensitivity.SENSITIVE if one.name in sensitive else one.sensitivity,
+            sensitivity=kinds.get(one.name, one.sensitivity),
         )
         for one in scopes
     )
 
 
 def read_rule(text: str) -> "Rule":
-    """A row written as `GET /photos/{id} photos:read`."""
-    from grantway.protocol.apis import Rule
+    """A row written as `GET /photos/{id} photos:read`, `… a b or c`, `… public` or `… deny`."""
+    from grantway.protocol.apis import Access, Rule, rule_of
 
     words = text.replace(",", " ").split()
     if len(words) < 3:
         raise _unreadable(f"rule {text!r} is not METHOD PATH SCOPE", "--rule 'GET /photos/{id} photos:read'")
+    method, path, *needs = words
     try:
-        return Rule(words[0].upper(), words[1], frozenset(words[2:]))
+        if needs in (["public"], ["deny"]):
+            return Rule(method.upper(), path, access=Access(needs[0]))
+        return rule_of(method.upper(), path, [one.split() for one in " ".join(needs).split(" or ")])
     except ValueError as bad:
         raise _unreadable(str(bad), "--rule 'GET /photos/{id} photos:read'") from None
 
@@ -74,30 +78,38 @@ def _unreadable(words: str, hint: str) -> Failure:
 
 def api_facts(api: "Api") -> dict[str, Cell]:
     """What there is to say about an API."""
+    from grantway.protocol.api_access import in_words
+    from grantway.protocol.api_findings import findings
+
     lifetime = "" if api.token_lifetime is None else f", for {show_duration(api.token_lifetime)}"
     width = max((len(one.name) for one in api.scopes), default=0)
     return {
         "Audience": api.identifier,
+        "Aliases": "\n".join(api.aliases),
+        "Servers": "\n".join(api.servers),
         "Tokens": f"{api.token_format} {api.token_alg}{lifetime}",
         "Scopes": "\n".join(f"{one.name.ljust(width)}  {one.description}{_marks(one)}" for one in api.scopes),
-        "Rules": "\n".join(
-            f"{rule.method.ljust(7)} {rule.path}  {' '.join(sorted(rule.need))}" for rule in api.rules
-        ),
+        "Rules": "\n".join(f"{rule.method.ljust(7)} {rule.path}  {in_words(rule)}" for rule in api.rules),
+        "Odd": "\n".join(map(str, findings(api))),
         "State": "by file" if api.managed_by_file else None,
     }
 
 
 def _marks(scope: "ApiScope") -> str:
     words = ["default"] if scope.default else []
-    words += ["sensitive"] if scope.sensitivity.value == "sensitive" else []
+    words += [scope.sensitivity.value] if scope.sensitivity.value != "normal" else []
     return f" ({', '.join(words)})" if words else ""
 
 
 def api_json(api: "Api") -> dict[str, Any]:
     """Stable keys for scripts."""
+    from grantway.protocol.api_findings import findings
+
     return {
         "name": api.name,
         "audience": api.identifier,
+        "aliases": list(api.aliases),
+        "servers": list(api.servers),
         "token_format": api.token_format.value,
         "token_alg": api.token_alg,
         "token_lifetime": api.token_lifetime,
@@ -111,7 +123,17 @@ def api_json(api: "Api") -> dict[str, Any]:
             for one in api.scopes
         ],
         "rules": [
-            {"method": rule.method, "path": rule.path, "needs": sorted(rule.need)} for rule in api.rules
+            {
+                "method": rule.method,
+                "path": rule.path,
+                "access": rule.access.value,
+                "needs": sorted(rule.need),
+                "any_of": [sorted(one) for one in rule.any_of],
+            }
+            for rule in api.rules
+        ],
+        "findings": [
+            {"kind": one.kind.value, "about": one.about, "words": one.words} for one in findings(api)
         ],
         "managed_by_file": api.managed_by_file,
     }

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from grantway.cli.api_documents import export_api, import_api
+from grantway.cli.api_versions import diff, log, matrix, rollback
 from grantway.cli.api_words import (
     FORMATS,
     api_facts,
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
     from grantway.protocol.apis import Api
 
 _SCOPE = "A scope and what people read at consent, such as 'photos:read=See your photos'."
-_RULE = "A row of what may pass, such as 'GET /photos/{id} photos:read'."
+_RULE = "A row: 'GET /photos/{id} photos:read', '… a b or c', '… public', '… deny'."
+_ALIAS = "Another address by which `resource` may name it."
+_SERVER = "A base URL; the paths of the rules are below it."
+_READ = "Lets an app look at things."
+_WRITE = "Lets an app change things."
 _CREDENTIALS = "Also make the credentials with which the API asks about its tokens."
 
 
@@ -41,7 +47,11 @@ def api() -> None:
 @click.option(
     "--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for."
 )
+@click.option("--read", multiple=True, metavar="SCOPE", help=_READ)
+@click.option("--write", multiple=True, metavar="SCOPE", help=_WRITE)
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
+@click.option("--alias", "aliases", multiple=True, metavar="URI", help=_ALIAS)
+@click.option("--server", "servers", multiple=True, metavar="URL", help=_SERVER)
 @click.option("--rule", "rules", multiple=True, metavar="'METHOD PATH SCOPE…'", help=_RULE)
 @click.option(
     "--token-format",
@@ -65,7 +75,11 @@ def create(
     audience: str,
     scopes: tuple[str, ...],
     defaults: tuple[str, ...],
+    read: tuple[str, ...],
+    write: tuple[str, ...],
     sensitive: tuple[str, ...],
+    aliases: tuple[str, ...],
+    servers: tuple[str, ...],
     rules: tuple[str, ...],
     token_format: str,
     token_alg: str,
@@ -86,7 +100,13 @@ def create(
         wanted = Api(
             identifier=audience,
             name=name,
-            scopes=with_marks([read_scope(one) for one in scopes], defaults, sensitive),
+            aliases=aliases,
+            servers=servers,
+            scopes=with_marks(
+                [read_scope(one) for one in scopes],
+                defaults,
+                {"read": read, "write": write, "sensitive": sensitive},
+            ),
             rules=tuple(read_rule(one) for one in rules),
             token_format=TokenFormat(token_format),
             token_alg=token_alg,
@@ -154,7 +174,13 @@ def show(name: str) -> None:
 @click.option(
     "--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for."
 )
+@click.option("--read", multiple=True, metavar="SCOPE", help=_READ)
+@click.option("--write", multiple=True, metavar="SCOPE", help=_WRITE)
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
+@click.option("--add-alias", multiple=True, metavar="URI", help=_ALIAS)
+@click.option("--remove-alias", multiple=True, metavar="URI", help="No longer this one.")
+@click.option("--add-server", multiple=True, metavar="URL", help=_SERVER)
+@click.option("--remove-server", multiple=True, metavar="URL", help="No longer this one.")
 @click.option("--clean", is_flag=True, help="Take removed scopes away from the apps that name them.")
 def edit(
     *,
@@ -164,10 +190,16 @@ def edit(
     add_rule: tuple[str, ...],
     remove_rule: tuple[str, ...],
     defaults: tuple[str, ...],
+    read: tuple[str, ...],
+    write: tuple[str, ...],
     sensitive: tuple[str, ...],
+    add_alias: tuple[str, ...],
+    remove_alias: tuple[str, ...],
+    add_server: tuple[str, ...],
+    remove_server: tuple[str, ...],
     clean: bool,
 ) -> None:
-    """Change the scopes and rows of an API. What is not named stays."""
+    """Change the scopes, rows and addresses of an API. What is not named stays."""
     from grantway.flows.registry_apis import change_api
     from grantway.protocol.apis import ApiMistakes
 
@@ -179,8 +211,14 @@ def edit(
     def edited(old: "Api") -> "Api":
         kept = [one for one in old.scopes if one.name not in gone_scopes]
         rows = [one for one in old.rules if (one.method, one.path) not in gone_rules]
-        scopes = with_marks([*kept, *more_scopes], defaults, sensitive)
-        return replace(old, scopes=scopes, rules=(*rows, *more_rules))
+        marks = {"read": read, "write": write, "sensitive": sensitive}
+        return replace(
+            old,
+            scopes=with_marks([*kept, *more_scopes], defaults, marks),
+            rules=(*rows, *more_rules),
+            aliases=_changed(old.aliases, add_alias, remove_alias),
+            servers=_changed(old.servers, add_server, remove_server),
+        )
 
     async def act(server: "Server") -> "Api":
         return await change_api(server, name, edited, actor=actor(), clean=clean)
@@ -224,9 +262,9 @@ def delete(*, name: str, clean: bool) -> None:
 )
 def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None:
     """Would a token with these scopes pass, and why? Exit code 0 if it would, 1 if not."""
+    from grantway.protocol.api_access import decide
+    from grantway.protocol.paths import BadPath, canonical_path
     from grantway.protocol.scope import Scope
-    from grantway.sdk.guard import Allowed, BadPath, canonical_path, judge
-    from grantway.sdk.verify import AccessToken
 
     found = run(_finding(name))
     try:
@@ -234,38 +272,28 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
         canonical = canonical_path(path.partition("?")[0].encode())
     except (ValueError, BadPath) as bad:
         raise Failure(str(bad), hint="grantway api check photos GET /photos/1 --scope photos:read") from None
-    token = AccessToken(
-        subject="",
-        client_id="",
-        scope=scope,
-        audience=frozenset({found.identifier}),
-        expires_at=0.0,
-        token_id="",
-        grant_id=None,
-        claims={},
-    )
-    decision = judge(found, token, method.upper(), canonical)
-    passes = isinstance(decision, Allowed)
-    if isinstance(decision, Allowed):
-        rule = decision.rule
-        why = f"the row {rule.method} {rule.path} needs {' '.join(sorted(rule.need))}"
-        need: list[str] = sorted(rule.need)
-    else:
-        why, need = decision.why, list(decision.need)
+    decision = decide(found, method.upper(), canonical, scope)
+    passes = decision.passes
     show_record(
         f"{'ALLOWED' if passes else 'REFUSED'}  {method.upper()} {canonical}",
-        {"Because": why},
+        {"Because": decision.why},
         json_value={
             "allowed": passes,
+            "outcome": decision.outcome.value,
             "method": method.upper(),
             "path": canonical,
-            "why": why,
-            "needs": need,
+            "why": decision.why,
+            "needs": list(decision.need),
+            "missing": list(decision.missing),
         },
         quiet_id="allowed" if passes else "refused",
     )
     if not passes:
         raise click.exceptions.Exit(FAILED)
+
+
+def _changed(old: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for one in (*old, *add) if one not in remove))
 
 
 def _finding(name: str) -> "Callable[[Server], Awaitable[Api]]":
@@ -275,3 +303,7 @@ def _finding(name: str) -> "Callable[[Server], Awaitable[Api]]":
         return find_api(server.snapshots.newest.registry, name)
 
     return act
+
+
+for more in (import_api, export_api, log, diff, rollback, matrix):
+    api.add_command(more)

@@ -34,7 +34,8 @@ class Server(uvicorn.Server):
     uvicorn closes idle keep-alive connections the moment it is told to stop, so that a request which is on
     its way is reset. Here every answer first says `Connection: close` and readiness turns red; connections
     that wait to be accepted are accepted, and then nothing listens; what still comes on open connections is
-    answered. A request of which half is there gets five seconds for the rest. After `linger`, or as soon as nothing is open, uvicorn goes on as usual. Ctrl-C does not linger.
+    answered. A request of which half is there gets five seconds for the rest. After `linger`, or as soon as
+    nothing is open, uvicorn goes on as usual. Ctrl-C does not linger.
     """
 
     def __init__(self, config: ServerConfig) -> None:

@@ -1,9 +1,12 @@
 """Prints results: JSON for scripts, aligned text for pipes, tables with rich on a terminal."""
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -84,3 +87,31 @@ def when(seconds: float | None) -> str:
 def iso(seconds: float | None) -> str | None:
     """A moment for JSON (RFC 3339)."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _unseen(done: int, of: int) -> None:
+    """Nobody watches."""
+
+
+@contextmanager
+def progress_bar(words: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that appears with its first call (done, of all); on a terminal only, not for JSON."""
+    if choices().json or not (sys.stderr.isatty() or os.environ.get("FORCE_COLOR")):
+        yield _unseen
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    progress = Progress(console=Console(stderr=True, no_color=not wants_color(sys.stderr)), transient=True)
+    bars: list[Any] = []
+
+    def advance(done: int, of: int) -> None:
+        if not bars:
+            progress.start()
+            bars.append(progress.add_task(words, total=of))
+        progress.update(bars[0], completed=done)
+
+    try:
+        yield advance
+    finally:
+        progress.stop()

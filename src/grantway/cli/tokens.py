@@ -13,6 +13,7 @@ import click
 from grantway.cli.commands import FAILED, USAGE, Failure, Noun, choices
 from grantway.cli.printing import show_json, when
 from grantway.cli.running import load_settings, run
+from grantway.cli.token_preview import preview
 
 if TYPE_CHECKING:
     from grantway.crypto.jwk import VerificationKey
@@ -42,7 +43,7 @@ class _Check:
 
 @click.group(cls=Noun)
 def token() -> None:
-    """Tokens. They are read from stdin, and never printed."""
+    """Tokens: what one says, and what one would say. They are read from stdin, and never printed."""
 
 
 @token.command("inspect")
@@ -166,3 +167,6 @@ def _words(value: Any) -> str:
     """A value on one line, so that no claim can draw a line of its own or talk to the terminal."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
     return text if text.isprintable() else json.dumps(text)
+
+
+token.add_command(preview)

@@ -7,7 +7,7 @@ from grantway.protocol.authorization import AuthorizationRequest
 from grantway.protocol.changes_since import shown_now
 from grantway.protocol.consent import consent_end, resources_of, scope_to_remember
 from grantway.protocol.grants import Code, Consent, Grant
-from grantway.protocol.people import SignedIn
+from grantway.protocol.people import Session, SignedIn
 from grantway.protocol.registry import OPENID
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry
@@ -36,8 +36,8 @@ async def approve(
     now = server.now()
     client, subject = request.client, who.person.subject
     secret = issue_secret(SecretKind.CODE, now=now)
-    registry = server.snapshots.current().registry
     if answered:
+        registry = server.snapshots.current().registry
         remembered = scope_to_remember(request, consent, scope)
         shown_before = None if consent is None else consent.shown
         consent = Consent(
@@ -50,20 +50,7 @@ async def approve(
             expires_at=consent_end(client, now),
             shown=shown_now(client, scope, registry, shown_before, remembered),
         )
-    grant = Grant(
-        id=new_id(now),
-        client_id=client.id,
-        subject=subject,
-        consent_id=None if consent is None else consent.id,
-        session_id=who.session.sso_id,
-        scope=scope,
-        resources=resources_of(request, scope, registry),
-        auth_time=who.session.auth_time,
-        created_at=now,
-        expires_at=now + server.policy.refresh_absolute_lifetime,
-        amr=who.session.amr,
-        claims=request.claims,
-    )
+    grant = grant_of(server, request, who.session, scope=scope, consent=consent, now=now)
     code = Code(
         id=secret.selector,
         hash=secret.hash,
@@ -88,6 +75,32 @@ async def approve(
     if outcome is IssueOutcome.ALREADY_DONE:
         raise AlreadyDone
     return secret.text
+
+
+def grant_of(
+    server: Server,
+    request: AuthorizationRequest,
+    session: Session,
+    *,
+    scope: Scope,
+    consent: Consent | None,
+    now: float,
+) -> Grant:
+    """The grant that this approval gives."""
+    return Grant(
+        id=new_id(now),
+        client_id=request.client.id,
+        subject=session.subject,
+        consent_id=None if consent is None else consent.id,
+        session_id=session.sso_id,
+        scope=scope,
+        resources=resources_of(request, scope, server.snapshots.current().registry),
+        auth_time=session.auth_time,
+        created_at=now,
+        expires_at=now + server.policy.refresh_absolute_lifetime,
+        amr=session.amr,
+        claims=request.claims,
+    )
 
 
 def _consent_entry(grant: Grant, now: float) -> AuditEntry:

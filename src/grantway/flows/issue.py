@@ -14,6 +14,7 @@ from grantway.protocol.policy import Policy
 from grantway.protocol.scope import Scope
 from grantway.protocol.tokens import (
     ACCESS_TOKEN_TYPE,
+    Claims,
     access_token_claims,
     access_token_lifetime,
     audience_of,
@@ -51,23 +52,44 @@ class Minted(Struct, frozen=True, kw_only=True):
         )
 
 
+class Planned(Struct, frozen=True, kw_only=True):
+    """What an access token will be, before anything random is in it."""
+
+    token_format: TokenFormat
+    alg: str  # of a JWT
+    lifetime: int  # seconds
+
+    @classmethod
+    def of(cls, granted: Granted, policy: Policy) -> "Planned":
+        """By its API, or by the server's defaults when it is for none."""
+        api = granted.api
+        return cls(
+            token_format=TokenFormat.JWT if api is None else api.token_format,
+            alg=DEFAULT_ALG if api is None else api.token_alg,
+            lifetime=access_token_lifetime(granted, default=policy.access_token_lifetime),
+        )
+
+    def claims(self, granted: Granted, policy: Policy, *, token_id: str, now: float) -> Claims:
+        """What a JWT says; an opaque token says the same to whoever asks about it."""
+        return access_token_claims(
+            granted, issuer=policy.issuer, token_id=token_id, now=now, lifetime=self.lifetime
+        )
+
+
 def mint(granted: Granted, snapshot: Snapshot, policy: Policy, now: float) -> Minted:
     """Make the access token of its API's format and, where `openid` was granted, the ID token.
 
     Raises Unavailable when an algorithm has no active key.
     """
-    lifetime = access_token_lifetime(granted, default=policy.access_token_lifetime)
-    row = None
-    if granted.api is not None and granted.api.token_format is TokenFormat.OPAQUE:
+    planned = Planned.of(granted, policy)
+    lifetime, row = planned.lifetime, None
+    if planned.token_format is TokenFormat.OPAQUE:
         secret = issue_secret(SecretKind.ACCESS_TOKEN, now=now)
         row = _opaque_row(granted, secret, issuer=policy.issuer, now=now, lifetime=lifetime)
         text = secret.text
     else:
-        claims = access_token_claims(
-            granted, issuer=policy.issuer, token_id=new_id(now), now=now, lifetime=lifetime
-        )
-        alg = DEFAULT_ALG if granted.api is None else granted.api.token_alg
-        text = signing_key(snapshot, alg).sign(claims, typ=ACCESS_TOKEN_TYPE)
+        claims = planned.claims(granted, policy, token_id=new_id(now), now=now)
+        text = signing_key(snapshot, planned.alg).sign(claims, typ=ACCESS_TOKEN_TYPE)
     id_token = _id_token(granted, text, snapshot, policy, now)
     return Minted(text=text, expires_in=lifetime, scope=granted.scope, row=row, id_token=id_token)
 

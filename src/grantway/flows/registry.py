@@ -143,7 +143,7 @@ async def commit(server: Server, decide: Decide, *, actor: str) -> None:
             AuditEntry(at=now, actor=actor, action=action, target=target, details=dict(details))
             for action, target, details in (*decided.audit, *made)
         ]
-        changes = [*decided.changes, *map(PutKey, keys)]
+        changes = [*(_signed(change, actor) for change in decided.changes), *map(PutKey, keys)]
         try:
             await server.snapshots.change(changes, audit, if_version=registry.version)
         except Conflict:
@@ -151,6 +151,11 @@ async def commit(server: Server, decide: Decide, *, actor: str) -> None:
                 raise
             continue
         return
+
+
+def _signed(change: RegistryChange, actor: str) -> RegistryChange:
+    """Versions of APIs say who made them."""
+    return replace(change, actor=actor) if isinstance(change, PutApi | DropApi) else change
 
 
 def registry_after(registry: Registry, changes: Sequence[RegistryChange]) -> Registry:

@@ -22,6 +22,7 @@ from grantway.protocol.registration import scopes_still_named
 from grantway.protocol.registry import Registry
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import (
+    ApiSource,
     DropApi,
     DropClient,
     PutApi,
@@ -40,17 +41,25 @@ class RegisteredApi:
     secret: str | None = field(default=None, repr=False)
 
 
-async def add_api(server: Server, api: Api, *, actor: str, credentials: bool = False) -> RegisteredApi:
+async def add_api(
+    server: Server,
+    api: Api,
+    *,
+    actor: str,
+    credentials: bool = False,
+    note: str = "",
+    source: ApiSource | None = None,
+) -> RegisteredApi:
     """Register an API; with `credentials` also the client with which it introspects its tokens (RFC 7662).
 
-    Raises Rejected with every reason.
+    `note` and `source` stand in its first version. Raises Rejected with every reason.
     """
     done: list[RegisteredApi] = []
 
     async def decide(registry: Registry, now: float) -> Decided:
         if registry.find_api(api.identifier) is not None:
             raise Rejected(f"api {api.name}: the audience {api.identifier} is registered already")
-        changes: list[RegistryChange] = [PutApi(api)]
+        changes: list[RegistryChange] = [PutApi(api, note=note, source=source)]
         audit: list[AuditLine] = [("api.added", f"api:{api.identifier}", {"name": api.name})]
         client = secret = None
         if credentials:
@@ -69,9 +78,16 @@ async def add_api(server: Server, api: Api, *, actor: str, credentials: bool = F
 
 
 async def change_api(
-    server: Server, name: str, edit: Callable[[Api], Api], *, actor: str, clean: bool = False
+    server: Server,
+    name: str,
+    edit: Callable[[Api], Api],
+    *,
+    actor: str,
+    clean: bool = False,
+    note: str = "",
+    source: ApiSource | None = None,
 ) -> Api:
-    """Change an API; its identifier stays.
+    """Change an API; its identifier stays. `note` and `source` stand in the version that this makes.
 
     Raises Rejected when apps still name a scope that would go, unless `clean` takes it away from them too.
     """
@@ -82,9 +98,9 @@ async def change_api(
         new = replace(edit(old), identifier=old.identifier)
         done[:] = [new]
         names = [one.name for one in fields(Api) if getattr(old, one.name) != getattr(new, one.name)]
-        if not names:
+        if not names and source is None:
             return Decided(changes=[], audit=[])
-        changes: list[RegistryChange] = [PutApi(new)]
+        changes: list[RegistryChange] = [PutApi(new, note=note, source=source)]
         audit: list[AuditLine] = [("api.changed", f"api:{new.identifier}", {"fields": ",".join(names)})]
         cleaned = clients_without_gone_scopes(registry, changes, clean=clean)
         changes += [PutClient(client) for client in cleaned]

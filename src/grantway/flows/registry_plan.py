@@ -14,6 +14,7 @@ from grantway.flows.registry_apis import clients_without_gone_scopes, retired_ap
 from grantway.flows.registry_file import Wanted, WantedClient
 from grantway.flows.registry_words import differences
 from grantway.flows.server import Server
+from grantway.protocol.api_changes import Line
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.protocol.people import Person, canonical_username
@@ -30,17 +31,6 @@ from grantway.storage.changes import (
 )
 
 SecretHash = Callable[[str, str], bytes]  # client id, text → what is stored
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a plan: `+` added, `~` changed, `−` removed; a blank where nothing happens."""
-
-    sign: str
-    words: str
-
-    def __str__(self) -> str:
-        return f"{self.sign} {self.words}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from enum import Enum
 from typing import TypeVar
 
+from grantway.protocol.api_access import in_words as rule_words
 from grantway.protocol.apis import Api, ApiScope, Rule
 from grantway.protocol.clients import Client
 from grantway.protocol.people import Address, Person, Profile
@@ -44,7 +45,7 @@ def _word(value: object) -> str:
         marks = ", ".join([value.sensitivity.value, *(["default"] if value.default else [])])
         return f"{value.name} ({value.description}; {marks})"
     if isinstance(value, Rule):
-        return f"{value.method} {value.path} {'+'.join(sorted(value.need))}"
+        return f"{value} {rule_words(value)}"
     if isinstance(value, str) and value.startswith('{"'):
         return f"key {json.loads(value).get('kid', 'without kid')}"
     if isinstance(value, Address):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from grantway.crypto.envelope import Envelopes, MasterKey
 from grantway.crypto.passwords import Passwords
+from grantway.egress import Egress
 from grantway.flows.client_keys import ClientKeys
 from grantway.flows.scope_uses import ScopeUses
 from grantway.flows.snapshot import Snapshots
@@ -25,6 +26,7 @@ class Server:
     passwords: Passwords
     master_keys: Sequence[MasterKey]  # the current one first
     client_keys: ClientKeys  # those that clients publish
+    documents: Egress  # the way to documents that operators name, such as an OpenAPI document
     failures: Throttles  # failed client authentications, per network
     secrets_used: dict[tuple[str, str], float] = field(
         default_factory=dict

@@ -72,25 +72,36 @@ async def exchange(server: Server, call: Call) -> TokenReply:
     """
     client, snapshot = await authenticated_client(server, call)
     grant_type = grant_type_of(call.params)
+    require_grant_type(client, grant_type)
+    now = server.now()
+    certificate = None if call.certificate is None else certificate_thumbprint(call.certificate.der)
+    confirmation = binding_of(client, certificate)
+    accepted = await GRANT_TYPES[grant_type](Asked(server, snapshot, client, call.params, now, confirmation))
+    granted = as_known(server, accepted.granted, confirmation)
+    if granted is not accepted.granted:
+        accepted = replace(accepted, granted=granted)
+    minted = mint(granted, snapshot, server.policy, now)
+    return await _commit(server, accepted, minted, now)
+
+
+def require_grant_type(client: Client, grant_type: GrantType) -> None:
+    """Raises `unauthorized_client` for a grant type that the client is not registered for (RFC 6749 §5.2)."""
     if not client.may_use(grant_type):
         raise OAuthError(
             ErrorCode.UNAUTHORIZED_CLIENT,
             "this client may not use this grant type",
             grant_type_off(client, grant_type),
         )
-    now = server.now()
-    certificate = None if call.certificate is None else certificate_thumbprint(call.certificate.der)
-    confirmation = binding_of(client, certificate)
-    accepted = await GRANT_TYPES[grant_type](Asked(server, snapshot, client, call.params, now, confirmation))
-    granted = accepted.granted
-    known_as = (
-        granted.subject if granted.grant is None else server.snapshots.subject_of(client, granted.subject)
-    )
-    if confirmation is not None or known_as != granted.subject:
-        granted = replace(granted, confirmation=confirmation, subject=known_as)
-        accepted = replace(accepted, granted=granted)
-    minted = mint(granted, snapshot, server.policy, now)
-    return await _commit(server, accepted, minted, now)
+
+
+def as_known(server: Server, granted: Granted, confirmation: Confirmation | None = None) -> Granted:
+    """What is granted, bound to the key that was shown, its subject as this client knows the person."""
+    known_as = granted.subject
+    if granted.grant is not None:
+        known_as = server.snapshots.subject_of(granted.client, known_as)
+    if confirmation is None and known_as == granted.subject:
+        return granted
+    return replace(granted, confirmation=confirmation, subject=known_as)
 
 
 def _credential(kind: SecretKind, text: str) -> Credential:

@@ -5,21 +5,26 @@ The server's registry and the SDK read the same tables with the same function:
     [[apis]]
     name = "photos"
     audience = "https://api.example/photos"     # the `aud` of its tokens
+    aliases = ["https://photos.example"]        # by which `resource` may name it, too
+    servers = ["https://api.example/v1"]        # base URLs; the paths of the rules are below them
     token_format = "jwt"                        # or "opaque"; also token_alg, token_lifetime (seconds)
 
     [[apis.scopes]]
     name = "photos:read"
     description = "See your photos"
-    sensitivity = "normal"                      # or "sensitive"
+    sensitivity = "read"                        # "write", "sensitive", or "normal": nothing is said
     default = true
 
     [[apis.rules]]
     path = "/photos/{id}"
     GET = ["photos:read"]                       # every scope of the list is needed
+    PUT = { any_of = ["photos:write", ["photos:read", "photos:admin"]] }    # all_of beside it, if need be
+    HEAD = "public"                             # no token is needed
+    DELETE = "deny"                             # nothing passes
     "*" = ["photos:write"]                      # every method without a line of its own
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeVar
@@ -28,6 +33,7 @@ from grantway.protocol.apis import (
     ANY_METHOD,
     METHODS,
     TOKEN_ALGS,
+    Access,
     Api,
     ApiMistakes,
     ApiScope,
@@ -37,6 +43,7 @@ from grantway.protocol.apis import (
 )
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
+_LIST_OF_SCOPES = 'must be a list of scopes such as ["photos:read"], and hold at least one'
 _PLACEHOLDER = "urn:unknown"  # lets the rest of a definition be checked when its audience is missing
 
 
@@ -95,7 +102,8 @@ class _Table:
         if value is None:
             return default
         if not isinstance(value, str) or value not in [str(kind) for kind in kinds]:
-            self.note(f"must be {' or '.join(repr(str(kind)) for kind in kinds)}, not {value!r}", key)
+            *first, last = [repr(str(kind)) for kind in kinds]
+            self.note(f"must be {', '.join(first)} or {last}, not {value!r}", key)
             return default
         return kinds(value)
 
@@ -125,10 +133,52 @@ class _Table:
 
     def texts(self, key: str) -> list[str]:
         value = self._get(key)
-        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
-            self.note('must be a list of scopes such as ["photos:read"], and hold at least one', key)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            self.note("must be a list of texts", key)
             return []
         return value
+
+    def rule(self, method: str, path: str) -> Rule | None:
+        value = self._get(method)
+        try:
+            if isinstance(value, str):
+                return self._without_scopes(method, path, value)
+            if isinstance(value, dict):
+                return self._with_choice(method, path, value)
+            need = _scopes(value)
+            if need is None:
+                self.note(_LIST_OF_SCOPES, method)
+                return None
+            return Rule(method, path, need) if path else None
+        except ValueError as wrong:
+            self.note(str(wrong))
+            return None
+
+    def _without_scopes(self, method: str, path: str, value: str) -> Rule | None:
+        if value not in (Access.PUBLIC, Access.DENY):
+            self.note(f"must be a list of scopes, 'public' or 'deny', not {value!r}", method)
+            return None
+        return Rule(method, path, access=Access(value)) if path else None
+
+    def _with_choice(self, method: str, path: str, value: Mapping[str, object]) -> Rule | None:
+        table = _Table(value, f"{self.place}.{method}", self.mistakes)
+        need, choice = _scopes(table._get("all_of")), table._get("any_of")
+        if need is None and "all_of" in value:
+            table.note(_LIST_OF_SCOPES, "all_of")
+            return None
+        found = (
+            [_scopes([one] if isinstance(one, str) else one) for one in choice]
+            if isinstance(choice, list)
+            else []
+        )
+        any_of = tuple(one for one in found if one is not None)
+        if len(any_of) < len(found) or (not found and "any_of" in value):
+            table.note("must be a list of scopes, or of lists of scopes: one of them is enough", "any_of")
+            return None
+        table.refuse_the_rest()
+        return Rule(method, path, need or frozenset(), any_of) if path else None
 
     def tables(self, key: str) -> list["_Table"]:
         value = self._get(key)
@@ -161,6 +211,8 @@ def _read_api(table: _Table) -> Api | None:
         api = Api(
             name=own_name,
             identifier=table.text("audience") or _PLACEHOLDER,
+            aliases=tuple(table.texts("aliases")),
+            servers=tuple(table.texts("servers")),
             scopes=tuple(scope for scope in scopes if scope is not None),
             rules=tuple(rules),
             token_format=table.choice("token_format", TokenFormat.JWT),
@@ -192,16 +244,65 @@ def _read_scope(table: _Table) -> ApiScope | None:
 
 def _read_rules(table: _Table) -> list[Rule]:
     path = table.text("path") if table.is_table else ""
-    rules = []
     methods = [key for key in table.names() if key in METHODS or key == ANY_METHOD]
-    for method in methods:
-        need = frozenset(table.texts(method))
-        try:
-            if need and path:
-                rules.append(Rule(method, path, need))
-        except ValueError as wrong:
-            table.note(str(wrong))
+    rules = [rule for method in methods if (rule := table.rule(method, path)) is not None]
     if table.is_table and not methods:
         table.note(f"names no method; known: {', '.join(sorted(METHODS))} or *")
     table.refuse_the_rest(*METHODS)
     return rules
+
+
+def _scopes(value: object) -> frozenset[str] | None:
+    """A list of scopes, all of them needed."""
+    if isinstance(value, list) and value and all(isinstance(one, str) and one for one in value):
+        return frozenset(value)
+    return None
+
+
+# --- the other way ----------------------------------------------------------------------------------
+
+
+def table_of(api: Api) -> dict[str, object]:
+    """The table that `read_apis` reads as this API, without what goes without saying.
+
+    Only texts, numbers, lists and tables: fit for TOML and JSON. Who manages the API is not part of it.
+    """
+    members: dict[str, object] = {
+        "name": api.name,
+        "audience": api.identifier,
+        "aliases": list(api.aliases),
+        "servers": list(api.servers),
+        "token_format": api.token_format.value,
+        "token_alg": api.token_alg,
+        "token_lifetime": api.token_lifetime,
+        "scopes": [_scope_table(scope) for scope in api.scopes],
+        "rules": _rule_tables(api.rules),
+    }
+    return {name: value for name, value in members.items() if value is not None and value != []}
+
+
+def _scope_table(scope: ApiScope) -> dict[str, object]:
+    table: dict[str, object] = {"name": scope.name, "description": scope.description}
+    if scope.sensitivity is not Sensitivity.NORMAL:
+        table["sensitivity"] = scope.sensitivity.value
+    return {**table, "default": True} if scope.default else table
+
+
+def _rule_tables(rules: Sequence[Rule]) -> list[dict[str, object]]:
+    """Rows that follow each other and share their path share a table: the order stays."""
+    tables: list[dict[str, object]] = []
+    for rule in rules:
+        if not tables or tables[-1]["path"] != rule.path:
+            tables.append({"path": rule.path})
+        tables[-1][rule.method] = needs_value(rule)
+    return tables
+
+
+def needs_value(rule: Rule) -> object:
+    """What a row needs, as a table writes it."""
+    if rule.access is not Access.SCOPES:
+        return rule.access.value
+    if not rule.any_of:
+        return sorted(rule.need)
+    choice = [sorted(one) if len(one) > 1 else next(iter(one)) for one in rule.any_of]
+    return {"all_of": sorted(rule.need), "any_of": choice} if rule.need else {"any_of": choice}

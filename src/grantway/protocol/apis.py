@@ -3,18 +3,27 @@
 Shared with the SDK, so that the server, the gateway and the API read one set of rules one way.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, reduce
+from urllib.parse import urlsplit
 
-from grantway.protocol.scope import is_scope_token
+from grantway.protocol.paths import (
+    BadPath,
+    TemplateTree,
+    canonical_path,
+    covers,
+    segments_of,
+    template_problem,
+    template_shape,
+)
+from grantway.protocol.scope import Scope, is_scope_token
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
 ANY_METHOD = "*"
 TOKEN_ALGS = ("ES256", "RS256", "EdDSA")
-_SEGMENT = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z0-9\-._~!$&'()*+,=:@ ]+")
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 # Seconds; the same bound as `tokens.access_lifetime`. A key that has signed is kept for a day at least, so no
 # change of a lifetime, however sudden, leaves a live token without the key that it is verified by.
 LONGEST_TOKEN = 86_400
@@ -29,10 +38,12 @@ class ApiMistakes(ValueError):
 
 
 class Sensitivity(StrEnum):
-    """How much a scope gives away; decides how the consent page shows it."""
+    """What a scope gives away; decides how the consent page shows it."""
 
-    NORMAL = "normal"
-    SENSITIVE = "sensitive"
+    NORMAL = "normal"  # nothing is said
+    READ = "read"
+    WRITE = "write"
+    SENSITIVE = "sensitive"  # shown with a warning, not ticked
 
 
 class TokenFormat(StrEnum):
@@ -40,6 +51,14 @@ class TokenFormat(StrEnum):
 
     JWT = "jwt"
     OPAQUE = "opaque"
+
+
+class Access(StrEnum):
+    """What a row asks for."""
+
+    SCOPES = "scopes"
+    PUBLIC = "public"  # no token
+    DENY = "deny"  # nothing passes, whatever the token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,57 +77,81 @@ class ApiScope:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row: a request for `method` on `path` needs every scope of `need`.
+    """One row: what a request for `method` on `path` needs.
 
-    `path` is a template of literal segments and `{name}` segments, each `{name}` standing for
-    exactly one non-empty segment. Only the last may be empty (`/photos/`). `method` is upper case,
-    or `*` for those without a row of their own.
+    Every scope of `need` and, where `any_of` holds sets, all of one of them; or no token (`public`); or it
+    never passes (`deny`). `path` is a template (`paths.template_problem`). `method` is upper case, or `*` for
+    those without a row of their own. However the needs are written, rules that need the same are equal.
     """
 
     method: str
     path: str
-    need: frozenset[str]
+    need: frozenset[str] = frozenset()
+    any_of: tuple[frozenset[str], ...] = ()
+    access: Access = Access.SCOPES
 
     def __post_init__(self) -> None:
         if self.method != ANY_METHOD and self.method not in METHODS:
-            raise ValueError(
-                f"rule {self.method} {self.path}: unknown method; known: {', '.join(sorted(METHODS))} or *"
-            )
-        if not self.path.startswith("/"):
-            raise ValueError(f"rule {self.method} {self.path}: a path starts with /")
-        *inner, last = self.segments
-        bad = [one for one in (*inner, last or "x") if not _SEGMENT.fullmatch(one) or one in (".", "..", "*")]
-        if bad:
-            raise ValueError(
-                f"rule {self.method} {self.path}: {bad[0]!r} is no segment of a canonical path,"
-                " nor a {name} that stands for a whole one"
-            )
-        if not self.need:
-            raise ValueError(f"rule {self.method} {self.path}: needs at least one scope")
+            raise ValueError(f"rule {self}: unknown method; known: {', '.join(sorted(METHODS))} or *")
+        if problem := template_problem(self.path):
+            raise ValueError(f"rule {self}: {problem}")
+        need, any_of = _in_order(self.need, self.any_of)
+        object.__setattr__(self, "need", need)
+        object.__setattr__(self, "any_of", any_of)
+        named = bool(need or any_of)
+        if self.access is Access.SCOPES and not named:
+            raise ValueError(f"rule {self}: needs at least one scope")
+        if self.access is not Access.SCOPES and named:
+            raise ValueError(f"rule {self}: says {self.access}, and names scopes")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
     @property
-    def segments(self) -> tuple[str, ...]:
-        """The path template, split at slashes."""
-        return tuple(self.path.split("/")[1:])
+    def scopes(self) -> frozenset[str]:
+        """Every scope that is named, needed in all cases or in some."""
+        return self.need.union(*self.any_of)
+
+    @property
+    def alternatives(self) -> tuple[frozenset[str], ...]:
+        """The sets of scopes of which each one is enough; none for `public` and `deny`."""
+        if self.access is not Access.SCOPES:
+            return ()
+        return tuple(self.need | one for one in self.any_of) or (self.need,)
+
+    def enough(self, having: Iterable[str] = ()) -> Scope:
+        """Scopes that would be enough: of the alternatives, the one that whoever has these lacks least of.
+
+        In a settled order; empty for `public` and `deny`.
+        """
+        had = frozenset(having)
+        nearest = min(self.alternatives, key=lambda one: len(one - had), default=frozenset())
+        return Scope(tuple(sorted(nearest)))
 
     def covers(self, segments: tuple[str, ...]) -> bool:
         """Does the template stand for this path, already split at slashes?"""
-        own = self.segments
-        return len(own) == len(segments) and all(
-            theirs != "" if _is_variable(mine) else mine == theirs
-            for mine, theirs in zip(own, segments, strict=True)
-        )
+        return covers(self.path, segments)
 
 
-_VARIABLE = "{}"
+def rule_of(method: str, path: str, alternatives: Iterable[Iterable[str]]) -> Rule:
+    """The row that any one of these sets of scopes satisfies. Raises ValueError as Rule does."""
+    sets = [frozenset(one) for one in alternatives]
+    common = reduce(frozenset.__and__, sets) if sets else frozenset()
+    return Rule(method, path, common, tuple(one - common for one in sets))
 
 
-def _is_variable(segment: str) -> bool:
-    return segment.startswith("{")
-
-
-def _shape(rule: Rule) -> tuple[str, ...]:
-    return tuple(_VARIABLE if _is_variable(segment) else segment for segment in rule.segments)
+def _in_order(
+    need: frozenset[str], any_of: Iterable[frozenset[str]]
+) -> tuple[frozenset[str], tuple[frozenset[str], ...]]:
+    """One way to write it: what all alternatives share is needed, none holds another, they are sorted."""
+    sets = {one - need for one in any_of}
+    if sets:
+        common = reduce(frozenset.__and__, sets)
+        need, sets = need | common, {one - common for one in sets}
+    least = [one for one in sets if not any(other < one for other in sets)]
+    if frozenset() in least:
+        return need, ()
+    return need, tuple(sorted(least, key=sorted))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +160,8 @@ class Api:
 
     identifier: str  # absolute URI without fragment; the `aud` of its tokens
     name: str
+    aliases: tuple[str, ...] = ()  # other URIs by which `resource` may name it; never an `aud`
+    servers: tuple[str, ...] = ()  # base URLs, such as https://api.example/v1; paths of rules are below them
     scopes: tuple[ApiScope, ...] = ()
     rules: tuple[Rule, ...] = ()
     token_format: TokenFormat = TokenFormat.JWT
@@ -137,38 +182,33 @@ class Api:
         """The scopes given when a request names none."""
         return tuple(scope.name for scope in self.scopes if scope.default)
 
+    @property
+    def bases(self) -> tuple[tuple[str, str], ...]:
+        """Host (with its port, unless it is the usual one) and base path of each server; no path is empty."""
+        return tuple(_base(server) for server in self.servers)
+
     def rule_for(self, method: str, path: str) -> Rule | None:
         """The row that judges this request, or None: what is not listed is refused.
 
-        A literal segment beats a `{name}`, the leftmost difference first; a row for the method
-        beats `*`. `path` is the canonical path, without query. HEAD follows GET when it has no row.
-        A method outside METHODS is covered by no row, `*` included.
+        The most literal template decides (`paths.TemplateTree`), then a row for the method beats `*`. `path`
+        is the canonical path below the server's base, without query. HEAD follows GET when it has no row. A
+        method outside METHODS is covered by no row, `*` included.
         """
         if method not in METHODS:
             return None
-        segments = tuple(path.split("/")[1:])
-        for rows in self._templates.get(len(segments), ()):
-            some = next(iter(rows.values()))
-            if some.covers(segments):
-                as_get = rows.get("GET") if method == "HEAD" else None
-                return rows.get(method) or as_get or rows.get(ANY_METHOD)
-        return None
-
-    def covers(self, path: str) -> bool:
-        """Is there a row for this canonical path, whatever the method?"""
-        segments = tuple(path.split("/")[1:])
-        return any(rule.covers(segments) for rule in self.rules)
+        rows = self.templates.find(segments_of(path))
+        if rows is None:
+            return None
+        as_get = rows.get("GET") if method == "HEAD" else None
+        return rows.get(method) or as_get or rows.get(ANY_METHOD)
 
     @cached_property
-    def _templates(self) -> Mapping[int, list[dict[str, Rule]]]:
-        """By number of segments: the rows of each template by method, the most literal template first."""
-        by_shape: dict[tuple[str, ...], dict[str, Rule]] = {}
+    def templates(self) -> TemplateTree[dict[str, Rule]]:
+        """The rows of each template, by method."""
+        by_shape: dict[tuple[tuple[str, ...], ...], dict[str, Rule]] = {}
         for rule in self.rules:
-            by_shape.setdefault(_shape(rule), {})[rule.method] = rule
-        by_length: dict[int, list[dict[str, Rule]]] = {}
-        for shape in sorted(by_shape, key=lambda shape: [segment == _VARIABLE for segment in shape]):
-            by_length.setdefault(len(shape), []).append(by_shape[shape])
-        return by_length
+            by_shape.setdefault(template_shape(rule.path), {})[rule.method] = rule
+        return TemplateTree(by_shape)
 
 
 def _wrong_with(api: Api) -> list[str]:
@@ -179,16 +219,58 @@ def _wrong_with(api: Api) -> list[str]:
     if api.token_lifetime is not None and not 0 < api.token_lifetime <= LONGEST_TOKEN:
         wrong.append(f"token_lifetime must be above 0 and at most {LONGEST_TOKEN} seconds (one day)")
     names = [scope.name for scope in api.scopes]
-    wrong += [f"scope {name} is defined twice" for name in dict.fromkeys(names) if names.count(name) > 1]
-    scheme, separator, rest = api.identifier.partition(":")
-    if not (separator and scheme.isalnum() and rest) or "#" in api.identifier or not api.identifier.isascii():
-        wrong.append(f"identifier {api.identifier!r} is not an absolute URI without fragment (RFC 8707 §2)")
-    rows: set[tuple[str, tuple[str, ...]]] = set()
+    known = set(names)
+    if len(known) < len(names):
+        wrong += [f"scope {name} is defined twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    uris = [("identifier", api.identifier), *(("alias", alias) for alias in api.aliases)]
+    wrong += [
+        f"{what} {uri!r} is not an absolute URI without fragment (RFC 8707 §2)"
+        for what, uri in uris
+        if not _is_resource(uri)
+    ]
+    if len({uri.rstrip("/") for _, uri in uris}) < len(uris):
+        wrong.append("an alias repeats the identifier or another alias, a slash at the end aside")
+    wrong += [f"server {one!r}: {problem}" for one in api.servers if (problem := server_problem(one))]
+    if len(set(api.servers)) < len(api.servers):
+        wrong.append("a server is named twice")
+    rows: set[tuple[str, tuple[tuple[str, ...], ...]]] = set()
     for rule in api.rules:
-        shape = _shape(rule)
-        if (rule.method, shape) in rows:
-            wrong.append(f"two rules judge {rule.method} {rule.path}")
-        rows.add((rule.method, shape))
-        if unknown := sorted(rule.need - set(names)):
-            wrong.append(f"rule {rule.method} {rule.path} needs {', '.join(unknown)}, not among the scopes")
+        row = (rule.method, template_shape(rule.path))
+        if row in rows:
+            wrong.append(f"two rules judge {rule}")
+        rows.add(row)
+        if unknown := sorted(rule.scopes - known):
+            wrong.append(f"rule {rule} needs {', '.join(unknown)}, not among the scopes")
     return wrong
+
+
+def _is_resource(uri: str) -> bool:
+    scheme, separator, rest = uri.partition(":")
+    return bool(separator and scheme.isalnum() and rest) and "#" not in uri and uri.isascii()
+
+
+def server_problem(server: str) -> str | None:
+    """Why this is no base URL of an API; None when it is one, written the one way it can be."""
+    try:
+        parts = urlsplit(server)
+        host, port = parts.hostname or "", parts.port
+        path = canonical_path((parts.path or "/").encode())
+    except BadPath as bad:
+        return bad.reason
+    except (ValueError, UnicodeEncodeError):
+        return "not an address"
+    if parts.scheme not in _DEFAULT_PORTS or not host or not server.isascii():
+        return "not an https:// (or http://) address with a host"
+    plain = f"{parts.scheme}://{parts.netloc}" + ("" if path == "/" else path)
+    if parts.query or parts.fragment or "@" in parts.netloc or server != plain or path.endswith("//"):
+        return f"an address without user name, query and fragment, such as {parts.scheme}://{host}/v1"
+    if path.endswith("/") and path != "/":
+        return "the base of all paths has no slash at its end"
+    if parts.netloc != parts.netloc.lower() or port == _DEFAULT_PORTS[parts.scheme]:
+        return "write the host in lower case, and no port that is the usual one"
+    return None
+
+
+def _base(server: str) -> tuple[str, str]:
+    parts = urlsplit(server)
+    return parts.netloc, parts.path

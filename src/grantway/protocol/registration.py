@@ -58,10 +58,7 @@ def _api_problems(api: Api, registry: Registry, issuer: str) -> Iterator[str]:
         yield f"{start}: its name has 1 to 64 printable characters, such as photos"
     if any(other.name.casefold() == api.name.casefold() for other in others):
         yield f"{start}: another API has this name"
-    if any(other.identifier.rstrip("/") == api.identifier.rstrip("/") for other in others):
-        yield f"{start}: another API has the audience {api.identifier}, a slash at the end aside"
-    if api.identifier.rstrip("/") == issuer:
-        yield f"{start}: its audience is the issuer of this server; give the API an address of its own"
+    yield from _address_problems(api, others, issuer)
     taken = Counter(scope.name for other in others for scope in other.scopes)
     for scope in api.scopes:
         # Their meaning is fixed (OpenID Connect Core §5.4, §11), or they stand for a single claim.
@@ -72,6 +69,21 @@ def _api_problems(api: Api, registry: Registry, issuer: str) -> Iterator[str]:
             yield f"{start}: the scope {scope.name} belongs to the API {owner} already"
         if not scope.description.strip() or not scope.description.isprintable():
             yield f"{start}: the scope {scope.name} needs a sentence that people read at consent"
+
+
+def _address_problems(api: Api, others: list[Api], issuer: str) -> Iterator[str]:
+    """One `resource` names one API, and one address serves one: else a token for one opens the other."""
+    start = f"api {api.name}"
+    taken = {uri.rstrip("/"): other for other in others for uri in (other.identifier, *other.aliases)}
+    bases = {base: other for other in others for base in other.bases}
+    for what, uri in (("audience", api.identifier), *(("alias", alias) for alias in api.aliases)):
+        if uri.rstrip("/") == issuer:
+            yield f"{start}: its {what} is the issuer of this server; give the API an address of its own"
+        if owner := taken.get(uri.rstrip("/")):
+            yield f"{start}: another API ({owner.name}) has the {what} {uri}, a slash at the end aside"
+    for server, base in zip(api.servers, api.bases, strict=True):
+        if owner := bases.get(base):
+            yield f"{start}: another API ({owner.name}) is served at {server}, https or not"
 
 
 def _client_problems(client: Client, registry: Registry) -> Iterator[str]:

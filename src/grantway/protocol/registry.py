@@ -56,13 +56,40 @@ class Registry:
         )
 
     def find_api(self, resource: str) -> Api | None:
-        """The API named by a `resource` parameter.
+        """The API named by a `resource` parameter: by its identifier or one of its aliases.
 
         One trailing slash more or less is forgiven (RFC 8707 §2).
         """
         found = self.apis.get(resource)
         if found is None:
-            found = self.apis.get(resource[:-1] if resource.endswith("/") else resource + "/")
+            other = resource[:-1] if resource.endswith("/") else resource + "/"
+            found = self.apis.get(other) or self._by_alias.get(resource) or self._by_alias.get(other)
+        return found
+
+    @cached_property
+    def _by_alias(self) -> Mapping[str, Api]:
+        return {alias: api for api in self.apis.values() for alias in api.aliases}
+
+    def api_at(self, host: str, path: str) -> tuple[Api, str] | None:
+        """The API that is served here, and the path below its base; None when none is.
+
+        `host` is the request's own, with its port unless that is the usual one; `path` is canonical. The
+        longest base path wins.
+        """
+        for base, api in self._by_host.get(host.lower(), ()):
+            if path == base or path.startswith(base + "/"):
+                return api, path[len(base) :] or "/"
+        return None
+
+    @cached_property
+    def _by_host(self) -> Mapping[str, list[tuple[str, Api]]]:
+        """The base paths at each host, the longest first."""
+        found: dict[str, list[tuple[str, Api]]] = {}
+        for api in self.apis.values():
+            for host, base in api.bases:
+                found.setdefault(host, []).append((base, api))
+        for bases in found.values():
+            bases.sort(key=lambda one: -len(one[0]))
         return found
 
     def find_scope(self, name: str) -> ApiScope | None:

@@ -76,7 +76,7 @@ def create_photos_api(*, issuer: str, base_url: str, jwks: Jwks | None = None) -
                 "name": "Photos, a sample API protected by Grantway",
                 "try": f"curl -i {base_url}/photos",
                 "tokens_from": issuer,
-                "needs": {f"{rule.method} {rule.path}": sorted(rule.need) for rule in api.rules},
+                "needs": {str(rule): sorted(rule.scopes) for rule in api.rules},
             }
         )
 

@@ -12,10 +12,11 @@ import msgspec
 from grantway.protocol.apis import Api, TokenFormat
 from grantway.protocol.errors import wire_safe
 from grantway.protocol.names import ErrorCode
+from grantway.protocol.paths import fits, segments_of, template_shape
 from grantway.protocol.scope import Scope as TokenScope
 from grantway.sdk.certificates import CertificateSource
 from grantway.sdk.challenge import challenge
-from grantway.sdk.guard import Allowed, BadPath, Refused, canonical_path, judge, needed_scope
+from grantway.sdk.guard import Allowed, BadPath, Refused, canonical_path, is_public, judge, needed_scope
 from grantway.sdk.jwks import Jwks, KeysUnavailable
 from grantway.sdk.verify import AccessToken, BadToken, TokenVerifier
 
@@ -58,7 +59,8 @@ class Guard:
     read in two ways, a websocket. The token comes from the `Authorization` header and nowhere else
     (RFC 6750 §2.1). The application finds it as `scope["grantway.token"]`, an `AccessToken`.
 
-    `public` lists paths that need no token: `/docs` is that one path, `/static/*` everything below it.
+    Rows that say `public` need no token, and none is looked at. `public` lists more such paths, outside the
+    definition: `/docs` is that one path, `/static/*` everything below it.
     Rules and paths start at the application's `root_path`. `resource_metadata` is the address of the API's
     RFC 9728 document, if it has one. `verifier` replaces the one for JWTs of `issuer` (an API with opaque
     tokens must bring one). `certificate` finds the client certificate of a request, to which tokens may be
@@ -125,7 +127,10 @@ class Guard:
         if scope["type"] != "http":
             return self._refuse(Refused(403, ErrorCode.INSUFFICIENT_SCOPE, "No rule allows this connection"))
         method: str = scope["method"]
-        need = needed_scope(self._api.rule_for(method, path))
+        rule = self._api.rule_for(method, path)
+        if is_public(rule):
+            return None
+        need = needed_scope(rule)
         token = _token_of(scope)
         if isinstance(token, Refused):
             return self._refuse(token, need)
@@ -171,11 +176,11 @@ def _check_public(path: str, api: Api) -> None:
     if canonical != path:
         raise ValueError(f"public path {path!r} is not in its canonical form")
     below = path.endswith("/*")
-    own = tuple(path.removesuffix("/*").split("/")[1:])
+    own = segments_of(path.removesuffix("/*"))
     for rule in api.rules:
-        theirs = rule.segments
-        fits = all(their.startswith("{") or their == mine for mine, their in zip(own, theirs, strict=False))
-        if (below and fits and len(theirs) > len(own)) or (not below and rule.covers(own)):
+        theirs = template_shape(rule.path)
+        near = all(fits(their, mine) for mine, their in zip(own, theirs, strict=False))
+        if (below and near and len(theirs) > len(own)) or (not below and rule.covers(own)):
             raise ValueError(f"{path} is public, and {rule.path} is a rule of the API {api.name!r}")
 
 

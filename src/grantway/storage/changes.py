@@ -89,18 +89,45 @@ class DropSecret:
     secret_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSource:
+    """The document an API definition was imported from."""
+
+    address: str  # where it was read: a file or an https address
+    digest: str  # SHA-256 of its bytes, hex
+    title: str  # what it calls itself, with its version
+    read: Api  # what it said by itself: the next import is compared with this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiVersion:
+    """What an API definition was from some moment on."""
+
+    identifier: str
+    number: int  # counts up from 1, also when the API was removed in between
+    api: Api | None  # None: it was removed
+    at: float  # Unix seconds, by the database's clock; 0.0: before versions were kept
+    actor: str
+    note: str
+    source: ApiSource | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PutApi:
-    """Add or replace an API."""
+    """Add or replace an API. What differs from its newest version, or has a source, makes the next one."""
 
     api: Api
+    actor: str = "system"
+    note: str = ""
+    source: ApiSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DropApi:
-    """Remove an API."""
+    """Remove an API. Its versions stay, with one more that says so."""
 
     identifier: str
+    actor: str = "system"
 
 
 @dataclass(frozen=True, slots=True)

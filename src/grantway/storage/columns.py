@@ -28,6 +28,7 @@ class Columns:
 
 SECRET = Columns("client_id id hash scheme label created_at expires_at last_used_at")
 KEY = Columns("kid purpose alg state envelope public_jwk created_at state_since")
+API_VERSION = Columns("identifier number document at actor note source")
 PERSON = Columns(
     "subject username name email email_verified password_hash disabled_at tokens_valid_from created_at "
     "profile"
@@ -53,6 +54,7 @@ AUDIT = Columns("at actor action target details")
 _COLUMNS = {
     "secret": SECRET,
     "key": KEY,
+    "api_version": API_VERSION,
     "person": PERSON,
     "session": SESSION,
     "session_client": SESSION_CLIENT,

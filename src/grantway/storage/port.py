@@ -27,8 +27,10 @@ from grantway.protocol.grants import (
     ScopeUse,
 )
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.protocol.scope import Scope
 from grantway.protocol.session_clients import SessionClient
-from grantway.storage.changes import AuditEntry, RegistryChange, RegistryRows
+from grantway.storage.changes import AuditEntry
+from grantway.storage.registry_port import Registry
 
 
 class Unavailable(Exception):
@@ -37,30 +39,6 @@ class Unavailable(Exception):
 
 class Conflict(Exception):
     """The write contradicts what is stored (a name taken, a version passed by); nothing was written."""
-
-
-# --- registry --------------------------------------------------------------
-
-
-class Registry(Protocol):
-    """Clients, APIs and keys."""
-
-    async def registry_version(self) -> tuple[int, float]:
-        """The number of the newest registry change, and the database's clock."""
-
-    async def load_registry(self) -> RegistryRows:
-        """All of it, from one snapshot."""
-
-    async def change_registry(
-        self, changes: Sequence[RegistryChange], audit: Sequence[AuditEntry], *, if_version: int | None = None
-    ) -> int:
-        """Apply all changes or none; returns the new version.
-
-        Raises Conflict when `if_version` is given and is no longer the newest.
-        """
-
-    async def touch_secrets(self, used: Sequence[tuple[str, str, float]]) -> None:
-        """Note (client id, secret id, when) of secrets used. Does not change the registry's version."""
 
 
 # --- people and sessions ---------------------------------------------------
@@ -190,6 +168,9 @@ class Grants(Protocol):
 
     async def list_live_grants(self, subject: str) -> Sequence[LiveGrants]:
         """All grants of a person that are neither revoked nor ended, those that are alike as one."""
+
+    async def count_live_grants(self) -> Sequence[tuple[str, Scope, int]]:
+        """How many grants are neither revoked nor ended, by client id and scope. Reads them all."""
 
     async def issue_code(
         self,

@@ -8,14 +8,15 @@ import msgspec
 
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
-from grantway.storage.changes import KeyPurpose, KeyState, StoredKey
+from grantway.storage.changes import ApiSource, ApiVersion, KeyPurpose, KeyState, PutApi, StoredKey
 from grantway.storage.rows import Row, Values
 
 _T = TypeVar("_T")
-_json = msgspec.json.Encoder()
+_json = msgspec.json.Encoder(order="deterministic")  # sets, too: the same API is the same text
 _jwk = msgspec.json.Decoder(dict[str, str])
 _client = msgspec.json.Decoder(Client)
 _api = msgspec.json.Decoder(Api)
+_source = msgspec.json.Decoder(ApiSource)
 
 
 def _to_json(value: object) -> str:
@@ -56,6 +57,31 @@ def read_api(row: Row) -> Api:
     """An API from a row of (identifier, document)."""
     key, document = row
     return _read_document("api", key, _api, document)
+
+
+def write_api_version(change: PutApi) -> Values:
+    """What a change tells the next version: identifier, document, actor, note, source."""
+    source = None if change.source is None else _to_json(change.source)
+    return (*write_api(change.api), change.actor, change.note, source)
+
+
+def read_api_version(row: Row) -> ApiVersion:
+    """A version from its row."""
+    identifier, number, document, at, actor, note, source = row
+    return ApiVersion(
+        identifier=identifier,
+        number=number,
+        api=None if document is None else read_api((identifier, document)),
+        at=at,
+        actor=actor,
+        note=note,
+        source=None if source is None else read_api_source(identifier, source),
+    )
+
+
+def read_api_source(identifier: str, document: str) -> ApiSource:
+    """What was imported, from its column."""
+    return _read_document("the source of the API", identifier, _source, document)
 
 
 def write_secret(secret: ClientSecret) -> Values:

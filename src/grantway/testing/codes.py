@@ -131,8 +131,11 @@ async def live_grants_are_listed_those_that_are_alike_as_one(bench: Bench) -> No
         [replace(alike, first_at=round(alike.first_at, 3))],
     )
     same(list(await bench.store.list_live_grants(f"u_{new_id()}0000")), [], "nobody's")
+    counted = [one for one in await bench.store.count_live_grants() if one[0] == client_id]
+    same(counted, [(client_id, grant.scope, 2)], "counted by app and scope")
     await bench.pass_time(DAY)
     same(list(await bench.store.list_live_grants(subject)), [], "ended")
+    same([one for one in await bench.store.count_live_grants() if one[0] == client_id], [], "ended")
 
 
 async def a_grant_needs_the_consent_it_names(bench: Bench) -> None:

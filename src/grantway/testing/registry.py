@@ -7,6 +7,7 @@ from grantway.protocol.clients import Client, ClientSecret, ClientType, RefreshP
 from grantway.protocol.names import AuthMethod, GrantType, ResponseMode
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import (
+    ApiSource,
     DropApi,
     DropClient,
     DropSecret,
@@ -141,6 +142,46 @@ async def a_client_and_its_secrets_change_apart(bench: Bench) -> None:
     same(await found_client(bench, client.id), replace(client, name="New name", secrets=(kept,)))
 
 
+async def every_change_of_an_api_leaves_a_version(bench: Bench) -> None:
+    """FS48: with who and when, and from which document; what changes nothing leaves none."""
+    identifier = f"https://api.example/{new_id()}"
+    read = ApiScope(name="r", description="Read")
+    first = Api(identifier=identifier, name="Orders", scopes=(read,))
+    second = replace(first, rules=(Rule("GET", "/", any_of=(frozenset({"r"}),)),), token_lifetime=60)
+    source = ApiSource(address="orders.yaml", digest="00ff", title="Orders 1", read=second)
+    before = (await bench.store.registry_version())[1]
+    await put(bench, PutApi(first, actor="cli:ada", note="made"))
+    await put(bench, PutApi(first, actor="cli:bob", note="the same"))
+    await put(bench, PutApi(second, actor="cli:bob", source=source))
+    await put(bench, PutApi(second, actor="cli:bob", note="again", source=replace(source, digest="11")))
+    await put(bench, DropApi(identifier, "cli:eve"))
+    await put(bench, PutApi(first))
+    for number in range(len(bench.nodes)):
+        store = bench.node(number)
+        found = list(await store.list_api_versions(identifier))
+        same([one.number for one in found], [5, 4, 3, 2, 1])
+        same([one.api for one in found], [first, None, second, second, first])
+        same([one.actor for one in found], ["system", "cli:eve", "cli:bob", "cli:bob", "cli:ada"])
+        same([one.note for one in found], ["", "", "again", "", "made"])
+        same([one.source for one in found[3:]], [source, None])
+        expect(all(one.at >= before for one in found), "by the database's clock")
+        same(await store.find_api_version(identifier, 2), found[3])
+        same(await store.find_api_version(identifier, 6), None)
+        same(await store.find_api_source(identifier), replace(source, digest="11"))
+    same([one.number for one in await bench.store.list_api_versions(identifier, limit=1)], [5])
+    same(list(await bench.store.list_api_versions("urn:nobody")), [])
+    same(await bench.store.find_api_source("urn:nobody"), None)
+
+
+async def a_version_comes_and_goes_with_its_change(bench: Bench) -> None:
+    """A change that is not made leaves no version."""
+    api = Api(identifier=f"https://api.example/{new_id()}", name="Orders")
+    version = await put(bench, PutApi(api))
+    late = bench.store.change_registry([PutApi(replace(api, name="x"))], [], if_version=version - 1)
+    await raises(Conflict, late, "the version is passed by")
+    same([one.api for one in await bench.store.list_api_versions(api.identifier)], [api])
+
+
 async def registry_changes_are_all_or_nothing(bench: Bench) -> None:
     """One that cannot be applied takes the others, the version and the audit with it."""
     client, stranger = some_client(), some_client()
@@ -216,6 +257,8 @@ async def a_secret_was_last_used_when_it_was_last_used(bench: Bench) -> None:
 
 CHECKS = checks_of(
     what_is_put_is_loaded_whole,
+    every_change_of_an_api_leaves_a_version,
+    a_version_comes_and_goes_with_its_change,
     a_client_and_its_secrets_change_apart,
     registry_changes_are_all_or_nothing,
     a_change_for_a_version_passed_by_is_a_conflict,

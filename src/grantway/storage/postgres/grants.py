@@ -15,6 +15,7 @@ from grantway.protocol.grants import (
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.protocol.scope import Scope
 from grantway.storage.account_rows import read_live_grants
 from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import CODE, GRANT, REFRESH
@@ -52,6 +53,9 @@ _LIST_GRANTS = sql("""
 SELECT client_id, scope, resources, count(*), min(created_at), max(created_at) FROM grants
 WHERE subject = $1 AND revoked_at IS NULL AND expires_at > {now}
 GROUP BY client_id, scope, resources ORDER BY max(created_at) DESC, client_id, scope, resources""")
+_COUNT_GRANTS = sql("""
+SELECT client_id, scope, count(*) FROM grants WHERE revoked_at IS NULL AND expires_at > {now}
+GROUP BY client_id, scope ORDER BY client_id, scope""")
 _DROP_CONSENT = "DELETE FROM consents WHERE subject = $1 AND client_id = $2"
 _DROP_USES = "DELETE FROM scope_uses WHERE subject = $1 AND client_id = $2"
 
@@ -110,6 +114,10 @@ class GrantVerbs(Verbs):
 
     async def list_live_grants(self, subject: str) -> Sequence[LiveGrants]:
         return [read_live_grants(row) for row in await self._database.all(_LIST_GRANTS, subject)]
+
+    async def count_live_grants(self) -> Sequence[tuple[str, Scope, int]]:
+        rows = await self._database.all(_COUNT_GRANTS)
+        return [(client_id, Scope(tuple(scope.split())), count) for client_id, scope, count in rows]
 
     async def issue_code(
         self,

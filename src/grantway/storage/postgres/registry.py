@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from grantway.storage.changes import (
+    ApiSource,
+    ApiVersion,
     AuditEntry,
     DropApi,
     DropClient,
@@ -19,9 +21,12 @@ from grantway.storage.postgres.connections import SLOW, Transaction, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.registry_rows import (
     read_api,
+    read_api_source,
+    read_api_version,
     read_clients,
     read_key,
     write_api,
+    write_api_version,
     write_client,
     write_key,
     write_secret,
@@ -74,6 +79,26 @@ _PUT_API = """
 INSERT INTO apis (identifier, document) VALUES ($1, $2)
 ON CONFLICT (identifier) DO UPDATE SET document = excluded.document"""
 _DROP_API = "DELETE FROM apis WHERE identifier = $1"
+# Every change of an API leaves a version; what changes nothing leaves none, unless it was imported.
+_NEXT_NUMBER = "(SELECT coalesce(max(number), 0) + 1 FROM api_versions WHERE identifier = $1)"
+_ADD_VERSION = sql(
+    """
+INSERT INTO api_versions ({api_version})
+SELECT $1, {number}, $2::text, {now}, $3, $4, $5::text
+WHERE $5::text IS NOT NULL OR $2::text IS DISTINCT FROM
+    (SELECT document FROM api_versions WHERE identifier = $1 ORDER BY number DESC LIMIT 1)""",
+    number=_NEXT_NUMBER,
+)
+_ADD_END = sql(
+    "INSERT INTO api_versions ({api_version}) SELECT $1, {number}, NULL, {now}, $2, '', NULL",
+    number=_NEXT_NUMBER,
+)
+_LIST_VERSIONS = sql(
+    "SELECT {api_version} FROM api_versions WHERE identifier = $1 ORDER BY number DESC LIMIT $2"
+)
+_FIND_VERSION = sql("SELECT {api_version} FROM api_versions WHERE identifier = $1 AND number = $2")
+_FIND_SOURCE = """
+SELECT source FROM api_versions WHERE identifier = $1 AND source IS NOT NULL ORDER BY number DESC LIMIT 1"""
 _PUT_KEY = sql("""
 INSERT INTO stored_keys ({key}) VALUES ({key:$1}) ON CONFLICT (kid) DO UPDATE SET
     purpose = excluded.purpose, alg = excluded.alg, state = excluded.state, envelope = excluded.envelope,
@@ -114,6 +139,17 @@ class RegistryVerbs(Verbs):
         version: int = newest[0][0]
         return version
 
+    async def list_api_versions(self, identifier: str, *, limit: int = 50) -> Sequence[ApiVersion]:
+        return [read_api_version(row) for row in await self._database.all(_LIST_VERSIONS, identifier, limit)]
+
+    async def find_api_version(self, identifier: str, number: int) -> ApiVersion | None:
+        rows = await self._database.all(_FIND_VERSION, identifier, number)
+        return read_api_version(rows[0]) if rows else None
+
+    async def find_api_source(self, identifier: str) -> ApiSource | None:
+        rows = await self._database.all(_FIND_SOURCE, identifier)
+        return read_api_source(identifier, rows[0][0]) if rows else None
+
     async def touch_secrets(self, used: Sequence[tuple[str, str, float]]) -> None:
         if used:
             await self._database.count(_TOUCH_SECRETS, *(list(column) for column in zip(*used, strict=True)))
@@ -132,7 +168,9 @@ async def _apply(transaction: Transaction, change: RegistryChange) -> None:
             await transaction.count(_DROP_SECRET, client_id, secret_id)
         case PutApi(api):
             await transaction.count(_PUT_API, *write_api(api))
-        case DropApi(identifier):
+            await transaction.count(_ADD_VERSION, *write_api_version(change))
+        case DropApi(identifier, actor):
             await transaction.count(_DROP_API, identifier)
+            await transaction.count(_ADD_END, identifier, actor)
         case PutKey(key):
             await transaction.count(_PUT_KEY, *write_key(key))

@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.storage.changes import (
+    ApiSource,
+    ApiVersion,
     AuditEntry,
     DropApi,
     DropClient,
@@ -18,9 +20,12 @@ from grantway.storage.changes import (
 from grantway.storage.port import Conflict
 from grantway.storage.registry_rows import (
     read_api,
+    read_api_source,
+    read_api_version,
     read_clients,
     read_key,
     write_api,
+    write_api_version,
     write_client,
     write_key,
     write_secret,
@@ -60,6 +65,26 @@ _PUT_API = """
 INSERT INTO apis (identifier, document) VALUES (?, ?)
 ON CONFLICT (identifier) DO UPDATE SET document = excluded.document"""
 _DROP_API = "DELETE FROM apis WHERE identifier = ?"
+# Every change of an API leaves a version; what changes nothing leaves none, unless it was imported.
+_NEXT_NUMBER = "(SELECT coalesce(max(number), 0) + 1 FROM api_versions WHERE identifier = ?1)"
+_ADD_VERSION = sql(
+    """
+INSERT INTO api_versions ({api_version})
+SELECT ?1, {number}, ?2, {now}, ?3, ?4, ?5
+WHERE ?5 IS NOT NULL OR ?2 IS NOT
+    (SELECT document FROM api_versions WHERE identifier = ?1 ORDER BY number DESC LIMIT 1)""",
+    number=_NEXT_NUMBER,
+)
+_ADD_END = sql(
+    "INSERT INTO api_versions ({api_version}) SELECT ?1, {number}, NULL, {now}, ?2, '', NULL",
+    number=_NEXT_NUMBER,
+)
+_LIST_VERSIONS = sql(
+    "SELECT {api_version} FROM api_versions WHERE identifier = ?1 ORDER BY number DESC LIMIT ?2"
+)
+_FIND_VERSION = sql("SELECT {api_version} FROM api_versions WHERE identifier = ?1 AND number = ?2")
+_FIND_SOURCE = """
+SELECT source FROM api_versions WHERE identifier = ?1 AND source IS NOT NULL ORDER BY number DESC LIMIT 1"""
 _PUT_KEY = sql("""
 INSERT INTO stored_keys ({key}) VALUES ({key:?}) ON CONFLICT (kid) DO UPDATE SET
     purpose = excluded.purpose, alg = excluded.alg, state = excluded.state, envelope = excluded.envelope,
@@ -88,6 +113,17 @@ class RegistryVerbs(Verbs):
         self, changes: Sequence[RegistryChange], audit: Sequence[AuditEntry], *, if_version: int | None = None
     ) -> int:
         return await self._writer.run(_change_registry, tuple(changes), tuple(audit), if_version)
+
+    async def list_api_versions(self, identifier: str, *, limit: int = 50) -> Sequence[ApiVersion]:
+        return [read_api_version(row) for row in self._reader.all(_LIST_VERSIONS, identifier, limit)]
+
+    async def find_api_version(self, identifier: str, number: int) -> ApiVersion | None:
+        rows = self._reader.all(_FIND_VERSION, identifier, number)
+        return read_api_version(rows[0]) if rows else None
+
+    async def find_api_source(self, identifier: str) -> ApiSource | None:
+        rows = self._reader.all(_FIND_SOURCE, identifier)
+        return read_api_source(identifier, rows[0][0]) if rows else None
 
     async def touch_secrets(self, used: Sequence[tuple[str, str, float]]) -> None:
         await self._writer.run(_touch_secrets, tuple(used))
@@ -122,8 +158,10 @@ def _apply(db: sqlite3.Connection, change: RegistryChange) -> None:
             db.execute(_DROP_SECRET, (client_id, secret_id))
         case PutApi(api):
             db.execute(_PUT_API, write_api(api))
-        case DropApi(identifier):
+            db.execute(_ADD_VERSION, write_api_version(change))
+        case DropApi(identifier, actor):
             db.execute(_DROP_API, (identifier,))
+            db.execute(_ADD_END, (identifier, actor))
         case PutKey(key):
             db.execute(_PUT_KEY, write_key(key))
 

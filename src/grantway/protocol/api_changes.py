@@ -1,0 +1,184 @@
+"""What changes between two definitions of an API, line by line; and what a new document changes in one."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from typing import TypeVar
+
+from grantway.protocol.api_access import in_words
+from grantway.protocol.apis import Api, ApiScope, Rule, Sensitivity
+from grantway.protocol.paths import template_shape
+
+_T = TypeVar("_T")
+_K = TypeVar("_K", bound=Hashable)
+_Shape = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a plan: `+` added, `~` changed, `−` removed; a blank where nothing happens."""
+
+    sign: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.words}"
+
+
+def scope_words(scope: ApiScope) -> str:
+    """A scope in one line."""
+    marks = [scope.sensitivity.value, *(["default"] if scope.default else [])]
+    return f"{scope.name} ({scope.description}; {', '.join(marks)})"
+
+
+def rule_words(rule: Rule) -> str:
+    """A row in one line."""
+    return f"{rule}: {in_words(rule)}"
+
+
+def row_of(rule: Rule) -> tuple[str, _Shape]:
+    """Which row it is, whatever the variables of its path are called."""
+    return rule.method, template_shape(rule.path)
+
+
+# --- two definitions --------------------------------------------------------------------------------
+
+
+def lines_between(old: Api, new: Api) -> tuple[Line, ...]:
+    """What differs, field by field, scope by scope, row by row; none when they are the same."""
+    told = [*_member_lines(old, new)]
+    told += _item_lines(_by_name(old.scopes), _by_name(new.scopes), "scope ", scope_words)
+    told += _item_lines(_by_row(old.rules), _by_row(new.rules), "", rule_words)
+    if not told and old != new:
+        told.append(Line("~", "the same, in another order"))
+    return tuple(told)
+
+
+def _member_lines(old: Api, new: Api) -> Iterator[Line]:
+    for one in fields(Api):
+        before, after = getattr(old, one.name), getattr(new, one.name)
+        if one.name not in {"scopes", "rules"} and before != after:
+            yield Line("~", f"{one.name} {_word(before)} → {_word(after)}")
+
+
+def _word(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _item_lines(
+    old: Mapping[_K, _T], new: Mapping[_K, _T], what: str, words: Callable[[_T], str]
+) -> Iterator[Line]:
+    for key, item in new.items():
+        if key not in old:
+            yield Line("+", f"{what}{words(item)}")
+        elif old[key] != item:
+            yield Line("~", f"{what}{words(old[key])} → {words(item)}")
+    yield from (Line("−", f"{what}{words(item)}") for key, item in old.items() if key not in new)
+
+
+def _by_name(scopes: Iterable[ApiScope]) -> dict[str, ApiScope]:
+    return {scope.name: scope for scope in scopes}
+
+
+def _by_row(rules: Iterable[Rule]) -> dict[tuple[str, _Shape], Rule]:
+    return {row_of(rule): rule for rule in rules}
+
+
+# --- a definition and a new document ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """A definition after a document was brought in."""
+
+    api: Api
+    read: Api  # what documents have said of what is there: the base of the next import
+    gone_scopes: tuple[str, ...]  # the document has them no more; removed, or kept
+    gone_rules: tuple[Rule, ...]
+    renamed: Mapping[str, str]  # of the gone scopes: what they seem to be called now
+
+
+def merge(ours: Api, base: Api | None, theirs: Api, *, prune: bool) -> Merged:
+    """Bring a document in: what it changed since `base`, its last import, is changed; the rest stays ours.
+
+    Changes made here by hand stay while the document says what it said. What the document has no more is
+    kept, unless `prune`; rows and scopes that were never in a document are nobody's but ours.
+    """
+    last = replace(theirs, scopes=(), rules=()) if base is None else base
+    old_scopes, old_rules = _by_name(last.scopes), _by_row(last.rules)
+    their_scopes, their_rules = _by_name(theirs.scopes), _by_row(theirs.rules)
+    scopes, gone_scopes = _merged(_by_name(ours.scopes), old_scopes, their_scopes)
+    scopes |= {
+        scope.name: _with_our_marks(scopes[scope.name], scope, old_scopes.get(scope.name))
+        for scope in ours.scopes
+    }
+    rules, gone_rules = _merged(_by_row(ours.rules), old_rules, their_rules)
+    if prune:
+        rules = {key: rule for key, rule in rules.items() if key not in gone_rules}
+        needed = _needed(rules.values())  # a row made here by hand may need a scope that is gone
+        scopes = {name: one for name, one in scopes.items() if name not in gone_scopes or name in needed}
+    for name in sorted(_needed(rules.values()) - scopes.keys()):  # taken out here by hand, needed again
+        scopes[name] = their_scopes[name]
+    their_rules |= {key: rule for key, rule in old_rules.items() if key in gone_rules and key in rules}
+    wanted = gone_scopes.keys() & scopes.keys() | _needed(their_rules.values())
+    kept = {name: scope for name, scope in old_scopes.items() if name in wanted and name not in their_scopes}
+    servers = ours.servers if base is not None and theirs.servers == base.servers else theirs.servers
+    return Merged(
+        api=replace(ours, scopes=tuple(scopes.values()), rules=tuple(rules.values()), servers=servers),
+        read=replace(theirs, scopes=(*theirs.scopes, *kept.values()), rules=tuple(their_rules.values())),
+        gone_scopes=tuple(gone_scopes),
+        gone_rules=tuple(gone_rules.values()),
+        renamed=renamed_scopes([*gone_scopes.values()], ours, theirs),
+    )
+
+
+def _needed(rules: Iterable[Rule]) -> frozenset[str]:
+    return frozenset[str]().union(*(rule.scopes for rule in rules))
+
+
+def _merged(
+    ours: Mapping[_K, _T], old: Mapping[_K, _T], theirs: Mapping[_K, _T]
+) -> tuple[dict[_K, _T], dict[_K, _T]]:
+    """The items as they are to be, with those kept that are gone; and those that are gone."""
+    found = dict(ours) | {key: item for key, item in theirs.items() if old.get(key) != item}
+    return found, {key: item for key, item in ours.items() if key in old and key not in theirs}
+
+
+def _with_our_marks(new: ApiScope, own: ApiScope, base: ApiScope | None) -> ApiScope:
+    """Documents say nothing of defaults and sensitivity: what was marked here by hand stays marked."""
+    by_hand = own.sensitivity is not Sensitivity.NORMAL and (
+        base is None or own.sensitivity is not base.sensitivity
+    )
+    return replace(new, default=own.default, sensitivity=own.sensitivity if by_hand else new.sensitivity)
+
+
+def renamed_scopes(gone: Sequence[ApiScope], ours: Api, theirs: Api) -> dict[str, str]:
+    """Scopes that are gone, and the new one that seems to stand for each.
+
+    It has the same sentence, or is needed by the very rows that needed the old one.
+    """
+    known = {scope.name for scope in ours.scopes}
+    come = [scope for scope in theirs.scopes if scope.name not in known]
+    before, after = _rows_of_scopes(ours), _rows_of_scopes(theirs)
+    found: dict[str, str] = {}
+    for old in gone:
+        for new in come:
+            same_rows = old.name in before and before[old.name] == after.get(new.name)
+            if same_rows or (old.description == new.description and new.name not in found.values()):
+                found[old.name] = new.name
+                break
+    return found
+
+
+def _rows_of_scopes(api: Api) -> dict[str, set[tuple[str, _Shape]]]:
+    rows: dict[str, set[tuple[str, _Shape]]] = {}
+    for rule in api.rules:
+        for scope in rule.scopes:
+            rows.setdefault(scope, set()).add(row_of(rule))
+    return rows

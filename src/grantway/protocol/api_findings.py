@@ -1,0 +1,64 @@
+"""What is odd about an API definition without being wrong: found, and named in a sentence each."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from grantway.protocol.apis import ANY_METHOD, METHODS, Access, Api
+from grantway.protocol.paths import template_shape
+
+
+class FindingKind(StrEnum):
+    """What was found."""
+
+    OVERLAP = "overlap"  # some path is meant by two templates
+    UNREACHABLE = "unreachable"  # a row that never judges anything
+    UNUSED_SCOPE = "unused_scope"  # no row needs it
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One oddity."""
+
+    kind: FindingKind
+    about: str  # the row or scope
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def findings(api: Api) -> tuple[Finding, ...]:
+    """Overlapping templates, rows that are never reached, scopes that no row needs."""
+    return (*_unreachable(api), *_overlaps(api), *_unused(api))
+
+
+def _unreachable(api: Api) -> Iterator[Finding]:
+    methods: dict[object, set[str]] = defaultdict(set)
+    for rule in api.rules:
+        methods[template_shape(rule.path)] |= {rule.method, "HEAD"} if rule.method == "GET" else {rule.method}
+    for rule in api.rules:
+        if rule.method == ANY_METHOD and methods[template_shape(rule.path)] >= METHODS:
+            words = f"{rule} is never reached: every method has a row of its own"
+            yield Finding(FindingKind.UNREACHABLE, str(rule), words)
+
+
+def _overlaps(api: Api) -> Iterator[Finding]:
+    """Of two templates that both stand for some path, the more literal one judges it, alone."""
+    for here, there in api.templates.overlaps():
+        lost = [] if ANY_METHOD in here else sorted(there.keys() - here.keys())
+        narrow, wide = next(iter(here.values())).path, next(iter(there.values())).path
+        refused = f"; {', '.join(lost)} there is refused: it has no row" if lost else ""
+        words = f"{narrow} and {wide} overlap: what both stand for is judged by {narrow}{refused}"
+        yield Finding(FindingKind.OVERLAP, narrow, words)
+
+
+def _unused(api: Api) -> Iterator[Finding]:
+    needed = frozenset[str]().union(*(rule.scopes for rule in api.rules))
+    for scope in api.scopes:
+        if scope.name not in needed:
+            words = f"no row needs the scope {scope.name}: whoever has it may do no more than without it"
+            yield Finding(FindingKind.UNUSED_SCOPE, scope.name, words)
+    if api.rules and all(rule.access is Access.DENY for rule in api.rules):
+        yield Finding(FindingKind.UNREACHABLE, api.name, "every row says deny: nothing ever passes")
