@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: ServerConfig) -> None:
         super().__init__(config)
-        self.server_state = Connections(config.limits)
+        self._connections = self.server_state = Connections(config.limits)
         self._linger, self._management_port = config.linger, config.management_port
         self._politely = False
 
@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
         if isinstance(self.config.loaded_app, Application):
             self.config.loaded_app.drain()
         if self._politely and sockets:
-            state = self.server_state
+            state = self._connections
             state.default_headers = [*state.default_headers, (b"connection", b"close")]
             await self._stop_listening(sockets)
             state.limits = state.limits.within(_LAST_RECEIPT)

@@ -11,6 +11,7 @@ from grantway.flows.snapshot import Snapshot
 from grantway.flows.token import as_known, require_grant_type
 from grantway.protocol import client_credentials
 from grantway.protocol.authorization import AuthorizationRequest, answer_address
+from grantway.protocol.client_auth import unknown_client
 from grantway.protocol.clients import Client
 from grantway.protocol.consent import consent_question
 from grantway.protocol.errors import OAuthError
@@ -120,7 +121,9 @@ def _shown(
 
 def _require(client: Client, grant_type: GrantType) -> None:
     if not client.enabled:
-        raise OAuthError(ErrorCode.INVALID_CLIENT, "the client is disabled")
+        raise OAuthError(
+            ErrorCode.INVALID_CLIENT, "the client is disabled", unknown_client(client.id, client)
+        )
     require_grant_type(client, grant_type)
 
 
