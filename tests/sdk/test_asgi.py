@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from grantway.crypto.jose import SigningKey
+from grantway.protocol.apis import Access
 from grantway.sdk import Api, ApiScope, Guard, Jwks, Rule
 from tests.sdk.servers import AUDIENCE, ISSUER, KeyServer, running, token
 
@@ -134,6 +135,51 @@ def assert_refused(reply, status, challenge, body):
     assert "no-store" == reply.headers["cache-control"]
     assert "nosniff" == reply.headers["x-content-type-options"]
     assert "application/json" == reply.headers["content-type"]
+
+
+ROWS = Api(
+    identifier=AUDIENCE,
+    name="photos",
+    scopes=API.scopes,
+    rules=(
+        Rule("GET", "/health", access=Access.PUBLIC),
+        Rule("DELETE", "/health", frozenset({"admin"})),
+        Rule("GET", "/either", any_of=(frozenset({"own"}), frozenset({"photos:read", "admin"}))),
+        Rule("GET", "/never", access=Access.DENY),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "scope", "status", "need"),
+    [
+        ("GET /health", None, 200, None),
+        ("HEAD /health", None, 200, None),
+        ("DELETE /health", None, 401, "admin"),
+        ("POST /health", "admin", 403, None),
+        ("GET /either", None, 401, "own"),
+        ("GET /either", "own", 200, None),
+        ("GET /either", "photos:read admin", 200, None),
+        ("GET /either", "admin", 403, "admin photos:read"),
+        ("GET /never", "admin own photos:read", 403, None),
+    ],
+)
+async def test_rows_may_say_any_of_public_and_deny(keys, request_, scope, status, need):
+    """FS45, FS47: a challenge names the scopes that are nearest to what the token has."""
+    method, path = request_.encode().split()
+    headers = [] if scope is None else [bearer(token(KEY, scope=scope))]
+    async with guarded(keys, api=ROWS, public=()) as caller:
+        reply = await caller(path, *headers, method=method)
+    assert status == reply.status
+    assert (need is not None) == ("scope=" in (reply.challenge or ""))
+    assert need is None or f'scope="{need}"' in reply.challenge
+
+
+@pytest.mark.parametrize("name", [b"X-HTTP-Method-Override", b"x-method-override"])
+async def test_o7_a_public_row_opens_no_other_method_of_its_path(keys, name):
+    async with guarded(keys, api=ROWS, public=()) as caller:
+        reply = await caller(b"/health", name + b": DELETE")
+    assert reply.status == 400
 
 
 async def test_a_request_without_token_gets_a_challenge_without_error(call):

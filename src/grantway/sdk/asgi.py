@@ -128,7 +128,7 @@ class Guard:
             return self._refuse(Refused(403, ErrorCode.INSUFFICIENT_SCOPE, "No rule allows this connection"))
         method: str = scope["method"]
         rule = self._api.rule_for(method, path)
-        if is_public(rule):
+        if is_public(rule) and not _overrides_method(scope):  # other methods of this path may not be public
             return None
         need = needed_scope(rule)
         token = _token_of(scope)
@@ -196,10 +196,15 @@ def _path_of(scope: Scope) -> str:
     return path[len(root) :] or "/"
 
 
+def _overrides_method(scope: Scope) -> bool:
+    """Does a header name another method than the one that is judged?"""
+    return not _OVERRIDES.isdisjoint(name.lower() for name, _ in scope["headers"])
+
+
 def _token_of(scope: Scope) -> str | Refused:
     """The one bearer token of the Authorization header (RFC 6750 §2.1, §3.1)."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    if not _OVERRIDES.isdisjoint(name.lower() for name, _ in headers):
+    if _overrides_method(scope):
         return Refused(400, ErrorCode.INVALID_REQUEST, "A header that overrides the method is not accepted")
     given = [value for name, value in headers if name.lower() == b"authorization"]
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
