@@ -126,6 +126,36 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """API gateways that ask at /decision whether a request may pass."""
+
+    trusted: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Addresses or networks of the gateways that may ask at /decision. Nobody else may.",
+            "list",
+        ),
+    )
+    client_certificate_header: str | None = field(
+        default=None,
+        metadata=about(
+            "Header in which they, on every request, hand over the caller's client certificate, as for "
+            "server.client_certificate_header. Without it tokens that are bound to a certificate are refused."
+        ),
+    )
+    tokens_kept: float = field(
+        default=2.0,
+        metadata=about(
+            "So long may a decision rely on what was read about a token before: so late may a revocation be "
+            "noticed. At most 3s.",
+            "duration",
+            least=0,
+            most=3,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseSettings:
     """Where everything is stored."""
 
@@ -255,6 +285,7 @@ class Settings:
         metadata=about("Public https:// address of this server, exact, without trailing slash.")
     )
     server: ServerSettings = field(default_factory=ServerSettings)
+    gateways: GatewaySettings = field(default_factory=GatewaySettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     secrets: SecretsSettings = field(default_factory=SecretsSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
@@ -318,6 +349,7 @@ class Option:
 
 SECTIONS: Final[Mapping[str, type]] = {
     "server": ServerSettings,
+    "gateways": GatewaySettings,
     "database": DatabaseSettings,
     "secrets": SecretsSettings,
     "tokens": TokenSettings,

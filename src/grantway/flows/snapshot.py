@@ -135,9 +135,9 @@ class Snapshots:
             raise Unavailable("there is no salt for pairwise subjects; the next start makes one")
         return subject_of(client, subject, salt)
 
-    def current(self) -> Snapshot:
-        """The picture to issue by. Raises Unavailable when it is older than `TOO_OLD`."""
-        if self.age > TOO_OLD:
+    def current(self, *, too_old: float = TOO_OLD) -> Snapshot:
+        """The picture to issue by. Raises Unavailable when it is older than so many seconds."""
+        if self.age > too_old:
             raise Unavailable(f"the registry was last read {self.age:.0f} s ago")
         return self.newest
 

@@ -16,7 +16,7 @@ from grantway.web.cookies import Cookies
 from grantway.web.metrics import Metrics
 from grantway.web.render import Renderer
 from grantway.web.replies import Reply, page_reply
-from grantway.web.requests import Network, Request, caller_network
+from grantway.web.requests import Network, Request, caller_network, comes_from
 
 MAX_CLOCK_OFFSET = 2.0  # seconds between this node and the database
 
@@ -34,6 +34,8 @@ class Door:
         trusted_proxies: Sequence[Network] = (),
         metrics: Metrics | None = None,
         certificates: CertificateHeader | None = None,
+        gateways: Sequence[Network] = (),
+        gateway_certificates: CertificateHeader | None = None,
     ) -> None:
         self.server = server
         self.metrics = Metrics() if metrics is None else metrics
@@ -45,6 +47,8 @@ class Door:
         self._trusted_proxies = tuple(trusted_proxies)
         self.draining = False  # told to stop: readiness is red, requests are still answered
         self._certificates = certificates
+        self._gateways = tuple(gateways)
+        self._gateway_certificates = gateway_certificates
 
     @property
     def policy(self) -> Policy:
@@ -79,6 +83,16 @@ class Door:
     def certificate_of(self, request: Request) -> PresentedCertificate | None:
         """The client certificate that the request came with. Raises `invalid_request`."""
         return None if self._certificates is None else self._certificates.read(request)
+
+    def trusts_gateway(self, request: Request) -> bool:
+        """May whoever is connected to us say which request it has received? (Threat O3.)"""
+        return comes_from(request, self._gateways)
+
+    def certificate_behind(self, request: Request) -> bytes | None:
+        """The client certificate, DER, of the caller of a trusted gateway. Raises `invalid_request`."""
+        header = self._gateway_certificates
+        shown = None if header is None else header.read(request)
+        return None if shown is None else shown.der
 
     def browser(self, request: Request) -> Browser:
         """What the browser brings along."""

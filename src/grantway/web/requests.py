@@ -28,11 +28,12 @@ class TooLarge(Exception):
 class Request:
     """A thin reading of an ASGI scope. `path` is below the issuer's own path."""
 
-    __slots__ = ("_headers", "_receive", "method", "path", "peer", "query")
+    __slots__ = ("_headers", "_receive", "method", "path", "peer", "query", "raw_path")
 
     def __init__(self, scope: Scope, receive: Receive, path: str) -> None:
         self.method: str = scope["method"]
         self.path = path
+        self.raw_path: bytes = scope.get("raw_path") or b""  # as it came, and not cut off
         self.query: bytes = scope["query_string"]
         self.peer: str = scope["client"][0] if scope.get("client") else ""
         self._headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
