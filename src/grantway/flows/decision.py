@@ -59,7 +59,7 @@ async def decide_request(server: Server, question: Question) -> Passes | TurnedA
 
     Raises Unavailable when it cannot be made for sure.
     """
-    snapshot = server.snapshots.current(too_old=RULES_TOO_OLD)
+    snapshot = await server.snapshots.recent(within=RULES_TOO_OLD)
     registry = snapshot.registry
     named, method = question.api, question.method
     found = (

@@ -135,9 +135,20 @@ class Snapshots:
             raise Unavailable("there is no salt for pairwise subjects; the next start makes one")
         return subject_of(client, subject, salt)
 
-    def current(self, *, too_old: float = TOO_OLD) -> Snapshot:
-        """The picture to issue by. Raises Unavailable when it is older than so many seconds."""
-        if self.age > too_old:
+    def current(self) -> Snapshot:
+        """The picture to issue by. Raises Unavailable when it is older than `TOO_OLD`."""
+        if self.age > TOO_OLD:
+            raise Unavailable(f"the registry was last read {self.age:.0f} s ago")
+        return self.newest
+
+    async def recent(self, *, within: float) -> Snapshot:
+        """The picture, at most so many seconds old; read again if it is older, but once a second at most.
+
+        Raises Unavailable when that cannot be had.
+        """
+        if self.age > within:
+            await self.look_again()
+        if self.age > within:
             raise Unavailable(f"the registry was last read {self.age:.0f} s ago")
         return self.newest
 
