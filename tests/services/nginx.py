@@ -115,9 +115,8 @@ def _wait(process: subprocess.Popen, port: int) -> None:
 
     for _ in range(500):
         if process.poll() is not None:
-            raise RuntimeError(
-                f"{process.args[0]} did not start: {(process.stderr or b'') and process.stderr.read().decode()}"
-            )
+            said = process.stderr.read().decode() if process.stderr else ""
+            raise RuntimeError(f"{process.args} did not start: {said}")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
             return
