@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import latency, page, sections
+from bench import decisions, latency, page, sections
 from bench.peers import install
 from bench.profile import profile
 from bench.sections import Options, Section, say
@@ -36,7 +36,7 @@ def main() -> None:
         options = Options(runs=1, seconds=0.5, grants=20_000)
     chosen.out.mkdir(parents=True, exist_ok=True)
     names = chosen.sections or list(known)
-    if {"alike", "defaults", "pinned"} & set(names):
+    if {"alike", "defaults", "pinned", "decisions"} & set(names):
         install()
     for name in names:
         say(f"== {name}")
@@ -45,7 +45,12 @@ def main() -> None:
 
 
 def _sections(out: Path) -> dict[str, Callable[[Options], Section]]:
-    return {**latency.SECTIONS, **sections.SECTIONS, "profile": partial(profile, into=out)}
+    return {
+        **latency.SECTIONS,
+        **sections.SECTIONS,
+        **decisions.SECTIONS,
+        "profile": partial(profile, into=out),
+    }
 
 
 if __name__ == "__main__":
