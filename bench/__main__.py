@@ -36,7 +36,7 @@ def main() -> None:
         options = Options(runs=1, seconds=0.5, grants=20_000)
     chosen.out.mkdir(parents=True, exist_ok=True)
     names = chosen.sections or list(known)
-    if {"alike", "defaults", "pinned", "decisions"} & set(names):
+    if {"alike", "defaults", "pinned"} & set(names):
         install()
     for name in names:
         say(f"== {name}")

@@ -144,7 +144,7 @@ def introspection(target: Target, *, opaque: bool) -> Workload:
 
 
 def decision(target: Target, *, opaque: bool) -> Workload:
-    """A gateway asks again and again whether one caller's GET may pass (forward auth, as Traefik and Caddy)."""
+    """A gateway asks again and again whether one caller's GET may pass: forward auth, as Caddy asks."""
     giver, api, path = target, PHOTOS, "/photos"
     if opaque:
         giver, api, path = replace(target, scope=target.opaque_scope), CALENDAR, EVENTS

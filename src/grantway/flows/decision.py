@@ -6,14 +6,14 @@ and at most `RULES_TOO_OLD` old; what the database says about a token was read w
 neither can be had there is no decision: Unavailable.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from grantway.flows.access_tokens import life_of, recognise, shows_its_key
 from grantway.flows.known_tokens import KnownToken
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
-from grantway.protocol.api_access import Outcome, decide
-from grantway.protocol.apis import Api
+from grantway.protocol.api_access import decide, is_enough
+from grantway.protocol.apis import Api, Rule
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
@@ -21,11 +21,11 @@ from grantway.protocol.tokens import AccessToken
 from grantway.sdk.bearer import Brought, bearer_token
 from grantway.sdk.guard import Refused, is_public, needed_scope
 
+_DEAD = "The access token is invalid, expired or revoked"  # the same for every token that is none, or no more
 RULES_TOO_OLD = 4.0  # seconds since the registry was last known to be current
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """A request that has reached a gateway. `path` is canonical; `host` has its port unless that is usual."""
 
     method: str
@@ -35,8 +35,7 @@ class Question:
     api: str | None = None  # the identifier of the API, where the gateway says so itself
 
 
-@dataclass(frozen=True, slots=True)
-class Passes:
+class Passes(Struct, frozen=True):
     """It may go on to the API. `token` is None where the row asks for none: then none was looked at."""
 
     api: Api
@@ -45,8 +44,7 @@ class Passes:
     person: Person | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
+class TurnedAway(Struct, frozen=True):
     """It may not. `refused` is for the caller, `tell_operator` never leaves the server."""
 
     refused: Refused
@@ -76,25 +74,25 @@ async def decide_request(server: Server, question: Question) -> Passes | TurnedA
     text = bearer_token(question.brought)
     if is_public(rule) and not question.brought.overrides_method:
         return Passes(api)
-    need = needed_scope(rule)
     if isinstance(text, Refused):
-        return TurnedAway(_needing(text, need), api, text.why)
+        needing = Refused(text.status, text.error, text.why, needed_scope(rule))
+        return TurnedAway(needing, api, text.why)
     known = await _known(server, snapshot, text)
     if known is None:
-        return _dead("not an access token of ours", api, need)
+        return _bad(api, rule, _DEAD, "not an access token of ours")
     token = known.token
     why_dead, scope = life_of(server, snapshot, token, known.facts)
     if why_dead is not None:
-        return _dead(f"token {token.id}: {why_dead}", api, need)
+        return _bad(api, rule, _DEAD, f"token {token.id}: {why_dead}")
     if not shows_its_key(token, question.brought.certificate):
         why = "The access token is bound to a client certificate that did not come with it"
-        return TurnedAway(Refused(401, ErrorCode.INVALID_TOKEN, why, need), api, f"token {token.id}: {why}")
+        return _bad(api, rule, why, f"token {token.id}: {why}")
     if api.identifier not in token.audience:
         why = f"The access token is not meant for {api.identifier}"
-        return TurnedAway(Refused(401, ErrorCode.INVALID_TOKEN, why, need), api, f"token {token.id}: {why}")
-    decision = decide(api, method, path, scope)
-    if decision.outcome is Outcome.ALLOWED:
+        return _bad(api, rule, why, f"token {token.id}: {why}")
+    if rule is not None and is_enough(rule, scope):
         return Passes(api, token, scope, known.facts.person)
+    decision = decide(api, method, path, scope)  # refuses, and says why
     refused = Refused(403, ErrorCode.INSUFFICIENT_SCOPE, decision.why, decision.need, decision.missing)
     return TurnedAway(refused, api, f"token {token.id}: {decision.why}")
 
@@ -115,11 +113,6 @@ async def _known(server: Server, snapshot: Snapshot, text: str) -> KnownToken | 
     return known
 
 
-def _dead(tell_operator: str, api: Api, need: Scope) -> TurnedAway:
-    """The same words for every token that is none, or none any more."""
-    why = "The access token is invalid, expired or revoked"
-    return TurnedAway(Refused(401, ErrorCode.INVALID_TOKEN, why, need), api, tell_operator)
-
-
-def _needing(refused: Refused, need: Scope) -> Refused:
-    return Refused(refused.status, refused.error, refused.why, need)
+def _bad(api: Api, rule: Rule | None, why: str, tell_operator: str) -> TurnedAway:
+    """A token that opens nothing here (RFC 6750 §3.1: `invalid_token`)."""
+    return TurnedAway(Refused(401, ErrorCode.INVALID_TOKEN, why, needed_scope(rule)), api, tell_operator)

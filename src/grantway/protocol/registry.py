@@ -88,12 +88,18 @@ class Registry:
 
         For who knows which API it is asked for, whatever the host. An API without servers has its paths at /.
         """
-        api = self.apis.get(identifier)
-        if api is None:
-            return None
-        bases = [base for _, base in api.bases] or [""]
-        fitting = [base for base in bases if path == base or path.startswith(base + "/")]
-        return (api, path[len(max(fitting, key=len)) :] or "/") if fitting else None
+        for base in self._bases_of.get(identifier, ()):
+            if path == base or path.startswith(base + "/"):
+                return self.apis[identifier], path[len(base) :] or "/"
+        return None
+
+    @cached_property
+    def _bases_of(self) -> Mapping[str, list[str]]:
+        """The base paths of each API, the longest first."""
+        return {
+            identifier: sorted((base for _, base in api.bases or (("", ""),)), key=len, reverse=True)
+            for identifier, api in self.apis.items()
+        }
 
     @cached_property
     def resource_documents(self) -> Mapping[tuple[str, str], Api]:

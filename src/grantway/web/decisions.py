@@ -6,6 +6,7 @@ caller's own under that name is overwritten, never passed on (threat O3). Whatev
 """
 
 import logging
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -31,7 +32,7 @@ DOCUMENT_KEPT = 300  # seconds
 NOTHING: Final = b"-"
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 _REALM = "grantway"
-_OVERRIDES = tuple(name.encode() for name in OVERRIDES)
+_OVERRIDES = frozenset(name.encode() for name in OVERRIDES)
 _log = logging.getLogger("grantway.decisions")
 
 
@@ -74,7 +75,7 @@ def _question(request: Request, asked: Forwarded, certificate: bytes | None) -> 
     brought = Brought(
         authorization=request.every(b"authorization"),
         query=asked.query.decode("latin-1"),
-        overrides_method=any(request.header(name) is not None for name in _OVERRIDES),
+        overrides_method=request.has_any(_OVERRIDES),
         certificate=certificate,
     )
     return Question(method=asked.method, host=asked.host, path=asked.path, brought=brought, api=asked.api)
@@ -98,6 +99,7 @@ def _identity(passed: Passes) -> tuple[Header, ...]:
     )
 
 
+@lru_cache(maxsize=8192)
 def _told(text: str | None) -> bytes:
     """A header value: printable ASCII as it is, all else percent-encoded UTF-8; `-` for nothing."""
     return quote(text, safe=_PLAIN).encode() if text else NOTHING

@@ -18,6 +18,7 @@ from grantway.web.render import Renderer
 from grantway.web.replies import Reply, page_reply
 from grantway.web.requests import Network, Request, caller_network, comes_from
 
+MOST_PEERS = 1024  # whose trust is remembered
 MAX_CLOCK_OFFSET = 2.0  # seconds between this node and the database
 
 Handler = Callable[["Door", Request], Awaitable[Reply]]
@@ -48,6 +49,7 @@ class Door:
         self.draining = False  # told to stop: readiness is red, requests are still answered
         self._certificates = certificates
         self._gateways = tuple(gateways)
+        self._peers: dict[str, bool] = {}  # who has been looked up: address → is it a gateway?
         self._gateway_certificates = gateway_certificates
 
     @property
@@ -86,7 +88,12 @@ class Door:
 
     def trusts_gateway(self, request: Request) -> bool:
         """May whoever is connected to us say which request it has received? (Threat O3.)"""
-        return comes_from(request, self._gateways)
+        if (known := self._peers.get(request.peer)) is not None:
+            return known
+        trusted = comes_from(request, self._gateways)
+        if len(self._peers) < MOST_PEERS:
+            self._peers[request.peer] = trusted
+        return trusted
 
     def certificate_behind(self, request: Request) -> bytes | None:
         """The client certificate, DER, of the caller of a trusted gateway. Raises `invalid_request`."""

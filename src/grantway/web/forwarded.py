@@ -7,8 +7,12 @@ A gateway's word is taken for the method, the host and the path; who counts as a
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
+from msgspec import Struct
+
+from grantway.protocol.params import Params
 from grantway.protocol.paths import BadPath, canonical_path
 from grantway.web.requests import Request
 
@@ -16,6 +20,7 @@ NGINX: Final = "/decision/nginx"
 FORWARD: Final = "/decision/forward"
 ENVOY: Final = "/decision/envoy"  # followed by the path of the request
 _URL = re.compile(r"https?://(?P<host>[^/?#@ ]+)(?P<target>[/?].*)?")
+_SHORT = 200  # octets of a path whose reading is remembered
 _USUAL_PORT = re.compile(r":(?:80|443)\Z")
 
 
@@ -27,8 +32,7 @@ class BadForwarding(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarded:
+class Forwarded(Struct, frozen=True):
     """A request as the gateway received it. `path` is canonical."""
 
     method: str
@@ -105,9 +109,12 @@ def _told(request: Request, names: Iterable[bytes]) -> dict[bytes, str]:
 
 def _pinned(request: Request) -> str | None:
     """`?api=`: which API the gateway stands before, whatever Host the caller writes."""
-    if not request.query:
-        return None
-    params = request.query_params()
+    return _named_in(request.query) if request.query else None
+
+
+@lru_cache(maxsize=256)  # it stands in the gateway's configuration
+def _named_in(query: bytes) -> str:
+    params = Params.parse(query)
     if unknown := sorted(params.values.keys() - {"api"}):
         raise BadForwarding(f"the address of the decision has no parameter but api, not {unknown[0]}")
     return params.need("api")
@@ -117,4 +124,8 @@ def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarde
     raw, _, query = target.encode("latin-1").partition(b"?")
     if b" " in raw:
         raise BadPath("the path holds a space: two values in one header")
-    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), canonical_path(raw), query, api)
+    read = _once_read if len(raw) <= _SHORT else canonical_path
+    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), read(raw), query, api)
+
+
+_once_read = lru_cache(maxsize=4096)(canonical_path)
