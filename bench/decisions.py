@@ -33,7 +33,7 @@ def decisions(options: Options) -> Section:
     return Section(
         "decisions",
         "Decisions for gateways",
-        "A gateway asks about one request after the other, 32 connections with a token each; oidc-provider is "
+        "A gateway asks about one request after another, 32 connections with a token each; oidc-provider is "
         "asked to introspect an opaque token, which says less. One process each, pinned to one core. By "
         "default what was read about a token is kept for two seconds; “nothing kept” reads it each time.",
         found,
