@@ -183,7 +183,7 @@ async def test_a_fault_of_ours_is_a_refusal(tmp_path, monkeypatch, family):
 
     async with gate_on(sqlite_url(tmp_path)) as gate:
         token = await gate.token("photos:read")
-        monkeypatch.setattr("grantway.flows.decision.decide", broken)
+        monkeypatch.setattr("grantway.flows.decision.is_enough", broken)
         answer = await gate.ask(family, "GET", "/v1/photos", bearer(token))
         assert (403 if family == "nginx" else 503, 503) == (answer.status, answer.meant)
 
