@@ -87,8 +87,8 @@ class ServerSettings:
     connections_per_network: int = field(
         default=1024,
         metadata=about(
-            "Connections of one address (IPv6: one /64) to one process. Trusted proxies and gateways may have "
-            "any number.",
+            "Connections of one address (IPv6: one /64) to one process. Trusted proxies and gateways may "
+            "have any number.",
             "number",
             least=1,
             most=1_000_000,

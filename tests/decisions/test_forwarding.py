@@ -8,7 +8,7 @@ from grantway.settings import GatewaySettings, ServerSettings
 from tests.certificates import self_signed
 from tests.checks.answers import FORM
 from tests.decisions.asking import FAMILIES, HERE, IDENTITY, MALFORMED, PHOTOS, bearer, gate_on, shape
-from tests.node import sqlite_url
+from tests.node import free_port, sqlite_url
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 ELSEWHERE = [(), ("192.0.2.0/24",), ("::2",)]
@@ -143,6 +143,21 @@ async def test_the_address_of_the_decision_has_no_other_parameters(gate, reader,
 async def test_there_are_three_addresses(gate, reader, path):
     answer = await gate.send("GET", path, *shape("forward", "GET", "/v1/photos", bearer(reader))[2:])
     assert 404 == answer.status
+
+
+async def test_a_server_with_a_path_is_asked_below_it(tmp_path):
+    """DC03, O2: Envoy's path begins behind ours, wherever that is."""
+    port = free_port()
+    issuer = f"http://127.0.0.1:{port}/id"
+    async with gate_on(sqlite_url(tmp_path), issuer=issuer, port=port) as gate:
+        reply = await gate.node.token("robot", grant_type="client_credentials", scope="photos:read")
+        token = bearer(reply.json()["access_token"])
+        for family in FAMILIES:
+            method, target, *lines = shape(family, "GET", "/v1/photos", token)
+            assert 200 == (await gate.send(method, "/id" + target, *lines)).status
+            assert 200 != (await gate.send(method, target, *lines)).status
+        envoy = "/id/decision%2Fenvoy/v1/photos"
+        assert MALFORMED == (await gate.send("GET", envoy, "Host: api.example", token)).status
 
 
 async def test_a_bound_token_is_good_beside_its_certificate_alone(tmp_path):
