@@ -12,8 +12,8 @@ from grantway.crypto.passwords import Passwords
 from grantway.egress import Egress
 from grantway.flows.client_keys import ClientKeys
 from grantway.flows.housekeeping import keep_house, write_scope_uses, write_secret_uses
-from grantway.flows.logout_delivery import LogoutDelivery
 from grantway.flows.known_tokens import KnownTokens
+from grantway.flows.logout_delivery import LogoutDelivery
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots

@@ -56,7 +56,7 @@ class Family:
 
 
 def _nginx(request: Request, _base: str) -> Forwarded:
-    """`auth_request`: the method and the whole address in two headers."""
+    """Where nginx asks (`auth_request`): the method and the whole address in two headers."""
     told = _told(request, (b"x-original-method", b"x-original-url"))
     url = _URL.fullmatch(told[b"x-original-url"])
     if url is None:
@@ -65,7 +65,7 @@ def _nginx(request: Request, _base: str) -> Forwarded:
 
 
 def _forward(request: Request, _base: str) -> Forwarded:
-    """Traefik and Caddy: `X-Forwarded-Method`, `-Host` and `-Uri`."""
+    """Where Traefik and Caddy ask: `X-Forwarded-Method`, `X-Forwarded-Host` and `X-Forwarded-Uri`."""
     told = _told(request, (b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"))
     return _forwarded(
         told[b"x-forwarded-method"], told[b"x-forwarded-host"], told[b"x-forwarded-uri"], _pinned(request)
@@ -73,7 +73,7 @@ def _forward(request: Request, _base: str) -> Forwarded:
 
 
 def _envoy(request: Request, base: str) -> Forwarded:
-    """`ext_authz` over HTTP: the request itself, its path behind ours.
+    """Where Envoy asks (`ext_authz` over HTTP): the request itself, its path behind this one.
 
     Its query is the caller's own, so that the API is named in a header, which Envoy sets over the caller's.
     """
