@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Install what the tests need beyond Python: PostgreSQL, PgBouncer, Chromium, nginx, Caddy, curl, npm packages.
+"""Install what the tests need beyond Python: PostgreSQL, PgBouncer, Chromium, nginx, Caddy, curl, and npm.
 
 Installs only what is missing, with apt-get when root on Debian. Otherwise it prints one list of what is
 missing and how to get it. Nothing is ever skipped: a test without its service would prove nothing.
