@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import latency, page, sections
+from bench import decisions, latency, page, sections
 from bench.peers import install
 from bench.profile import profile
 from bench.sections import Options, Section, say
@@ -45,7 +45,12 @@ def main() -> None:
 
 
 def _sections(out: Path) -> dict[str, Callable[[Options], Section]]:
-    return {**latency.SECTIONS, **sections.SECTIONS, "profile": partial(profile, into=out)}
+    return {
+        **latency.SECTIONS,
+        **sections.SECTIONS,
+        **decisions.SECTIONS,
+        "profile": partial(profile, into=out),
+    }
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -80,6 +80,7 @@ def grantway(
     module: str = "grantway",
     name: str = "Grantway",
     settings: Mapping[str, str] = MappingProxyType({}),
+    decision: str = "",
 ) -> Contender:
     """Grantway as its README starts it, with so many live grants in the database beforehand."""
 
@@ -94,7 +95,7 @@ def grantway(
             module=module,
             settings=settings,
         )
-        target = asyncio.run(_prepared(node))
+        target = replace(asyncio.run(_prepared(node)), decision=decision)
         if grants:
             asyncio.run(fill(node.database, grants))
         with node:

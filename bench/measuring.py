@@ -28,6 +28,14 @@ REPEATABLE: dict[str, tuple[Callable[[Target], object], Callable[[Target], Workl
         lambda target: target.introspect_basic,  # peers keep no JWTs: they know nothing about them
         lambda target: workloads.introspection(target, opaque=False),
     ),
+    "decision, JWT": (
+        lambda target: target.decision,
+        lambda target: workloads.decision(target, opaque=False),
+    ),
+    "decision, opaque": (
+        lambda target: target.decision and target.opaque_scope,
+        lambda target: workloads.decision(target, opaque=True),
+    ),
     "metadata": (lambda target: target.metadata, workloads.metadata),
     "consent page": (lambda target: target.asking_more, workloads.consent_page),
     "mixed": (lambda target: target.introspect_basic, workloads.mixed),

@@ -25,5 +25,6 @@ class Target:
     token_more: str = ""  # appended to the form of the code exchange
     credentials_form: str = ""  # of a client credentials request; "" when not offered
     credentials_basic: str = ""  # another client's Authorization header for it, if not `basic`
+    decision: str = ""  # where a gateway asks whether a request may pass; "" when nobody may ask
     opaque_scope: str = ""  # of the flow that gives an opaque token, if not `scope`
     opaque_flow_more: str = ""  # appended to the authorization request to be given an opaque token instead

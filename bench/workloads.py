@@ -9,7 +9,8 @@ from urllib.parse import quote, urlsplit
 
 from bench.generator import Answer, Meter, Story, Workload
 from bench.target import Target
-from tests.node import PASSWORD, pkce
+from tests.node import CALENDAR, PASSWORD, PHOTOS, pkce
+from tests.services.seeds import EVENTS
 
 PEOPLE = 40  # who sign in with a password, one after the other
 # One connection's share of a mixed load, in the order of its turns: what people and their apps do all day.
@@ -138,6 +139,28 @@ def introspection(target: Target, *, opaque: bool) -> Workload:
             began = yield from meter.begin()
             answer = yield request
             meter.finish(began, ok=b'"active":true' in answer.body.replace(b" ", b""), what=answer.body)
+
+    return story
+
+
+def decision(target: Target, *, opaque: bool) -> Workload:
+    """A gateway asks again and again whether one caller's GET may pass: forward auth, as Caddy asks."""
+    giver, api, path = target, PHOTOS, "/photos"
+    if opaque:
+        giver, api, path = replace(target, scope=target.opaque_scope), CALENDAR, EVENTS
+
+    def story(meter: Meter, number: int) -> Story:
+        answer = yield from _tokens(giver, target.cookies[number % len(target.cookies)])
+        request = (
+            f"GET {target.decision}?api={api.identifier} HTTP/1.1\r\nHost: {target.host}\r\n"
+            f"X-Forwarded-Method: GET\r\nX-Forwarded-Host: api.example\r\nX-Forwarded-Proto: https\r\n"
+            f"X-Forwarded-Uri: {path}\r\nX-Forwarded-For: 203.0.113.7\r\nAccept: */*\r\n"
+            f"Authorization: Bearer {member(answer.body, b'access_token')}\r\n\r\n"
+        ).encode()
+        while not meter.over:
+            began = yield from meter.begin()
+            answer = yield request
+            meter.finish(began, ok=answer.status == 200, what=answer.head + answer.body)
 
     return story
 

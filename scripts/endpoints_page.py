@@ -21,6 +21,7 @@ from grantway.protocol.registry import Registry
 from grantway.protocol.token_request import ClientCredentialsRequest, CodeRequest, RefreshRequest
 from grantway.web import machine, management
 from grantway.web.door import Handler
+from grantway.web.forwarded import FAMILIES
 from grantway.web.requests import MAX_BODY
 from grantway.web.routes import PROBES, ROUTES, Methods
 from scripts.made_pages import FOLDER, cell, table
@@ -118,6 +119,9 @@ def _groups() -> dict[str, dict[str, Methods]]:
             continue
         groups.setdefault(_group_of(next(iter(methods.values()))), {})[path] = methods
     groups["Whoever follows an error_uri"] = {f"{ERRORS}{{name}}": ROUTES[ERRORS + Gw.UNREADABLE]}
+    groups["The gateway before an API, if it is in `gateways.trusted`"] = {
+        path: {"any": family.read} for path, family in FAMILIES.items()
+    }
     groups["Anybody who watches over it"] = dict(PROBES)
     groups["The management port"] = {
         path: {"GET": handler, "HEAD": handler} for path, handler in management.ROUTES.items()

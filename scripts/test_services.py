@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Install what the tests need beyond Python: PostgreSQL, PgBouncer, Chromium, nginx, curl, and npm packages.
+"""Install what the tests need beyond Python: PostgreSQL, PgBouncer, Chromium, nginx, Caddy, curl, and npm.
 
 Installs only what is missing, with apt-get when root on Debian. Otherwise it prints one list of what is
 missing and how to get it. Nothing is ever skipped: a test without its service would prove nothing.
@@ -62,6 +62,7 @@ SERVICES = (
     Service("Chromium", lambda: bool(shutil.which("chromium")), ("chromium",), "as `chromium` in PATH"),
     Service("PgBouncer", has_pgbouncer, ("pgbouncer",), "as `pgbouncer` in PATH"),
     Service("nginx", has_nginx, ("nginx-light",), "with TLS, as `nginx` in PATH"),
+    Service("Caddy", lambda: bool(shutil.which("caddy")), ("caddy",), "2.6 or newer, as `caddy` in PATH"),
     Service("curl", lambda: bool(shutil.which("curl")), ("curl",), "any version with TLS"),
     Service("a font", has_font, ("fontconfig", "fonts-dejavu-core"), "any that `fc-list` lists"),
     Service("libatomic", has_libatomic, ("libatomic1",), "the Node.js inside Playwright links to it"),

@@ -13,6 +13,7 @@ from grantway.crypto.passwords import Passwords
 from grantway.egress import Egress
 from grantway.flows.client_keys import ClientKeys
 from grantway.flows.housekeeping import keep_house, write_scope_uses, write_secret_uses
+from grantway.flows.known_tokens import KnownTokens
 from grantway.flows.logout_delivery import LogoutDelivery
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
@@ -78,6 +79,8 @@ def door_of(server: Server, settings: Settings, metrics: Metrics, refusals: Refu
     proxies = networks_of(own.trusted_proxies)
     header = own.client_certificate_header
     verify = own.client_certificate_verify_header
+    gateways = networks_of(settings.gateways.trusted)
+    shown = settings.gateways.client_certificate_header
     aliases = [] if own.mtls_address is None else [urlsplit(own.mtls_address).netloc]
     return Door(
         server,
@@ -86,6 +89,10 @@ def door_of(server: Server, settings: Settings, metrics: Metrics, refusals: Refu
         certificates=None if header is None else CertificateHeader(header, verify=verify, trusted=proxies),
         metrics=metrics,
         refusals=refusals,
+        gateways=gateways,
+        gateway_certificates=None
+        if shown is None
+        else CertificateHeader(shown, verify=None, trusted=gateways),
     )
 
 
@@ -119,6 +126,7 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
             client_keys=ClientKeys(egress, clock=time.monotonic),
             documents=Egress(budget=calls, dev=settings.dev, patience=DOCUMENT_PATIENCE),
             failures=Throttles(burst=100, seconds_each=0.1, clock=time.monotonic),
+            known_tokens=KnownTokens(lifetime=settings.gateways.tokens_kept, clock=time.monotonic),
         )
     finally:
         passwords.close()

@@ -87,7 +87,8 @@ class ServerSettings:
     connections_per_network: int = field(
         default=1024,
         metadata=about(
-            "Connections of one address (IPv6: one /64) to one process. Trusted proxies may have any number.",
+            "Connections of one address (IPv6: one /64) to one process. Trusted proxies and gateways may "
+            "have any number.",
             "number",
             least=1,
             most=1_000_000,
@@ -121,6 +122,36 @@ class ServerSettings:
         metadata=about(
             "https:// address at which the proxy asks for client certificates, if it is not the issuer's "
             "(RFC 8705 §5)."
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """API gateways that ask at /decision whether a request may pass."""
+
+    trusted: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Addresses or networks of the gateways that may ask at /decision. Nobody else may.",
+            "list",
+        ),
+    )
+    client_certificate_header: str | None = field(
+        default=None,
+        metadata=about(
+            "Header in which they, on every request, hand over the caller's client certificate, as for "
+            "server.client_certificate_header. Without it tokens that are bound to a certificate are refused."
+        ),
+    )
+    tokens_kept: float = field(
+        default=2.0,
+        metadata=about(
+            "So long may a decision rely on what was read about a token before: so late may a revocation be "
+            "noticed. At most 3s.",
+            "duration",
+            least=0,
+            most=3,
         ),
     )
 
@@ -267,6 +298,7 @@ class Settings:
         metadata=about("Public https:// address of this server, exact, without trailing slash.")
     )
     server: ServerSettings = field(default_factory=ServerSettings)
+    gateways: GatewaySettings = field(default_factory=GatewaySettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     secrets: SecretsSettings = field(default_factory=SecretsSettings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
@@ -340,6 +372,7 @@ class Option:
 
 SECTIONS: Final[Mapping[str, type]] = {
     "server": ServerSettings,
+    "gateways": GatewaySettings,
     "database": DatabaseSettings,
     "secrets": SecretsSettings,
     "tokens": TokenSettings,

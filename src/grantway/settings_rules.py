@@ -67,6 +67,7 @@ def rules(settings: "Settings") -> Iterator[Mistake]:
         yield Mistake("issuer", problem)
     yield from _server_rules(settings)
     yield from _certificate_rules(settings)
+    yield from _gateway_rules(settings)
     yield from _database_rules(settings)
     yield from _secret_rules(settings)
     tokens, login = settings.tokens, settings.login
@@ -141,14 +142,28 @@ def _server_rules(settings: "Settings") -> Iterator[Mistake]:
             yield Mistake(
                 "server.hosts", f"{host!r} is not a host name in lower case, with or without a port"
             )
-    for network in server.trusted_proxies:
+    yield from _network_rules("server.trusted_proxies", server.trusted_proxies)
+
+
+def _network_rules(key: str, networks: Iterable[str]) -> Iterator[Mistake]:
+    for network in networks:
         try:
             if ipaddress.ip_network(network).prefixlen == 0:
-                yield Mistake("server.trusted_proxies", f"{network!r} would believe everybody")
+                yield Mistake(key, f"{network!r} would believe everybody")
         except ValueError:
-            yield Mistake(
-                "server.trusted_proxies", f"{network!r} is not an address or network such as 10.0.0.0/8"
-            )
+            yield Mistake(key, f"{network!r} is not an address or network such as 10.0.0.0/8")
+
+
+def _gateway_rules(settings: "Settings") -> Iterator[Mistake]:
+    gateways = settings.gateways
+    yield from _network_rules("gateways.trusted", gateways.trusted)
+    key, header = "gateways.client_certificate_header", gateways.client_certificate_header
+    if header is None:
+        return
+    if not _HEADER.fullmatch(header):
+        yield Mistake(key, f"{header!r} is not the name of a header such as X-Client-Cert")
+    if not gateways.trusted:
+        yield Mistake(key, "needs gateways.trusted: nobody else's header is believed")
 
 
 def _certificate_rules(settings: "Settings") -> Iterator[Mistake]:

@@ -1,4 +1,4 @@
-"""A real nginx, as an operator sets it up before the server: TLS, and client certificates handed over."""
+"""A real nginx, as an operator sets it up: before the server, with client certificates; and before an API."""
 
 import os
 import subprocess
@@ -6,11 +6,11 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.certificates import Authority
+from tests.certificates import Authority, Certified
 from tests.node import free_port
 
 # What docs/howto/authenticate-an-app.md prints, in the surroundings that a process of its own needs.
-_CONFIG = """
+_AROUND = """
 daemon off;
 master_process off;
 error_log {folder}/error.log warn;
@@ -23,6 +23,10 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+{excerpt}
+}}
+"""
+_SERVER = """
     server {{
         listen 127.0.0.1:{port} ssl;
         server_name id.example;
@@ -30,8 +34,56 @@ http {{
         ssl_certificate_key {key};
 {excerpt}
     }}
-}}
 """
+
+
+def _processes(folder: Path, config: Path) -> list[str]:
+    return [_program(), "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
+
+
+@contextmanager
+def started(command: list[str], port: int, **environment: str):
+    """This server, for as long as the block lasts."""
+    own = {**os.environ, **environment}
+    process = subprocess.Popen(command, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        _wait(process, port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        if process.stderr:
+            process.stderr.close()
+
+
+@contextmanager
+def nginx_before_an_api(folder: Path, servers: str, *, certificate: Certified, server: str, api: str):
+    """nginx with these upstream and server blocks; the page's server, API, port and files become these."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    crt, key = certificate.write(folder, "api")
+    port = free_port()
+    lines = replaced(
+        servers,
+        {
+            "server 127.0.0.1:8600": f"server {server.removeprefix('http://')}",
+            "http://127.0.0.1:9000": api,
+            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+            "/etc/nginx/api.crt": crt,
+            "/etc/nginx/api.key": key,
+        },
+    )
+    config = folder / "nginx.conf"
+    config.write_text(_AROUND.format(folder=folder, excerpt=lines))
+    with started(_processes(folder, config), port):
+        yield port
+
+
+def replaced(text: str, changes: dict[str, str]) -> str:
+    for printed, real in changes.items():
+        assert printed in text, f"the page does not say {printed}"
+        text = text.replace(printed, real)
+    return text
 
 
 @contextmanager
@@ -46,19 +98,10 @@ def nginx(folder: Path, excerpt: str, *, authority: Authority, upstream: str):
         "/etc/nginx/clients.crt", str(folder / "authority.crt")
     )
     config = folder / "nginx.conf"
-    config.write_text(
-        _CONFIG.format(folder=folder, port=port, certificate=certificate, key=key, excerpt=lines)
-    )
-    command = [_program(), "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        _wait(process, port)
+    server = _SERVER.format(port=port, certificate=certificate, key=key, excerpt=lines)
+    config.write_text(_AROUND.format(folder=folder, excerpt=server))
+    with started(_processes(folder, config), port):
         yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-        if process.stderr:
-            process.stderr.close()
 
 
 def _program() -> str:
@@ -72,12 +115,11 @@ def _wait(process: subprocess.Popen, port: int) -> None:
 
     for _ in range(500):
         if process.poll() is not None:
-            raise RuntimeError(
-                f"nginx did not start: {(process.stderr or b'') and process.stderr.read().decode()}"
-            )
+            said = process.stderr.read().decode() if process.stderr else ""
+            raise RuntimeError(f"{process.args} did not start: {said}")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
             return
         except OSError:
             time.sleep(0.02)
-    raise RuntimeError("nginx did not listen within ten seconds")
+    raise RuntimeError("the server did not listen within ten seconds")

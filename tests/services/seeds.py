@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from grantway.app import open_server
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id
-from grantway.protocol.apis import TokenFormat
+from grantway.protocol.apis import Rule, TokenFormat
 from grantway.protocol.clients import ClientType
 from grantway.protocol.grants import Code, Grant, RefreshToken
 from grantway.protocol.names import GrantType
@@ -24,6 +24,7 @@ from grantway.storage.port import SpendCode
 from tests.node import CALENDAR, CALLBACK, PHOTOS, Node, native_client, pkce, web_client
 
 DAY = 86400.0
+EVENTS = "/events"  # the one row of the Calendar API
 AT_ONCE = 200  # written concurrently
 Made = TypeVar("Made")
 
@@ -55,7 +56,13 @@ async def register(node: Node) -> None:
     credentials), `photos-api` and `calendar-api` (resource servers that introspect). Person: ada.
     """
     await node.put_api(PHOTOS)
-    await node.put_api(replace(CALENDAR, token_format=TokenFormat.OPAQUE))
+    await node.put_api(
+        replace(
+            CALENDAR,
+            token_format=TokenFormat.OPAQUE,
+            rules=(Rule("GET", EVENTS, frozenset({"calendar:read"})),),
+        )
+    )
     everything = Scope.of(["photos:read", "photos:write", "calendar:read", "offline_access"])
     await node.put_client(web_client(first_party=True))
     await node.put_client(

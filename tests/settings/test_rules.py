@@ -10,6 +10,7 @@ from grantway.crypto.envelope import MasterKey
 from grantway.settings import (
     SECTIONS,
     DatabaseSettings,
+    GatewaySettings,
     LoginSettings,
     SecretsSettings,
     ServerSettings,
@@ -171,6 +172,28 @@ def test_a_database_we_do_not_know_is_refused(url):
 def test_a_proxy_is_an_address_and_never_everybody(network):
     """Threat O3: trusting everybody by default was somebody's vulnerability."""
     assert "server.trusted_proxies" in mistakes(server=ServerSettings(trusted_proxies=(network,)))
+
+
+@pytest.mark.parametrize("network", ["*", "0.0.0.0/0", "::/0", "gateway.example", "10.0.0.1/8"])
+def test_a_gateway_is_an_address_and_never_everybody(network):
+    """O3: whoever is trusted says which request is judged."""
+    assert "gateways.trusted" in mistakes(gateways=GatewaySettings(trusted=(network,)))
+
+
+@pytest.mark.parametrize(
+    ("gateways", "key"),
+    [
+        ({"client_certificate_header": "X-Client-Cert"}, "gateways.client_certificate_header"),
+        (
+            {"client_certificate_header": "X Cert", "trusted": ("10.0.0.1",)},
+            "gateways.client_certificate_header",
+        ),
+        ({"tokens_kept": 3.5}, "gateways.tokens_kept"),
+    ],
+)
+def test_what_gateways_hand_over_is_named_and_what_is_kept_is_kept_shortly(gateways, key):
+    """O3, O9: a header needs somebody to believe, and the promised bound a limit."""
+    assert key in mistakes(gateways=GatewaySettings(**gateways))
 
 
 @pytest.mark.parametrize("host", ["*", "*.example", "id.example/", "https://id.example", "ID.example", ""])

@@ -162,7 +162,7 @@ def _patience(settings: "Settings") -> dict[str, Any]:
         body=own.body_timeout,
         write=own.write_timeout,
         connections=own.connections_per_network,
-        uncounted=networks_of(own.trusted_proxies),
+        uncounted=networks_of((*own.trusted_proxies, *settings.gateways.trusted)),
     )
     return {"limits": limits, "linger": own.linger, "management_port": own.management_port}
 

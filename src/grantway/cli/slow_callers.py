@@ -30,7 +30,7 @@ class Limits:
     body: float = 20.0
     write: float = 30.0
     connections: int = 1024  # of one network, in one process
-    uncounted: Sequence[Network] = ()  # trusted proxies: everybody comes through them
+    uncounted: Sequence[Network] = ()  # trusted proxies and gateways: everybody comes through them
 
     def within(self, seconds: float) -> "Limits":
         """The same, with no more than these seconds for the receipt of a request."""

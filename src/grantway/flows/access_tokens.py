@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from hmac import compare_digest
 
+from grantway.crypto.certificate_header import certificate_thumbprint
 from grantway.crypto.jose import BadToken, verify
 from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
-from grantway.protocol.confirmation import Confirmation
+from grantway.protocol.confirmation import CERTIFICATE, Confirmation
 from grantway.protocol.people import may_authenticate
 from grantway.protocol.scope import Scope
 from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, GRANT_CLAIM, AccessToken, why_inactive
@@ -73,13 +74,21 @@ def _read_jwt(server: Server, snapshot: Snapshot, text: str) -> AccessToken | No
 async def living_token(
     server: Server, snapshot: Snapshot, token: AccessToken
 ) -> tuple[str | None, TokenFacts, Scope]:
-    """Why the token is dead (None: it lives), what is known about it now, and what it may do now.
+    """Why the token is dead (None: it lives), what is known about it now, and what it may do: one read."""
+    facts = await server.store.token_facts(token_id=token.id, grant_id=token.grant_id)
+    why, scope = life_of(server, snapshot, token, facts)
+    return why, facts, scope
 
-    One read (RFC 7662 §2.2; threat C15). A token has what it was issued with as far as its grant still has
-    it: what a person takes back is gone from it at once, wherever somebody asks.
+
+def life_of(
+    server: Server, snapshot: Snapshot, token: AccessToken, facts: TokenFacts
+) -> tuple[str | None, Scope]:
+    """Why the token is dead (None: it lives), and what it may do, by these facts (RFC 7662 §2.2; threat C15).
+
+    A token has what it was issued with as far as its grant still has it: what a person takes back is gone
+    from it at once, wherever somebody asks.
     """
     has_person = token.grant_id is not None
-    facts = await server.store.token_facts(token_id=token.id, grant_id=token.grant_id)
     # A JWT knows only the second it was issued in: it counts as issued at the end of it. What was issued
     # earlier in the second of a cut-off dies with its grant.
     gate = may_authenticate(facts.person, since=token.issued_at + 1) if has_person else None
@@ -94,4 +103,12 @@ async def living_token(
     scope = token.scope if facts.grant is None else token.scope & facts.grant.scope
     if why is None and token.scope and not scope:
         why = "the person has taken back everything it was issued for"
-    return why, facts, scope
+    return why, scope
+
+
+def shows_its_key(token: AccessToken, certificate: bytes | None) -> bool:
+    """Is a bound token beside its client certificate (DER; RFC 8705 §3)? One bound to nothing needs none."""
+    if token.confirmation is None:
+        return True
+    shown = None if certificate is None else Confirmation(CERTIFICATE, certificate_thumbprint(certificate))
+    return token.confirmation == shown

@@ -8,6 +8,7 @@ from grantway.crypto.envelope import Envelopes, MasterKey
 from grantway.crypto.passwords import Passwords
 from grantway.egress import Egress
 from grantway.flows.client_keys import ClientKeys
+from grantway.flows.known_tokens import KnownTokens
 from grantway.flows.scope_uses import ScopeUses
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
@@ -28,6 +29,7 @@ class Server:
     client_keys: ClientKeys  # those that clients publish
     documents: Egress  # the way to documents that operators name, such as an OpenAPI document
     failures: Throttles  # failed client authentications, per network
+    known_tokens: KnownTokens  # what decisions of the last moments have read
     secrets_used: dict[tuple[str, str], float] = field(
         default_factory=dict
     )  # (client, secret) → when; written later

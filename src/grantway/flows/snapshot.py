@@ -141,6 +141,17 @@ class Snapshots:
             raise Unavailable(f"the registry was last read {self.age:.0f} s ago")
         return self.newest
 
+    async def recent(self, *, within: float) -> Snapshot:
+        """The picture, at most so many seconds old; read again if it is older, but once a second at most.
+
+        Raises Unavailable when that cannot be had.
+        """
+        if self.age > within:
+            await self.look_again()
+        if self.age > within:
+            raise Unavailable(f"the registry was last read {self.age:.0f} s ago")
+        return self.newest
+
     async def refresh(self) -> bool:
         """Read the registry again if it changed. Returns whether it did."""
         async with self._reading:

@@ -1,12 +1,10 @@
 """Userinfo (OpenID Connect Core §5.3): what the person lets an app know, told to whoever holds the token."""
 
-from grantway.crypto.certificate_header import certificate_thumbprint
-from grantway.flows.access_tokens import living_token, recognise
+from grantway.flows.access_tokens import living_token, recognise, shows_its_key
 from grantway.flows.issue import signing_key
 from grantway.flows.server import Server
 from grantway.protocol.claims import Claim, claims_of_scope, person_claims, told
 from grantway.protocol.client_certificates import PresentedCertificate
-from grantway.protocol.confirmation import CERTIFICATE, Confirmation
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.id_tokens import ID_TOKEN_TYPE
@@ -30,7 +28,7 @@ async def userinfo(
     why, facts, scope = await living_token(server, snapshot, token)
     if why is not None:
         raise _dead(f"token {token.id}: {why}")
-    if token.confirmation is not None and token.confirmation != _shown(certificate):
+    if not shows_its_key(token, None if certificate is None else certificate.der):
         raise _dead(f"token {token.id} is bound to a client certificate that is not the one presented")
     if OPENID not in scope or server.policy.issuer not in token.audience or facts.person is None:
         words = "userinfo needs a token with the scope openid"
@@ -55,10 +53,6 @@ async def userinfo(
     return signing_key(snapshot, alg).sign(
         {"iss": server.policy.issuer, "aud": token.client_id, **claims}, typ=ID_TOKEN_TYPE
     )
-
-
-def _shown(certificate: PresentedCertificate | None) -> Confirmation | None:
-    return None if certificate is None else Confirmation(CERTIFICATE, certificate_thumbprint(certificate.der))
 
 
 def _dead(why: str) -> OAuthError:

@@ -62,12 +62,17 @@ def decide(api: Api, method: str, path: str, scope: Scope | None) -> Decision:
     if scope is None:
         need = rule.enough()
         return Decision(Outcome.NO_TOKEN, f"{method} {path} needs {in_words(rule)}", rule, need, need)
-    if any(one.issubset(scope.tokens) for one in rule.alternatives):
+    if is_enough(rule, scope):
         return Decision(Outcome.ALLOWED, f"the row {rule} needs {in_words(rule)}", rule, rule.enough(scope))
     need = rule.enough(scope)
     missing = need - scope
     why = f"{method} {path} needs {in_words(rule)}; the token lacks {_and(missing)}"
     return Decision(Outcome.LACKS_SCOPE, why, rule, need, missing)
+
+
+def is_enough(rule: Rule, scope: Scope) -> bool:
+    """Has a token of these scopes what the row needs? Never for `public` and `deny`: they ask for none."""
+    return any(one.issubset(scope.tokens) for one in rule.alternatives)
 
 
 def in_words(rule: Rule) -> str:

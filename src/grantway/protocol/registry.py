@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
+from urllib.parse import urlsplit
 
 from grantway.protocol.apis import Api, ApiScope, Sensitivity
 from grantway.protocol.claims import CLAIM_PREFIX, CLAIM_SENTENCES
 from grantway.protocol.clients import Client
+from grantway.protocol.resource_metadata import resource_metadata_url
 from grantway.protocol.scope import Scope
 
 OFFLINE_ACCESS = "offline_access"
@@ -80,6 +82,35 @@ class Registry:
             if path == base or path.startswith(base + "/"):
                 return api, path[len(base) :] or "/"
         return None
+
+    def api_named(self, identifier: str, path: str) -> tuple[Api, str] | None:
+        """The API of this identifier, and the path below the longest base path of its that fits, as `api_at`.
+
+        For who knows which API it is asked for, whatever the host. An API without servers has its paths at /.
+        """
+        for base in self._bases_of.get(identifier, ()):
+            if path == base or path.startswith(base + "/"):
+                return self.apis[identifier], path[len(base) :] or "/"
+        return None
+
+    @cached_property
+    def _bases_of(self) -> Mapping[str, list[str]]:
+        """The base paths of each API, the longest first."""
+        return {
+            identifier: sorted((base for _, base in api.bases or (("", ""),)), key=len, reverse=True)
+            for identifier, api in self.apis.items()
+        }
+
+    @cached_property
+    def resource_documents(self) -> Mapping[tuple[str, str], Api]:
+        """By host and path of its document (RFC 9728 §3.1): the APIs whose identifier is an address."""
+        found = {}
+        for api in self.apis.values():
+            url = resource_metadata_url(api.identifier)
+            if url is not None and "?" not in url:
+                parts = urlsplit(url)
+                found[parts.netloc.lower(), parts.path] = api
+        return found
 
     @cached_property
     def _by_host(self) -> Mapping[str, list[tuple[str, Api]]]:

@@ -10,8 +10,11 @@ from grantway.protocol import metadata
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import ERRORS, OAuthError
 from grantway.protocol.names import ErrorCode
+from grantway.protocol.resource_metadata import WELL_KNOWN
 from grantway.web import error_pages
+from grantway.web.decisions import decision, resource_document
 from grantway.web.door import Door
+from grantway.web.forwarded import ENVOY, FAMILIES, Family
 from grantway.web.refusals import nothing_here, printable
 from grantway.web.render import CACHE_FOR_EVER
 from grantway.web.replies import Reply, asset_reply, flow_header, plain_reply, refusal_reply, send_reply
@@ -31,6 +34,8 @@ class WebApp:
         # RFC 8414 §3.1 inserts the well-known name before the issuer's path, at the root of the host.
         inserted = metadata.metadata_path(door.policy.issuer)
         self._routes = {**self._routes, inserted: ROUTES[metadata.WELL_KNOWN], **PROBES}
+        self._families = {door.base + path: family for path, family in FAMILIES.items()}
+        self._envoy = f"{door.base}{ENVOY}/"  # what follows is the path of somebody else's request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -62,9 +67,19 @@ class WebApp:
             if request.path.startswith(ERRORS):
                 return ERRORS
             return request.path if path not in PROBES else path
+        if (family := self._family_of(path)) is not None:
+            return f"/decision/{family.name}"
         return "asset" if request.path in self._door.renderer.assets else "other"
 
+    def _family_of(self, path: str) -> Family | None:
+        """Whose decision is asked for at this address."""
+        return FAMILIES[ENVOY] if path.startswith(self._envoy) else self._families.get(path)
+
     async def _reply(self, request: Request, path: str) -> Reply:
+        if (family := self._family_of(path)) is not None:
+            return await decision(self._door, request, family)  # the Host may be the one of the API
+        if path.startswith(WELL_KNOWN) and (document := resource_document(self._door, request, path)):
+            return document
         if path not in PROBES and not self._door.knows_host(request):
             return self._misdirected(request)
         if (asset := self._door.renderer.assets.get(request.path)) is not None and request.method in {

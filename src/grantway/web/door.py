@@ -19,6 +19,7 @@ from grantway.web.render import Renderer
 from grantway.web.replies import Reply, Told, page_reply
 from grantway.web.requests import Network, Request, caller_network, comes_from
 
+MOST_PEERS = 1024  # whose trust is remembered
 MAX_CLOCK_OFFSET = 2.0  # seconds between this node and the database
 
 Handler = Callable[["Door", Request], Awaitable[Reply]]
@@ -36,6 +37,8 @@ class Door:
         metrics: Metrics,
         certificates: CertificateHeader | None = None,
         refusals: Refusals,
+        gateways: Sequence[Network] = (),
+        gateway_certificates: CertificateHeader | None = None,
     ) -> None:
         self.server = server
         self.metrics = metrics
@@ -49,6 +52,9 @@ class Door:
         self.prepared: dict[tuple[str, bool], Reply] = {}  # pages that are the same for everybody
         self.draining = False  # told to stop: readiness is red, requests are still answered
         self._certificates = certificates
+        self._gateways = tuple(gateways)
+        self._peers: dict[str, bool] = {}  # who has been looked up: address → is it a gateway?
+        self._gateway_certificates = gateway_certificates
 
     @property
     def policy(self) -> Policy:
@@ -92,6 +98,21 @@ class Door:
     def certificate_of(self, request: Request) -> PresentedCertificate | None:
         """The client certificate that the request came with. Raises `invalid_request`."""
         return None if self._certificates is None else self._certificates.read(request)
+
+    def trusts_gateway(self, request: Request) -> bool:
+        """May whoever is connected to us say which request it has received? (Threat O3.)"""
+        if (known := self._peers.get(request.peer)) is not None:
+            return known
+        trusted = comes_from(request, self._gateways)
+        if len(self._peers) < MOST_PEERS:
+            self._peers[request.peer] = trusted
+        return trusted
+
+    def certificate_behind(self, request: Request) -> bytes | None:
+        """The client certificate, DER, of the caller of a trusted gateway. Raises `invalid_request`."""
+        header = self._gateway_certificates
+        shown = None if header is None else header.read(request)
+        return None if shown is None else shown.der
 
     def browser(self, request: Request) -> Browser:
         """What the browser brings along."""

@@ -50,6 +50,9 @@ class Metrics:
     def introspected(self, *, active: bool) -> None:
         """A token was introspected."""
 
+    def decided(self, family: str, outcome: str) -> None:
+        """A gateway was told whether a request may pass."""
+
     def revoked(self) -> None:
         """A revocation was accepted."""
 
@@ -141,6 +144,7 @@ class PrometheusMetrics(Metrics):
         )
         self._issued = counter("tokens_issued", "Codes and tokens handed out", "kind")
         self._introspections = counter("introspections", "What introspection answered", "active")
+        self._decisions = counter("decisions", "What gateways were told", "family", "outcome")
         self._revocations = counter("revocations", "Revocations accepted")
         self._logins = counter("logins", "How sign-ins ended", "method", "outcome")
         self._consents = counter("consents", "What people answered", "decision")
@@ -171,6 +175,9 @@ class PrometheusMetrics(Metrics):
 
     def introspected(self, *, active: bool) -> None:
         self._introspections("true" if active else "false").inc()
+
+    def decided(self, family: str, outcome: str) -> None:
+        self._decisions(family, outcome).inc()
 
     def revoked(self) -> None:
         self._revocations().inc()

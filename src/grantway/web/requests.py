@@ -2,7 +2,8 @@
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any
 
@@ -29,20 +30,34 @@ class TooLarge(Exception):
 class Request:
     """A thin reading of an ASGI scope. `path` is below the issuer's own path."""
 
-    __slots__ = ("_headers", "_receive", "method", "path", "peer", "query", "sent")
+    __slots__ = ("_headers", "_named", "_receive", "method", "path", "peer", "query", "raw_path", "sent")
 
     def __init__(self, scope: Scope, receive: Receive, path: str) -> None:
         self.method: str = scope["method"]
         self.path = path
+        self.raw_path: bytes = scope.get("raw_path") or b""  # as it came, and not cut off
         self.query: bytes = scope["query_string"]
         self.peer: str = scope["client"][0] if scope.get("client") else ""
         self._headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+        self._named: dict[bytes, list[bytes]] | None = None
         self._receive = receive
         self.sent: Params | None = None  # its parameters, once they were read
 
     def every(self, name: bytes) -> tuple[str, ...]:
         """All values of a header (lower-case name), as Latin-1 text."""
-        return tuple(value.decode("latin-1") for header, value in self._headers if header == name)
+        return tuple(value.decode("latin-1") for value in self._by_name().get(name, ()))
+
+    def has_any(self, names: AbstractSet[bytes]) -> bool:
+        """Is one of these headers there (lower-case names)?"""
+        return not names.isdisjoint(self._by_name())
+
+    def _by_name(self) -> Mapping[bytes, Sequence[bytes]]:
+        """All headers, gone through once."""
+        if self._named is None:
+            self._named = {}
+            for header, value in self._headers:
+                self._named.setdefault(header, []).append(value)
+        return self._named
 
     def header(self, name: bytes) -> str | None:
         """The first value of a header (lower-case name)."""

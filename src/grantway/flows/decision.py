@@ -1,0 +1,118 @@
+"""May a request pass a gateway? Its API, its row, its token, judged as everywhere else.
+
+How late a decision may be: the rules and clients are those of the registry's picture, polled twice a second
+and at most `RULES_TOO_OLD` old; what the database says about a token was read within the lifetime of
+`KnownTokens`, at most three seconds. Both are below the five seconds that are promised (threat O9). Where
+neither can be had there is no decision: Unavailable.
+"""
+
+from msgspec import Struct
+
+from grantway.flows.access_tokens import life_of, recognise, shows_its_key
+from grantway.flows.known_tokens import KnownToken
+from grantway.flows.server import Server
+from grantway.flows.snapshot import Snapshot
+from grantway.protocol.api_access import decide, is_enough
+from grantway.protocol.apis import Api, Rule
+from grantway.protocol.names import ErrorCode
+from grantway.protocol.people import Person
+from grantway.protocol.scope import Scope
+from grantway.protocol.tokens import AccessToken
+from grantway.sdk.bearer import Brought, bearer_token
+from grantway.sdk.guard import Refused, is_public, needed_scope
+
+_DEAD = "The access token is invalid, expired or revoked"  # the same for every token that is none, or no more
+RULES_TOO_OLD = 4.0  # seconds since the registry was last known to be current
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """A request that has reached a gateway. `path` is canonical; `host` has its port unless that is usual."""
+
+    method: str
+    host: str
+    path: str
+    brought: Brought
+    api: str | None = None  # the identifier of the API, where the gateway says so itself
+
+
+class Passes(Struct, frozen=True):
+    """It may go on to the API. `token` is None where the row asks for none: then none was looked at."""
+
+    api: Api
+    token: AccessToken | None = None
+    scope: Scope = Scope()  # what the token may do now
+    person: Person | None = None
+
+
+class TurnedAway(Struct, frozen=True):
+    """It may not. `refused` is for the caller, `tell_operator` never leaves the server."""
+
+    refused: Refused
+    api: Api | None  # None: none is registered there
+    tell_operator: str
+
+
+async def decide_request(server: Server, question: Question) -> Passes | TurnedAway:
+    """The decision (RFC 6750 §3.1, RFC 9068 §4, RFC 8705 §3). What is not listed is refused.
+
+    Raises Unavailable when it cannot be made for sure.
+    """
+    snapshot = await server.snapshots.recent(within=RULES_TOO_OLD)
+    registry = snapshot.registry
+    named, method = question.api, question.method
+    found = (
+        registry.api_at(question.host, question.path)
+        if named is None
+        else registry.api_named(named, question.path)
+    )
+    if found is None:
+        why = "No API is registered at this address"
+        where = f"{question.host}{question.path}" if named is None else f"{named}, {question.path}"
+        return TurnedAway(Refused(403, ErrorCode.INSUFFICIENT_SCOPE, why), None, f"{why}: {where}")
+    api, path = found
+    rule = api.rule_for(method, path)
+    text = bearer_token(question.brought)
+    if is_public(rule) and not question.brought.overrides_method:
+        return Passes(api)
+    if isinstance(text, Refused):
+        needing = Refused(text.status, text.error, text.why, needed_scope(rule))
+        return TurnedAway(needing, api, text.why)
+    known = await _known(server, snapshot, text)
+    if known is None:
+        return _bad(api, rule, _DEAD, "not an access token of ours")
+    token = known.token
+    why_dead, scope = life_of(server, snapshot, token, known.facts)
+    if why_dead is not None:
+        return _bad(api, rule, _DEAD, f"token {token.id}: {why_dead}")
+    if not shows_its_key(token, question.brought.certificate):
+        why = "The access token is bound to a client certificate that did not come with it"
+        return _bad(api, rule, why, f"token {token.id}: {why}")
+    if api.identifier not in token.audience:
+        why = f"The access token is not meant for {api.identifier}"
+        return _bad(api, rule, why, f"token {token.id}: {why}")
+    if rule is not None and is_enough(rule, scope):
+        return Passes(api, token, scope, known.facts.person)
+    decision = decide(api, method, path, scope)  # refuses, and says why
+    refused = Refused(403, ErrorCode.INSUFFICIENT_SCOPE, decision.why, decision.need, decision.missing)
+    return TurnedAway(refused, api, f"token {token.id}: {decision.why}")
+
+
+async def _known(server: Server, snapshot: Snapshot, text: str) -> KnownToken | None:
+    """The token and what the database says about it, from the last moments or read now."""
+    tokens = server.known_tokens
+    if (known := tokens.find(text)) is not None:
+        return known
+    began = tokens.now()
+    recognised = await recognise(server, snapshot, text)
+    if recognised is None:
+        return None
+    token = recognised.token
+    facts = await server.store.token_facts(token_id=token.id, grant_id=token.grant_id)
+    known = KnownToken(token, facts, began)
+    tokens.keep(text, known)
+    return known
+
+
+def _bad(api: Api, rule: Rule | None, why: str, tell_operator: str) -> TurnedAway:
+    """A token that opens nothing here (RFC 6750 §3.1: `invalid_token`)."""
+    return TurnedAway(Refused(401, ErrorCode.INVALID_TOKEN, why, needed_scope(rule)), api, tell_operator)

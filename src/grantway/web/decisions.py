@@ -1,0 +1,151 @@
+"""The decision endpoint: a gateway asks whether a request may pass, and is answered in its own family's way.
+
+A pass is 200 and always carries every identity header, `-` where there is nothing to tell: a header of the
+caller's own under that name is overwritten, never passed on (threat O3). Whatever goes wrong is a refusal
+(threat O8).
+"""
+
+import logging
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from grantway.flows.decision import Passes, Question, TurnedAway, decide_request
+from grantway.protocol.apis import Api
+from grantway.protocol.errors import OAuthError, wire_safe
+from grantway.protocol.names import ErrorCode
+from grantway.protocol.paths import BadPath
+from grantway.protocol.resource_metadata import resource_metadata, resource_metadata_url
+from grantway.sdk.bearer import OVERRIDES, Brought
+from grantway.sdk.challenge import challenge
+from grantway.sdk.guard import Refused
+from grantway.storage.port import Unavailable
+from grantway.web.door import Door
+from grantway.web.forwarded import BadForwarding, Family, Forwarded
+from grantway.web.replies import NO_STORE, Header, Reply, json_reply, public_json, unavailable_reply
+from grantway.web.requests import Request
+
+DOCUMENT_KEPT = 300  # seconds
+NOTHING: Final = b"-"
+_PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+_REALM = "grantway"
+_OVERRIDES = frozenset(name.encode() for name in OVERRIDES)
+_log = logging.getLogger("grantway.decisions")
+
+
+async def decision(door: Door, request: Request, family: Family) -> Reply:
+    """May the request pass that this one is about? Never raises, and never passes by mistake."""
+    try:
+        outcome, reply = await _answer(door, request, family)
+    except Unavailable as away:
+        _log.warning("no decision: %s", away)
+        outcome, reply = "unavailable", unavailable_reply()
+    except Exception:  # noqa: BLE001 - whatever it was, it must not let the request pass
+        _log.exception("no decision")
+        outcome, reply = "unavailable", unavailable_reply()
+    door.metrics.decided(family.name, outcome)
+    if family.statuses is None or reply.status in family.statuses:
+        return reply
+    status = str(int(reply.status)).encode()  # what it would be, for configurations that can use it
+    return Reply(HTTPStatus.FORBIDDEN, (*reply.headers, (b"x-grantway-status", status)), reply.body)
+
+
+async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Reply]:
+    if not door.trusts_gateway(request):
+        _log.warning("decision refused to %s: not among gateways.trusted", request.peer)
+        told = Refused(403, ErrorCode.ACCESS_DENIED, "This address is not one of a gateway known here")
+        return "untrusted", _refusal(told, None, door.reference())
+    try:
+        asked = family.read(request, door.base)
+        certificate = door.certificate_behind(request)
+    except (BadForwarding, BadPath) as bad:
+        return "malformed", _refused(door, family, _malformed(bad.reason))
+    except OAuthError as bad:
+        return "malformed", _refused(door, family, _malformed(bad.tell_client, bad.tell_operator))
+    found = await decide_request(door.server, _question(request, asked, certificate))
+    if isinstance(found, Passes):
+        return "passes", Reply(HTTPStatus.OK, (*_identity(found), NO_STORE))
+    return "refused", _refused(door, family, found)
+
+
+def _question(request: Request, asked: Forwarded, certificate: bytes | None) -> Question:
+    brought = Brought(
+        authorization=request.every(b"authorization"),
+        query=asked.query.decode("latin-1"),
+        overrides_method=request.has_any(_OVERRIDES),
+        certificate=certificate,
+    )
+    return Question(method=asked.method, host=asked.host, path=asked.path, brought=brought, api=asked.api)
+
+
+def _malformed(why: str, tell_operator: str = "") -> TurnedAway:
+    words = f"Not accepted: {why}"
+    return TurnedAway(Refused(400, ErrorCode.INVALID_REQUEST, words), None, tell_operator or words)
+
+
+def _identity(passed: Passes) -> tuple[Header, ...]:
+    """Who is let through, for the API. All of it, always."""
+    token, person = passed.token, passed.person
+    email = person.email if person is not None and "email" in passed.scope else None
+    return (
+        (b"x-grantway-subject", _told(None if token is None else token.subject)),
+        (b"x-grantway-client", _told(None if token is None else token.client_id)),
+        (b"x-grantway-scopes", _told(str(passed.scope))),
+        (b"x-grantway-email", _told(email)),
+        (b"x-grantway-api", _told(passed.api.identifier)),
+    )
+
+
+@lru_cache(maxsize=8192)
+def _told(text: str | None) -> bytes:
+    """A header value: printable ASCII as it is, all else percent-encoded UTF-8; `-` for nothing."""
+    return quote(text, safe=_PLAIN).encode() if text else NOTHING
+
+
+def _refused(door: Door, family: Family, found: TurnedAway) -> Reply:
+    reference = door.reference()
+    error = "missing_token" if found.refused.error is None else found.refused.error.value
+    _log.info(
+        "%s",
+        door.printable(found.tell_operator),
+        extra={"reference": reference, "path": f"/decision/{family.name}", "error": error},
+    )
+    return _refusal(found.refused, found.api, reference)
+
+
+def _refusal(refused: Refused, api: Api | None, reference: str) -> Reply:
+    """What the caller is told (RFC 6750 §3, RFC 9728 §5.1)."""
+    words = challenge(
+        _REALM if api is None else api.name,
+        error=refused.error,
+        description=refused.why,
+        scope=refused.need,
+        resource_metadata=None if api is None else resource_metadata_url(api.identifier),
+    )
+    content = {
+        "error": "missing_token" if refused.error is None else refused.error.value,
+        "error_description": wire_safe(refused.why),
+    }
+    if refused.need:
+        content["scope"] = str(refused.need)
+    headers = [(b"www-authenticate", words.encode()), (b"grantway-flow", reference.encode())]
+    return json_reply(content, status=refused.status, headers=headers)
+
+
+def resource_document(door: Door, request: Request, path: str) -> Reply | None:
+    """The RFC 9728 document of the API whose it is, where a gateway passes its address on to us.
+
+    The Host is the API's: for any other there is no such document, and None is answered.
+    """
+    hosts = request.every(b"host")
+    api = None
+    if len(hosts) == 1 and request.method in {"GET", "HEAD"}:
+        documents = door.server.snapshots.newest.registry.resource_documents
+        api = documents.get((hosts[0].lower(), path))
+    if api is None:
+        return None
+    body = msgspec.json.encode(resource_metadata(api, issuer=door.policy.issuer))
+    return public_json(body, max_age=DOCUMENT_KEPT)

@@ -1,0 +1,131 @@
+"""The request that a gateway asks about, as each family of gateways tells it. One address for each family.
+
+A gateway's word is taken for the method, the host and the path; who counts as a gateway is decided before
+(threat O3). Everything has to be there exactly once: of two values, the API might be shown the other.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+
+from grantway.protocol.params import Params
+from grantway.protocol.paths import BadPath, canonical_path
+from grantway.web.requests import Request
+
+NGINX: Final = "/decision/nginx"
+FORWARD: Final = "/decision/forward"
+ENVOY: Final = "/decision/envoy"  # followed by the path of the request
+_URL = re.compile(r"https?://(?P<host>[^/?#@ ]+)(?P<target>[/?].*)?")
+_SHORT = 200  # octets of a path whose reading is remembered
+_USUAL_PORT = re.compile(r":(?:80|443)\Z")
+
+
+class BadForwarding(Exception):
+    """The gateway did not say, or not in one way, what it is asked for. `reason` quotes nothing."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Forwarded(Struct, frozen=True):
+    """A request as the gateway received it. `path` is canonical."""
+
+    method: str
+    host: str  # with its port, unless that is a usual one
+    path: str
+    query: bytes
+    api: str | None  # the identifier of the API, where the gateway's own configuration names it
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Gateways that ask in one way.
+
+    `read` is told the path at which the server is mounted. It raises BadForwarding, BadPath for a path of two
+    readings, and `invalid_request` for a malformed query of our own address.
+    """
+
+    name: str
+    read: Callable[[Request, str], Forwarded]
+    statuses: frozenset[int] | None = None  # all the gateway understands as a decision; None: any
+
+
+def _nginx(request: Request, _base: str) -> Forwarded:
+    """Where nginx asks (`auth_request`): the method and the whole address in two headers."""
+    told = _told(request, (b"x-original-method", b"x-original-url"))
+    url = _URL.fullmatch(told[b"x-original-url"])
+    if url is None:
+        raise BadForwarding("X-Original-URL is not an address such as https://api.example/photos")
+    return _forwarded(told[b"x-original-method"], url["host"], url["target"] or "/", _pinned(request))
+
+
+def _forward(request: Request, _base: str) -> Forwarded:
+    """Where Traefik and Caddy ask: `X-Forwarded-Method`, `X-Forwarded-Host` and `X-Forwarded-Uri`."""
+    told = _told(request, (b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"))
+    return _forwarded(
+        told[b"x-forwarded-method"], told[b"x-forwarded-host"], told[b"x-forwarded-uri"], _pinned(request)
+    )
+
+
+def _envoy(request: Request, base: str) -> Forwarded:
+    """Where Envoy asks (`ext_authz` over HTTP): the request itself, its path behind this one.
+
+    Its query is the caller's own, so that the API is named in a header, which Envoy sets over the caller's.
+    """
+    told = _told(request, (b"host",))
+    before, found, path = request.raw_path.partition(ENVOY.encode())
+    if not found or before not in (b"", base.encode()):
+        raise BadForwarding("the path is not the one of the gateway's configuration")
+    query = b"?" + request.query if request.query else b""
+    named = request.every(b"x-grantway-api")
+    if len(named) > 1:
+        raise BadForwarding("X-Grantway-Api came more than once")
+    target = (path or b"/") + query
+    return _forwarded(request.method, told[b"host"], target.decode("latin-1"), named[0] if named else None)
+
+
+FAMILIES: Final = {
+    NGINX: Family("nginx", _nginx, frozenset({200, 401, 403})),
+    FORWARD: Family("forward", _forward),
+    ENVOY: Family("envoy", _envoy),
+}
+
+
+def _told(request: Request, names: Iterable[bytes]) -> dict[bytes, str]:
+    told = {}
+    for name in names:
+        values = request.every(name)
+        if len(values) != 1:
+            often = "more than once" if values else "not at all"
+            raise BadForwarding(f"{name.decode()} came {often}")
+        told[name] = values[0]
+    return told
+
+
+def _pinned(request: Request) -> str | None:
+    """`?api=`: which API the gateway stands before, whatever Host the caller writes."""
+    return _named_in(request.query) if request.query else None
+
+
+@lru_cache(maxsize=256)  # it stands in the gateway's configuration
+def _named_in(query: bytes) -> str:
+    params = Params.parse(query)
+    if unknown := sorted(params.values.keys() - {"api"}):
+        raise BadForwarding(f"the address of the decision has no parameter but api, not {unknown[0]}")
+    return params.need("api")
+
+
+def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarded:
+    raw, _, query = target.encode("latin-1").partition(b"?")
+    if b" " in raw:
+        raise BadPath("the path holds a space: two values in one header")
+    read = _once_read if len(raw) <= _SHORT else canonical_path
+    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), read(raw), query, api)
+
+
+_once_read = lru_cache(maxsize=4096)(canonical_path)
