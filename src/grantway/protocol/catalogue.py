@@ -34,12 +34,6 @@ ABSENT = (
         "nothing is refused, so no request could carry a reference; it belongs to the record of flows, "
         "which is not there yet",
     ),
-    Absence(
-        "GW-200",
-        "an API refused a token",
-        "APIs refuse by themselves and do not report it; GW-201 is told where this server is the API "
-        "(userinfo)",
-    ),
     Absence("GW-210", "an upstream identity provider failed", "people sign in here alone so far"),
     Absence(
         "GW-220",

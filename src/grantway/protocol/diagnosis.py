@@ -46,6 +46,7 @@ class Gw(StrEnum):
     REFRESH_UNUSABLE = "GW-171"
     ORIGIN = "GW-180"
     HOST = "GW-190"
+    API_REFUSED = "GW-200"
     TOKEN_REFUSED = "GW-201"
     DECLINED = "GW-221"
     QUESTION_NEEDED = "GW-222"

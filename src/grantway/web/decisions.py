@@ -15,6 +15,7 @@ import msgspec
 
 from grantway.flows.decision import Passes, Question, TurnedAway, decide_request
 from grantway.protocol.apis import Api
+from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError, wire_safe
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.paths import BadPath
@@ -25,11 +26,21 @@ from grantway.sdk.guard import Refused
 from grantway.storage.port import Unavailable
 from grantway.web.door import Door
 from grantway.web.forwarded import BadForwarding, Family, Forwarded
-from grantway.web.replies import NO_STORE, Header, Reply, json_reply, public_json, unavailable_reply
+from grantway.web.refusals import unavailable
+from grantway.web.replies import (
+    NO_STORE,
+    Header,
+    Reply,
+    flow_header,
+    json_reply,
+    public_json,
+    refusal_reply,
+)
 from grantway.web.requests import Request
 
 DOCUMENT_KEPT = 300  # seconds
 NOTHING: Final = b"-"
+UNREAD: Final = "a question that cannot be read"
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 _REALM = "grantway"
 _OVERRIDES = frozenset(name.encode() for name in OVERRIDES)
@@ -42,10 +53,10 @@ async def decision(door: Door, request: Request, family: Family) -> Reply:
         outcome, reply = await _answer(door, request, family)
     except Unavailable as away:
         _log.warning("no decision: %s", away)
-        outcome, reply = "unavailable", unavailable_reply()
+        outcome, reply = "unavailable", _unavailable(door, request, str(away))
     except Exception:  # noqa: BLE001 - whatever it was, it must not let the request pass
         _log.exception("no decision")
-        outcome, reply = "unavailable", unavailable_reply()
+        outcome, reply = "unavailable", _unavailable(door, request, "a fault of this server")
     door.metrics.decided(family.name, outcome)
     if family.statuses is None or reply.status in family.statuses:
         return reply
@@ -53,22 +64,32 @@ async def decision(door: Door, request: Request, family: Family) -> Reply:
     return Reply(HTTPStatus.FORBIDDEN, (*reply.headers, (b"x-grantway-status", status)), reply.body)
 
 
+def _unavailable(door: Door, request: Request, why: str) -> Reply:
+    error = unavailable(why)
+    return refusal_reply(error, door.told(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
 async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Reply]:
     if not door.trusts_gateway(request):
         _log.warning("decision refused to %s: not among gateways.trusted", request.peer)
-        told = Refused(403, ErrorCode.ACCESS_DENIED, "This address is not one of a gateway known here")
-        return "untrusted", _refusal(told, None, door.reference())
+        words = "This address is not one of a gateway known here"
+        stranger = TurnedAway(
+            Refused(403, ErrorCode.ACCESS_DENIED, words),
+            None,
+            f"{request.peer} is not among gateways.trusted",
+        )
+        return "untrusted", _refused(door, request, stranger, "a question of nobody known")
     try:
         asked = family.read(request, door.base)
         certificate = door.certificate_behind(request)
     except (BadForwarding, BadPath) as bad:
-        return "malformed", _refused(door, family, _malformed(bad.reason))
+        return "malformed", _refused(door, request, _malformed(bad.reason), UNREAD)
     except OAuthError as bad:
-        return "malformed", _refused(door, family, _malformed(bad.tell_client, bad.tell_operator))
+        return "malformed", _refused(door, request, _malformed(bad.tell_client, bad.tell_operator), UNREAD)
     found = await decide_request(door.server, _question(request, asked, certificate))
     if isinstance(found, Passes):
         return "passes", Reply(HTTPStatus.OK, (*_identity(found), NO_STORE))
-    return "refused", _refused(door, family, found)
+    return "refused", _refused(door, request, found, f"{asked.method} {asked.api or asked.host}{asked.path}")
 
 
 def _question(request: Request, asked: Forwarded, certificate: bytes | None) -> Question:
@@ -105,15 +126,19 @@ def _told(text: str | None) -> bytes:
     return quote(text, safe=_PLAIN).encode() if text else NOTHING
 
 
-def _refused(door: Door, family: Family, found: TurnedAway) -> Reply:
-    reference = door.reference()
-    error = "missing_token" if found.refused.error is None else found.refused.error.value
-    _log.info(
-        "%s",
-        door.printable(found.tell_operator),
-        extra={"reference": reference, "path": f"/decision/{family.name}", "error": error},
+def _refused(door: Door, request: Request, found: TurnedAway, received: str) -> Reply:
+    refused = found.refused
+    needed = f"a token with scope={refused.need}" if refused.need else "a row of the API that lets it pass"
+    diagnosis = Diagnosis(
+        Gw.API_REFUSED,
+        found.tell_operator,
+        received=received,
+        expected=needed,
+        difference=f"missing: {refused.missing}" if refused.missing else refused.why,
+        fix="" if found.api is None else f"`grantway api matrix {found.api.name}` shows the rows.",
     )
-    return _refusal(found.refused, found.api, reference)
+    error = "missing_token" if refused.error is None else refused.error.value
+    return _refusal(refused, found.api, door.refused(request, diagnosis, error=error))
 
 
 def _refusal(refused: Refused, api: Api | None, reference: str) -> Reply:
@@ -131,7 +156,7 @@ def _refusal(refused: Refused, api: Api | None, reference: str) -> Reply:
     }
     if refused.need:
         content["scope"] = str(refused.need)
-    headers = [(b"www-authenticate", words.encode()), (b"grantway-flow", reference.encode())]
+    headers = [(b"www-authenticate", words.encode()), flow_header(reference)]
     return json_reply(content, status=refused.status, headers=headers)
 
 
