@@ -1,9 +1,11 @@
 """One running node for each module of checks, on each database."""
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 
+from grantway.flows.throttles import Throttles
 from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
@@ -40,6 +42,9 @@ async def node(database: str) -> AsyncIterator[CheckedNode]:
         await node.add_person("eve", "Eve")
         for client in CLIENTS:
             await node.put_client(client)
+        # Hundreds of refusals from one address in one module; that they are throttled is tested by threat H6.
+        patient = Throttles(burst=100_000, seconds_each=0.1, clock=time.monotonic)
+        object.__setattr__(node.server, "failures", patient)  # frozen, as it is made once
         yield node
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.decisions.asking import FAMILIES, MALFORMED, NOTES, NOTES_HOST, PHOTOS, bearer
+from tests.diagnosis.looked_up import looked_up_by
 
 DOCUMENT = 'resource_metadata="https://api.example/.well-known/oauth-protected-resource/photos"'
 NOBODY = {
@@ -202,3 +203,14 @@ async def test_a_host_is_one_whatever_its_case_and_usual_port(gate, reader, fami
 async def test_no_api_is_registered_at_any_other(gate, reader, family, host):
     answer = await gate.ask(family, "GET", "/v1/photos", bearer(reader), host=host)
     assert answer.meant in {400, 403}
+
+
+async def test_a_refusal_is_looked_up_by_the_reference_it_carries(gate, reader):
+    """FU1, FC2: what the request was, what its row needs, and what the token lacks."""
+    answer = await gate.ask("nginx", "POST", "/v1/photos", bearer(reader))
+    record = await looked_up_by(gate.node, answer["grantway-flow"])
+    assert ("GW-200", "insufficient_scope") == (record["diagnosis"], record["error"])
+    assert "POST api.example/v1/photos" == record["received"]
+    assert "photos:write" in record["expected"]
+    assert "missing: photos:write" == record["difference"]
+    assert "grantway api matrix" in record["fix"]

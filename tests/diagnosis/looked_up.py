@@ -19,7 +19,11 @@ def kept(folder: Path) -> list[dict[str, str]]:
 
 async def looked_up(node: Node, reply: httpx2.Response) -> dict[str, str]:
     """The one record with the reference of this reply's header."""
-    reference = reply.headers["grantway-flow"]
+    return await looked_up_by(node, reply.headers["grantway-flow"])
+
+
+async def looked_up_by(node: Node, reference: str) -> dict[str, str]:
+    """The one record with this reference."""
     async with asyncio.timeout(_PATIENCE):
         while not (found := [one for one in kept(node.refusals) if one["reference"] == reference]):
             await asyncio.sleep(0.01)

@@ -15,7 +15,10 @@ from tests.node import Visitor, seeded_node, sqlite_url
 
 # Planned in the table of surfaces 2.4, and the ranges that this form of the catalogue has to cover.
 ROWS = (101, 102, 103, 110, 111, 120, 121, 122, 123, 130, 131, 132, 140, 141, 150, 160, 170, 180, 190)
-ELSEWHERE = {Gw.PASSWORDS_BUSY: "tests/threats/test_u_load.py, which fills the queue"}
+ELSEWHERE = {
+    Gw.PASSWORDS_BUSY: "tests/threats/test_u_load.py, which fills the queue",
+    Gw.API_REFUSED: "tests/decisions/test_decisions.py, which stands before a gateway",
+}
 
 
 @pytest.fixture(scope="module")
