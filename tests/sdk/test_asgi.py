@@ -8,7 +8,7 @@ import pytest
 
 from grantway.crypto.jose import SigningKey
 from grantway.protocol.apis import Access
-from grantway.sdk import Api, ApiScope, Guard, Jwks, Rule
+from grantway.sdk import Api, ApiScope, Guard, Jwks, Protection, Rule
 from tests.sdk.servers import AUDIENCE, ISSUER, KeyServer, running, token
 
 KEY, STRANGER = SigningKey.generate("ES256"), SigningKey.generate("ES256")
@@ -85,8 +85,9 @@ def bearer(text):
 
 @asynccontextmanager
 async def guarded(keys, **options):
-    settings = {"api": API, "issuer": ISSUER, "jwks": Jwks(keys.uri), "public": ("/", "/docs", "/static/*")}
-    async with running(Guard(application, **(settings | options))) as port:
+    public = options.pop("public", ("/", "/docs", "/static/*"))
+    protection = Protection(**({"api": API, "issuer": ISSUER, "jwks": Jwks(keys.uri)} | options))
+    async with running(Guard(application, protection, public=public)) as port:
         yield Caller(port)
 
 
@@ -425,7 +426,7 @@ async def test_a_fault_of_the_application_stays_its_own(keys):
 
 async def test_rules_start_at_the_root_path(keys):
     """Behind a proxy that strips a prefix, or mounted: the rules are the API's own paths."""
-    guard = Guard(application, api=API, issuer=ISSUER, jwks=Jwks(keys.uri), public=("/docs",))
+    guard = Guard(application, Protection(api=API, issuer=ISSUER, jwks=Jwks(keys.uri)), public=("/docs",))
     async with running(guard, root_path="/v1") as port:
         call = Caller(port)
         assert "/v1/photos" == (await call(b"/photos", bearer(token(KEY)))).json["path"]
@@ -447,7 +448,7 @@ async def ask(guard, **scope):
 
 async def test_a_path_that_was_rewritten_on_the_way_is_refused():
     """Two readings again: what we judge is not what the application will see."""
-    guard = Guard(application, api=API, issuer=ISSUER, public=("/docs",))
+    guard = Guard(application, Protection(api=API, issuer=ISSUER), public=("/docs",))
     assert 200 == (await ask(guard, path="/docs", raw_path=b"/docs"))[0]["status"]
     assert 200 == (await ask(guard, path="/docs"))[0]["status"]
     assert 400 == (await ask(guard, path="/admin", raw_path=b"/docs"))[0]["status"]
@@ -458,7 +459,7 @@ async def test_a_websocket_is_refused_unless_its_path_is_public():
     async def accept(_scope, _receive, send):
         await send({"type": "websocket.accept"})
 
-    guard = Guard(accept, api=API, issuer=ISSUER, public=("/live",))
+    guard = Guard(accept, Protection(api=API, issuer=ISSUER), public=("/live",))
     for path in ("/photos", "/admin", "/x", "//live"):
         sent = await ask(guard, type="websocket", path=path, raw_path=path.encode())
         assert [{"type": "websocket.close", "code": 1008}] == sent
@@ -471,7 +472,7 @@ async def test_start_and_stop_of_the_application_pass_through():
     async def remember(scope, _receive, _send):
         seen.append(scope["type"])
 
-    await Guard(remember, api=API, issuer=ISSUER)({"type": "lifespan"}, None, None)
+    await Guard(remember, Protection(api=API, issuer=ISSUER))({"type": "lifespan"}, None, None)
     assert ["lifespan"] == seen
 
 
@@ -483,10 +484,10 @@ async def test_start_and_stop_of_the_application_pass_through():
 )
 def test_a_public_path_that_some_rule_judges_or_that_is_not_canonical(public):
     with pytest.raises(ValueError, match=r"public path|is public"):
-        Guard(application, api=API, issuer=ISSUER, public=[public])
+        Guard(application, Protection(api=API, issuer=ISSUER), public=[public])
 
 
 def test_an_api_with_opaque_tokens_needs_another_verifier():
     api = Api(identifier=AUDIENCE, name="photos", token_format="opaque")
     with pytest.raises(ValueError, match="opaque"):
-        Guard(application, api=api, issuer=ISSUER)
+        Protection(api=api, issuer=ISSUER)

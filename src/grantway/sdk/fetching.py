@@ -22,7 +22,7 @@ def checked_address(name: str, uri: str) -> str:
 
 
 def http_client(uri: str, *, certificate: tuple[str, str] | None = None) -> "httpx2.AsyncClient":
-    """A client for this address. `certificate`: files of a certificate and its key, PEM, to show (RFC 8705)."""
+    """A client for this address. `certificate`: files of a certificate and its key, PEM, to show."""
     import httpx2
 
     is_https = uri.startswith("https:")  # a loopback address is never asked of a proxy
