@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from grantway.protocol.apis import Api, TokenFormat
+from grantway.protocol.apis import Api, Rule, TokenFormat
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.resource_metadata import resource_metadata, resource_metadata_url
 from grantway.protocol.scope import Scope
@@ -113,32 +113,40 @@ class Protection:
         try:
             api = await self.api()
             need, text = self._before(api, asked, brought)
-            if text is None:
-                return None
-            if isinstance(text, Refused):
-                return self.refuse(api, text, need)
+            if not isinstance(text, str):
+                return None if text is None else self.refuse(api, text, need)
             try:
                 token = await self.verifier.verify(text, certificate=brought.certificate)
             except BadToken as bad:
                 return self._refuse_bad(api, bad, need)
-            return self._after(api, asked, need, token)
+            return self._judge(api, asked, need, token) or token
         except Exception as wrong:  # noqa: BLE001 - whatever it was, it must not let the request pass
             return failed(wrong)
 
     def check_now(self, asked: Asked, brought: Brought) -> AccessToken | Answer | None:
         """As `check`, for a thread that can wait; it mostly need not."""
+        found = self.identify_now(asked, brought)
+        return self.judge_now(asked, found) or found if isinstance(found, AccessToken) else found
+
+    def identify_now(self, asked: Asked, brought: Brought) -> AccessToken | Answer | None:
+        """The first half of `check_now`: the token, and whether it is good; not what it may do."""
         try:
             api = self.api_now()
             need, text = self._before(api, asked, brought)
-            if text is None:
-                return None
-            if isinstance(text, Refused):
-                return self.refuse(api, text, need)
+            if not isinstance(text, str):
+                return None if text is None else self.refuse(api, text, need)
             try:
-                token = self._verify_now(text, brought.certificate)
+                return self._verify_now(text, brought.certificate)
             except BadToken as bad:
                 return self._refuse_bad(api, bad, need)
-            return self._after(api, asked, need, token)
+        except Exception as wrong:  # noqa: BLE001 - as in `check`
+            return failed(wrong)
+
+    def judge_now(self, asked: Asked, token: AccessToken) -> Answer | None:
+        """The other half: the answer instead, or None where a good token is enough."""
+        try:
+            api = self.api_now()
+            return self._judge(api, asked, self._need(api, asked)[1], token)
         except Exception as wrong:  # noqa: BLE001 - as in `check`
             return failed(wrong)
 
@@ -157,12 +165,16 @@ class Protection:
         """Scopes that would be enough, and the token of the request; None where none is needed."""
         if self._checks_format:
             _check_format(api)
-        rule = None if asked.path is None else api.rule_for(asked.method, asked.path)
-        if is_public(rule) and not (asked.declared or brought.overrides_method):  # other methods may not be
-            return Scope(), None
-        return needed_scope(rule) | asked.declared, bearer_token(brought)
+        rule, need = self._need(api, asked)
+        if is_public(rule) and not asked.declared:
+            return need, None
+        return need, bearer_token(brought)
 
-    def _after(self, api: Api, asked: Asked, need: Scope, token: AccessToken) -> AccessToken | Answer:
+    def _need(self, api: Api, asked: Asked) -> tuple[Rule | None, Scope]:
+        rule = None if asked.path is None else api.rule_for(asked.method, asked.path)
+        return rule, needed_scope(rule) | asked.declared
+
+    def _judge(self, api: Api, asked: Asked, need: Scope, token: AccessToken) -> Answer | None:
         """May it pass, with this token? By the rule, by what the code asks for, by both where both speak."""
         if api.identifier not in token.audience:
             return self._refuse_bad(api, BadToken("meant for another audience"), need)
@@ -177,7 +189,7 @@ class Protection:
         for scope, step_up in self._step_up.items():
             if lacks is None and scope in need:
                 lacks = stale(token, step_up, need, asked.words, now=self._clock())
-        return token if lacks is None else self.refuse(api, lacks, lacks.need or need)
+        return None if lacks is None else self.refuse(api, lacks, lacks.need or need)
 
     def _refuse_bad(self, api: Api, bad: BadToken, need: Scope) -> Answer:
         refused = Refused(401, ErrorCode.INVALID_TOKEN, f"The access token is refused: {bad.reason}")
