@@ -9,6 +9,7 @@ import pytest
 from grantway.crypto.jose import SigningKey
 from grantway.protocol.apis import Access
 from grantway.sdk import Api, ApiScope, Guard, Jwks, Protection, Rule
+from tests.sdk.callers import Caller, bearer
 from tests.sdk.servers import AUDIENCE, ISSUER, KeyServer, running, token
 
 KEY, STRANGER = SigningKey.generate("ES256"), SigningKey.generate("ES256")
@@ -24,7 +25,6 @@ API = Api(
         Rule("*", "/admin", frozenset({"admin"})),
     ),
 )
-CHALLENGE = "www-authenticate"
 
 
 async def application(scope, receive, send):
@@ -37,50 +37,6 @@ async def application(scope, receive, send):
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-class Reply:
-    def __init__(self, raw):
-        head, _, self.body = raw.partition(b"\r\n\r\n")
-        status, *lines = head.decode("latin-1").split("\r\n")
-        self.status = int(status.split(" ")[1])
-        self.headers = {}
-        for line in lines:
-            name, _, value = line.partition(": ")
-            self.headers[name.lower()] = value
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-    @property
-    def challenge(self):
-        return self.headers.get(CHALLENGE)
-
-
-class Caller:
-    """Writes requests byte by byte, because every client library tidies paths up."""
-
-    def __init__(self, port):
-        self.port = port
-
-    async def __call__(self, target, *headers, method=b"GET", body=b""):
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        lines = [b"%s %s HTTP/1.1" % (method, target), b"Host: api.example", b"Connection: close", *headers]
-        if body:
-            lines += [
-                b"Content-Length: %d" % len(body),
-                b"Content-Type: application/x-www-form-urlencoded",
-            ]
-        writer.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
-        raw = await reader.read()
-        writer.close()
-        await writer.wait_closed()
-        return Reply(raw)
-
-
-def bearer(text):
-    return b"Authorization: Bearer " + text.encode()
 
 
 @asynccontextmanager

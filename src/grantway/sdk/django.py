@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import URLPattern, URLResolver, get_converters, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.converters import get_converters
 from django.urls.resolvers import RoutePattern
 
 from grantway.protocol.apis import Api

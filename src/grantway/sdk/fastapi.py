@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from grantway.protocol.apis import Api
-from grantway.protocol.paths import covers, segments_of
+from grantway.protocol.paths import BadPath, covers, segments_of
 from grantway.protocol.scope import Scope
 from grantway.sdk.answers import Answer
-from grantway.sdk.asgi import TOKEN_KEY, brought_by
+from grantway.sdk.asgi import TOKEN_KEY, bad_path, brought_by
 from grantway.sdk.protection import Asked, Protection, failed
 from grantway.sdk.routes import check_routes
 from grantway.sdk.starlette import judged, templates_of
@@ -76,6 +76,8 @@ class Auth(SecurityBase):
             declared = Scope.of(security_scopes.scopes)
             asked = Asked(method=request.method, path=_matched(request), declared=declared)
             outcome = await self.protection.check(asked, brought_by(self.protection, request.scope))
+        except BadPath as bad:
+            outcome = await bad_path(self.protection, bad)
         except Exception as wrong:  # noqa: BLE001 - whatever it was, it must not let the request pass
             outcome = failed(wrong)
         if isinstance(outcome, Answer):
@@ -144,7 +146,7 @@ class Auth(SecurityBase):
 def _matched(request: Request) -> str | None:
     """The route that FastAPI has matched, below the application that the server runs, as it is judged.
 
-    Raises RuntimeError where it does not fit the path that was matched: then this reading is wrong.
+    Raises BadPath where it does not fit the path: Starlette's patterns let a line break at the end pass.
     """
     scope = request.scope
     context = scope.get("fastapi", {}).get("effective_route_context")  # of an included router
@@ -155,7 +157,7 @@ def _matched(request: Request) -> str | None:
     if template is None:
         return None
     if not covers(template, segments_of(below)):
-        raise RuntimeError(f"{scope['path']!r} was not matched by {own!r}")
+        raise BadPath("the path was matched by a route that does not stand for it")
     return str(root.removeprefix(outer.rstrip("/"))) + template
 
 

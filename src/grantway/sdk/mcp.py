@@ -4,16 +4,18 @@ server = MCPServer("photos", token_verifier=GrantwayTokenVerifier(protection), a
 """
 
 import logging
+from typing import Annotated
 
 from mcp.server.auth.provider import AccessToken as McpToken
 from mcp.server.auth.settings import AuthSettings
-from pydantic import AnyHttpUrl
+from pydantic import AnyHttpUrl, TypeAdapter, UrlConstraints
 
 from grantway.sdk.protection import Protection
 from grantway.sdk.verify import AccessToken, BadToken
 
 __all__ = ["GrantwayTokenVerifier", "auth_settings", "mcp_token"]
 
+_EXACT = TypeAdapter(Annotated[AnyHttpUrl, UrlConstraints(preserve_empty_path=True)])
 _log = logging.getLogger("grantway.sdk")
 
 
@@ -68,4 +70,4 @@ def auth_settings(protection: Protection, *, required_scopes: list[str] | None =
 
 def exact_url(text: str) -> AnyHttpUrl:
     """The address as it is written: clients compare issuers letter by letter (RFC 8414 §3.3)."""
-    return AnyHttpUrl(text, preserve_empty_path=True)
+    return _EXACT.validate_python(text)
