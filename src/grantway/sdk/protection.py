@@ -77,6 +77,7 @@ class Protection:
         self.verifier = (
             TokenVerifier(issuer, api.identifier, jwks, clock=clock) if verifier is None else verifier
         )
+        self._ready = self.verifier if isinstance(self.verifier, ReadyVerifier) else None
         self._step_up, self._clock = dict(step_up or {}), clock
         self.metadata_address = resource_metadata_url(api.identifier) if serve_metadata else None
         if serve_metadata and self.metadata_address is None:
@@ -125,20 +126,19 @@ class Protection:
 
     def check_now(self, asked: Asked, brought: Brought) -> AccessToken | Answer | None:
         """As `check`, for a thread that can wait; it mostly need not."""
-        found = self.identify_now(asked, brought)
-        return self.judge_now(asked, found) or found if isinstance(found, AccessToken) else found
+        try:
+            api = self.api_now()
+            need, found = self._identify_now(api, asked, brought)
+            if isinstance(found, AccessToken):
+                return self._judge(api, asked, need, found) or found
+            return found
+        except Exception as wrong:  # noqa: BLE001 - as in `check`
+            return failed(wrong)
 
     def identify_now(self, asked: Asked, brought: Brought) -> AccessToken | Answer | None:
         """The first half of `check_now`: the token, and whether it is good; not what it may do."""
         try:
-            api = self.api_now()
-            need, text = self._before(api, asked, brought)
-            if not isinstance(text, str):
-                return None if text is None else self.refuse(api, text, need)
-            try:
-                return self._verify_now(text, brought.certificate)
-            except BadToken as bad:
-                return self._refuse_bad(api, bad, need)
+            return self._identify_now(self.api_now(), asked, brought)[1]
         except Exception as wrong:  # noqa: BLE001 - as in `check`
             return failed(wrong)
 
@@ -150,11 +150,22 @@ class Protection:
         except Exception as wrong:  # noqa: BLE001 - as in `check`
             return failed(wrong)
 
+    def _identify_now(
+        self, api: Api, asked: Asked, brought: Brought
+    ) -> tuple[Scope, AccessToken | Answer | None]:
+        need, text = self._before(api, asked, brought)
+        if not isinstance(text, str):
+            return need, None if text is None else self.refuse(api, text, need)
+        try:
+            return need, self._verify_now(text, brought.certificate)
+        except BadToken as bad:
+            return need, self._refuse_bad(api, bad, need)
+
     def _verify_now(self, text: str, certificate: bytes | None) -> AccessToken:
-        if isinstance(self.verifier, ReadyVerifier):
-            ready = self.verifier.at_hand(text, certificate=certificate)
-            if ready is not None:
-                return ready
+        if self._ready is not None:
+            found = self._ready.at_hand(text, certificate=certificate)
+            if found is not None:
+                return found
 
         async def verify() -> AccessToken:
             return await self.verifier.verify(text, certificate=certificate)
