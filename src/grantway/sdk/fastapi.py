@@ -1,6 +1,6 @@
 """The guard as a dependency of FastAPI: the matched route is judged, its OpenAPI document says the scopes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -86,12 +86,13 @@ class Auth(SecurityBase):
             request.scope[TOKEN_KEY] = outcome
         return outcome
 
-    def install(self, app: FastAPI, *, client_id: str | None = None) -> None:
+    def install(self, app: FastAPI, *, client_id: str | None = None, scopes: Iterable[str] = ()) -> None:
         """Everything around the dependency, once for an application.
 
         Refusals in the form of RFC 6750; the scopes of every operation in the OpenAPI document; the RFC 9728
         document, if `serve_metadata`; and, with the `client_id` of an app registered for single pages whose
-        redirect URI is `<address>/docs/oauth2-redirect`, an Authorize button that works on `/docs`.
+        redirect URI is `<address>/docs/oauth2-redirect`, an Authorize button that works on `/docs`, with
+        `scopes` ticked.
         """
 
         async def refuse(_request: Request, refused: Exception) -> Response:
@@ -111,6 +112,7 @@ class Auth(SecurityBase):
         if client_id is not None:
             app.swagger_ui_init_oauth = {
                 "clientId": client_id,
+                "scopes": " ".join(scopes),
                 "usePkceWithAuthorizationCodeGrant": True,
                 "additionalQueryStringParams": {"resource": self.protection.identifier},
             }
