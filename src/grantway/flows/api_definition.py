@@ -3,7 +3,7 @@
 from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
 from grantway.flows.snapshot import PublishedDefinition
-from grantway.protocol.client_auth import failed
+from grantway.protocol.client_auth import failed, speaks_for_no_api
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 
@@ -15,12 +15,9 @@ async def api_definition(server: Server, call: Call) -> PublishedDefinition:
     """
     client, snapshot = await authenticated_client(server, call)
     if client.is_public:
-        raise failed(f"{client.id} proves nothing: definitions are for the credentials of an API")
+        raise failed(speaks_for_no_api(client))
     api = None if client.api is None else snapshot.registry.apis.get(client.api)
     if api is None:
-        raise OAuthError(
-            ErrorCode.UNAUTHORIZED_CLIENT,
-            "only the credentials of an API may read its definition",
-            tell_operator=f"{client.id} speaks for no API; see `api create --credentials`",
-        )
+        told = "only the credentials of an API may read its definition"
+        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, told, speaks_for_no_api(client))
     return snapshot.definition_of(api)

@@ -177,7 +177,7 @@ class Protection:
         if self._checks_format:
             _check_format(api)
         rule, need = self._need(api, asked)
-        if is_public(rule) and not asked.declared:
+        if is_public(rule) and not (asked.declared or brought.overrides_method):
             return need, None
         return need, bearer_token(brought)
 
