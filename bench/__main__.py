@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import decisions, latency, page, sections
+from bench import decisions, latency, page, sdk, sections
 from bench.peers import install
 from bench.profile import profile
 from bench.sections import Options, Section, say
@@ -49,6 +49,7 @@ def _sections(out: Path) -> dict[str, Callable[[Options], Section]]:
         **latency.SECTIONS,
         **sections.SECTIONS,
         **decisions.SECTIONS,
+        **sdk.SECTIONS,
         "profile": partial(profile, into=out),
     }
 

@@ -266,6 +266,18 @@ def details() -> dict[str, Detail]:
                 *refused,
             ],
         ),
+        at.API_DEFINITION: Detail(
+            title="Where an API reads its own definition: scopes and rules, as they are now.",
+            takes=f"`GET`: none. `POST`: {FORM}, for a proof that travels in a form",
+            who=methods["introspection"] + "; the credentials of the API itself",
+            parameters=[*proof],
+            answers=[
+                ("200", "`apis`: one table, as `grantway import` reads it; with `ETag`"),
+                ("304", "to `GET` with `If-None-Match`: it has not changed"),
+                ("400", "`unauthorized_client`: these credentials speak for no API"),
+                *refused,
+            ],
+        ),
         at.USERINFO: Detail(
             title="Where an app asks who its person is (OpenID Connect Core §5.3).",
             takes="none; the token is in the `Authorization` header and nowhere else",

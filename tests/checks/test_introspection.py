@@ -57,6 +57,8 @@ async def test_a_client_learns_about_its_own_access_token(node, member):
         "aud": "https://api.example/photos",
         "iss": node.issuer,
         "jti": claims["jti"],
+        "auth_time": claims["auth_time"],
+        "acr": claims["acr"],
     }
 
 

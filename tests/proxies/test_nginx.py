@@ -12,7 +12,7 @@ import pytest
 from grantway.protocol.clients import CertificateName
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
-from grantway.sdk import Guard, certificate_header
+from grantway.sdk import Guard, Protection, certificate_header
 from grantway.settings import ServerSettings
 from tests.certificates import Authority, self_signed
 from tests.clients.serving import serving
@@ -125,7 +125,7 @@ async def front(tmp_path_factory):
         source = certificate_header("X-Client-Cert", proxies=["127.0.0.1"])
 
         def api(_origin: str) -> Guard:
-            return Guard(_photos, api=PHOTOS, issuer=node.issuer, certificate=source)
+            return Guard(_photos, Protection(api=PHOTOS, issuer=node.issuer, certificate=source))
 
         async with serving(api) as origin:
             with (

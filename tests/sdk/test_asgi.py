@@ -8,7 +8,8 @@ import pytest
 
 from grantway.crypto.jose import SigningKey
 from grantway.protocol.apis import Access
-from grantway.sdk import Api, ApiScope, Guard, Jwks, Rule
+from grantway.sdk import Api, ApiScope, Guard, Jwks, Protection, Rule
+from tests.sdk.callers import Caller, bearer
 from tests.sdk.servers import AUDIENCE, ISSUER, KeyServer, running, token
 
 KEY, STRANGER = SigningKey.generate("ES256"), SigningKey.generate("ES256")
@@ -24,7 +25,6 @@ API = Api(
         Rule("*", "/admin", frozenset({"admin"})),
     ),
 )
-CHALLENGE = "www-authenticate"
 
 
 async def application(scope, receive, send):
@@ -39,54 +39,11 @@ async def application(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
-class Reply:
-    def __init__(self, raw):
-        head, _, self.body = raw.partition(b"\r\n\r\n")
-        status, *lines = head.decode("latin-1").split("\r\n")
-        self.status = int(status.split(" ")[1])
-        self.headers = {}
-        for line in lines:
-            name, _, value = line.partition(": ")
-            self.headers[name.lower()] = value
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-    @property
-    def challenge(self):
-        return self.headers.get(CHALLENGE)
-
-
-class Caller:
-    """Writes requests byte by byte, because every client library tidies paths up."""
-
-    def __init__(self, port):
-        self.port = port
-
-    async def __call__(self, target, *headers, method=b"GET", body=b""):
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        lines = [b"%s %s HTTP/1.1" % (method, target), b"Host: api.example", b"Connection: close", *headers]
-        if body:
-            lines += [
-                b"Content-Length: %d" % len(body),
-                b"Content-Type: application/x-www-form-urlencoded",
-            ]
-        writer.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
-        raw = await reader.read()
-        writer.close()
-        await writer.wait_closed()
-        return Reply(raw)
-
-
-def bearer(text):
-    return b"Authorization: Bearer " + text.encode()
-
-
 @asynccontextmanager
 async def guarded(keys, **options):
-    settings = {"api": API, "issuer": ISSUER, "jwks": Jwks(keys.uri), "public": ("/", "/docs", "/static/*")}
-    async with running(Guard(application, **(settings | options))) as port:
+    public = options.pop("public", ("/", "/docs", "/static/*"))
+    protection = Protection(**({"api": API, "issuer": ISSUER, "jwks": Jwks(keys.uri)} | options))
+    async with running(Guard(application, protection, public=public)) as port:
         yield Caller(port)
 
 
@@ -425,7 +382,7 @@ async def test_a_fault_of_the_application_stays_its_own(keys):
 
 async def test_rules_start_at_the_root_path(keys):
     """Behind a proxy that strips a prefix, or mounted: the rules are the API's own paths."""
-    guard = Guard(application, api=API, issuer=ISSUER, jwks=Jwks(keys.uri), public=("/docs",))
+    guard = Guard(application, Protection(api=API, issuer=ISSUER, jwks=Jwks(keys.uri)), public=("/docs",))
     async with running(guard, root_path="/v1") as port:
         call = Caller(port)
         assert "/v1/photos" == (await call(b"/photos", bearer(token(KEY)))).json["path"]
@@ -447,7 +404,7 @@ async def ask(guard, **scope):
 
 async def test_a_path_that_was_rewritten_on_the_way_is_refused():
     """Two readings again: what we judge is not what the application will see."""
-    guard = Guard(application, api=API, issuer=ISSUER, public=("/docs",))
+    guard = Guard(application, Protection(api=API, issuer=ISSUER), public=("/docs",))
     assert 200 == (await ask(guard, path="/docs", raw_path=b"/docs"))[0]["status"]
     assert 200 == (await ask(guard, path="/docs"))[0]["status"]
     assert 400 == (await ask(guard, path="/admin", raw_path=b"/docs"))[0]["status"]
@@ -458,7 +415,7 @@ async def test_a_websocket_is_refused_unless_its_path_is_public():
     async def accept(_scope, _receive, send):
         await send({"type": "websocket.accept"})
 
-    guard = Guard(accept, api=API, issuer=ISSUER, public=("/live",))
+    guard = Guard(accept, Protection(api=API, issuer=ISSUER), public=("/live",))
     for path in ("/photos", "/admin", "/x", "//live"):
         sent = await ask(guard, type="websocket", path=path, raw_path=path.encode())
         assert [{"type": "websocket.close", "code": 1008}] == sent
@@ -471,7 +428,7 @@ async def test_start_and_stop_of_the_application_pass_through():
     async def remember(scope, _receive, _send):
         seen.append(scope["type"])
 
-    await Guard(remember, api=API, issuer=ISSUER)({"type": "lifespan"}, None, None)
+    await Guard(remember, Protection(api=API, issuer=ISSUER))({"type": "lifespan"}, None, None)
     assert ["lifespan"] == seen
 
 
@@ -483,10 +440,10 @@ async def test_start_and_stop_of_the_application_pass_through():
 )
 def test_a_public_path_that_some_rule_judges_or_that_is_not_canonical(public):
     with pytest.raises(ValueError, match=r"public path|is public"):
-        Guard(application, api=API, issuer=ISSUER, public=[public])
+        Guard(application, Protection(api=API, issuer=ISSUER), public=[public])
 
 
 def test_an_api_with_opaque_tokens_needs_another_verifier():
     api = Api(identifier=AUDIENCE, name="photos", token_format="opaque")
     with pytest.raises(ValueError, match="opaque"):
-        Guard(application, api=api, issuer=ISSUER)
+        Protection(api=api, issuer=ISSUER)

@@ -4,7 +4,17 @@ import httpx2
 import pytest
 
 from grantway.crypto.jose import SigningKey
-from grantway.sdk import Api, ApiScope, BadToken, Guard, Jwks, Rule, TokenVerifier, certificate_header
+from grantway.sdk import (
+    Api,
+    ApiScope,
+    BadToken,
+    Guard,
+    Jwks,
+    Protection,
+    Rule,
+    TokenVerifier,
+    certificate_header,
+)
 from grantway.sdk.verify import check_confirmation
 from tests.certificates import self_signed
 from tests.sdk.servers import AUDIENCE, ISSUER, KeyServer, running, token
@@ -40,7 +50,7 @@ async def ask(guard, claims, certificate=None, **headers) -> httpx2.Response:
 
 def guard(keys, *, proxies=("127.0.0.1",)):
     source = certificate_header("X-Client-Cert", proxies=proxies)
-    return Guard(application, api=API, issuer=ISSUER, jwks=keys, certificate=source)
+    return Guard(application, Protection(api=API, issuer=ISSUER, jwks=keys, certificate=source))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,7 @@ async def test_the_header_of_anybody_but_the_proxy_counts_for_nothing(keys):
 
 async def test_a_guard_that_knows_no_certificates_refuses_bound_tokens(keys):
     """MT01, I10: a bound token is no bearer token."""
-    bare = Guard(application, api=API, issuer=ISSUER, jwks=keys)
+    bare = Guard(application, Protection(api=API, issuer=ISSUER, jwks=keys))
     assert (await ask(bare, BOUND, OWN)).status_code == 401
 
 

@@ -41,7 +41,9 @@ async def introspect(server: Server, call: Call) -> Claims:
     owner = snapshot.registry.clients.get(token.client_id)
     pairwise = owner is not None and owner.subject_type is SubjectType.PAIRWISE
     username = None if facts.person is None or pairwise else facts.person.username
-    return introspection_claims(replace(token, scope=scope), issuer=server.policy.issuer, username=username)
+    return introspection_claims(
+        replace(token, scope=scope), issuer=server.policy.issuer, username=username, grant=facts.grant
+    )
 
 
 async def _refresh_token(server: Server, client: Client, text: str) -> Claims:

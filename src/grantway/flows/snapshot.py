@@ -6,15 +6,20 @@ served on.
 """
 
 import asyncio
+import base64
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 import msgspec
 
 from grantway.crypto.envelope import Envelopes
 from grantway.crypto.jwk import SigningKey, VerificationKey
 from grantway.crypto.seal import Sealer, SealingKey
+from grantway.protocol.api_tables import table_of
+from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client
 from grantway.protocol.metadata import MutualTls, server_metadata
 from grantway.protocol.names import SubjectType
@@ -29,6 +34,21 @@ LOOK_AGAIN_EVERY = 1.0  # seconds between look-ups that a refused caller may cau
 _log = logging.getLogger("grantway.snapshot")
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedDefinition:
+    """The definition as JSON that `read_apis` reads, and the name of this state of it (RFC 9110 §8.8.3)."""
+
+    body: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, api: Api) -> Self:
+        """As it is published."""
+        body = msgspec.json.encode({"apis": [table_of(api)]})
+        digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode("ascii")
+        return cls(body, f'"{digest}"')
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One consistent picture."""
@@ -41,6 +61,14 @@ class Snapshot:
     pairwise_salt: bytes | None  # None until the first client asks for pairwise subjects
     jwks: bytes  # JSON, as served
     metadata: bytes  # JSON, as served
+    definitions: dict[str, PublishedDefinition] = field(default_factory=dict)  # of APIs that asked
+
+    def definition_of(self, api: Api) -> PublishedDefinition:
+        """The published form of one of its APIs, made when it is first asked for."""
+        found = self.definitions.get(api.identifier)
+        if found is None:
+            found = self.definitions[api.identifier] = PublishedDefinition.of(api)
+        return found
 
 
 def envelope_purpose(purpose: KeyPurpose, kid: str, alg: str) -> str:

@@ -162,6 +162,18 @@ def no_introspection(client: Client) -> Diagnosis:
     )
 
 
+def speaks_for_no_api(client: Client) -> Diagnosis:
+    """A client asks for what only the credentials of an API are told."""
+    return Diagnosis(
+        Gw.AUTH_METHOD,
+        f"{client.id} speaks for no API",
+        received=f"{client.id}, an app of type {client.type}",
+        expected="the credentials of an API",
+        difference="no API is named for this client, or it proves nothing",
+        fix="Register the API for it: `grantway api create` and `grantway api edit` take --credentials.",
+    )
+
+
 def _several_ways(words: str) -> OAuthError:
     found = Diagnosis(Gw.AUTH_METHOD, words, "more than one proof", "exactly one (RFC 6749 2.3)", words)
     return OAuthError(ErrorCode.INVALID_REQUEST, words, found)

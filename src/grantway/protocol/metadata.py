@@ -23,6 +23,7 @@ INTROSPECT = "/introspect"
 USERINFO = "/userinfo"
 END_SESSION = "/end-session"
 JWKS = "/jwks"
+API_DEFINITION = "/api-definition"
 
 Metadata = Mapping[str, str | bool | list[str] | dict[str, str]]
 _BY_CERTIFICATE = {AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH}

@@ -49,7 +49,8 @@ class AuthMethod(StrEnum):
 class ErrorCode(StrEnum):
     """Registered values of `error` (RFC 6749 §4.1.2.1.
 
-    §5.2; OIDC Core §3.1.2.6; OIDC Unmet Authentication Requirements §3; RFC 8707 §2; RFC 6750 §3.1).
+    §5.2; OIDC Core §3.1.2.6; OIDC Unmet Authentication Requirements §3; RFC 8707 §2; RFC 6750 §3.1;
+    RFC 9470 §3).
     """
 
     INVALID_REQUEST = "invalid_request"
@@ -59,6 +60,7 @@ class ErrorCode(StrEnum):
     INVALID_TARGET = "invalid_target"
     INVALID_TOKEN = "invalid_token"
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    INSUFFICIENT_USER_AUTHENTICATION = "insufficient_user_authentication"
     UNAUTHORIZED_CLIENT = "unauthorized_client"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
     UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"

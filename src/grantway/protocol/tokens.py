@@ -2,9 +2,11 @@
 
 from msgspec import Struct
 
+from grantway.protocol.assurance import acr_of
 from grantway.protocol.claims import Claim
 from grantway.protocol.clients import Client
 from grantway.protocol.confirmation import Confirmation
+from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted
 from grantway.protocol.registry import OPENID
 from grantway.protocol.scope import Scope
@@ -42,10 +44,17 @@ def access_token_claims(granted: Granted, *, issuer: str, token_id: str, now: fl
     }
     if granted.grant is not None:
         claims[GRANT_CLAIM] = granted.grant.id
-        claims["auth_time"] = int(granted.grant.auth_time)
+        claims |= _sign_in(granted.grant)
     if granted.confirmation is not None:
         claims["cnf"] = granted.confirmation.claim
     return claims
+
+
+def _sign_in(grant: Grant) -> Claims:
+    """How and when the person signed in, for an API that may want more (RFC 9068 §2.2.1, RFC 9470 §6)."""
+    acr = acr_of(grant.amr)
+    when: Claims = {"auth_time": int(grant.auth_time)}
+    return when if acr is None else {**when, "acr": acr}
 
 
 def _one_or_all(audience: tuple[str, ...]) -> str | list[str]:
@@ -93,8 +102,10 @@ def why_inactive(
     return next((why for found, why in findings if found), None)
 
 
-def introspection_claims(token: AccessToken, *, issuer: str, username: str | None) -> Claims:
-    """The answer for a live access token (RFC 7662 §2.2)."""
+def introspection_claims(
+    token: AccessToken, *, issuer: str, username: str | None, grant: Grant | None
+) -> Claims:
+    """The answer for a live access token (RFC 7662 §2.2, RFC 9470 §6.2). `grant`: the one it came from."""
     claims: Claims = {
         "active": True,
         "scope": str(token.scope),
@@ -109,6 +120,8 @@ def introspection_claims(token: AccessToken, *, issuer: str, username: str | Non
     }
     if token.confirmation is not None:
         claims["cnf"] = token.confirmation.claim
+    if grant is not None:
+        claims |= _sign_in(grant)
     if username is not None:
         claims["username"] = username
     return claims

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from grantway.sdk import AccessToken, Api, Guard, Jwks, load_api
+from grantway.sdk import AccessToken, Api, Guard, Jwks, Protection, load_api
 
 _MAX_BODY = 4096
 _MAX_PHOTOS = 50
@@ -113,7 +113,7 @@ def create_photos_api(*, issuer: str, base_url: str, jwks: Jwks | None = None) -
             Route("/photos/{id:int}", delete_photo, methods=["DELETE"]),
         ]
     )
-    return Guard(app, api=api, issuer=issuer, jwks=jwks, public=("/",))
+    return Guard(app, Protection(api=api, issuer=issuer, jwks=jwks), public=("/",))
 
 
 def _owner(request: Request) -> str:

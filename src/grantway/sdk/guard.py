@@ -9,7 +9,18 @@ from grantway.protocol.paths import BadPath, canonical_path
 from grantway.protocol.scope import Scope
 from grantway.sdk.verify import AccessToken
 
-__all__ = ["Allowed", "BadPath", "Refused", "canonical_path", "is_public", "judge", "needed_scope"]
+__all__ = [
+    "Allowed",
+    "BadPath",
+    "Refused",
+    "StepUp",
+    "canonical_path",
+    "is_public",
+    "judge",
+    "lacking",
+    "needed_scope",
+    "stale",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +30,34 @@ class Allowed:
     rule: Rule
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepUp:
+    """How good and how fresh the sign-in behind a token has to be (RFC 9470 §3).
+
+    `acr` is one of `acr_values`, if there are any; the person signed in at most `max_age` seconds ago.
+    """
+
+    acr_values: tuple[str, ...] = ()
+    max_age: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.acr_values and self.max_age is None:
+            raise ValueError("a step-up names acr_values or max_age")
+
+    def is_met_by(self, token: AccessToken, now: float) -> bool:
+        """Is the sign-in behind this token good and fresh enough? What a token does not say, it has not."""
+        if self.acr_values and token.acr not in self.acr_values:
+            return False
+        signed_in = token.auth_time
+        return self.max_age is None or (signed_in is not None and now - signed_in <= self.max_age)
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The request may not pass: HTTP status, error code (None where RFC 6750 §3.1 wants none) and why.
 
     `need` holds scopes that would be enough, `missing` those of them the token lacks; both are empty
-    where no scope would help.
+    where no scope would help. `step_up` is what the sign-in behind the token lacks.
     """
 
     status: int
@@ -32,6 +65,7 @@ class Refused:
     why: str
     need: Scope = Scope()
     missing: Scope = Scope()
+    step_up: StepUp | None = None
 
 
 def judge(api: Api, token: AccessToken, method: str, path: str) -> Allowed | Refused:
@@ -47,6 +81,25 @@ def judge(api: Api, token: AccessToken, method: str, path: str) -> Allowed | Ref
     return Refused(403, ErrorCode.INSUFFICIENT_SCOPE, decision.why, decision.need, decision.missing)
 
 
+def lacking(token: AccessToken, declared: Scope, what: str) -> Refused | None:
+    """What the token lacks of scopes that the code asks for itself, all of them needed; None if nothing."""
+    missing = declared - token.scope
+    if not missing:
+        return None
+    why = f"{what} needs {_in_words(declared)}; the token lacks {_in_words(missing)}"
+    return Refused(403, ErrorCode.INSUFFICIENT_SCOPE, why, declared, missing)
+
+
+def stale(token: AccessToken, step_up: StepUp, need: Scope, what: str, *, now: float) -> Refused | None:
+    """Why the sign-in behind the token is not good or fresh enough, or None (RFC 9470 §3)."""
+    if step_up.is_met_by(token, now):
+        return None
+    fresh = "" if step_up.max_age is None else f" at most {step_up.max_age} seconds ago"
+    kind = f" as one of {_in_words(Scope(step_up.acr_values))}" if step_up.acr_values else ""
+    why = f"{what} needs a sign-in{kind}{fresh}"
+    return Refused(401, ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, why, need, step_up=step_up)
+
+
 def needed_scope(rule: Rule | None) -> Scope:
     """Scopes that are enough for a request judged by this row, in a settled order; none without a row."""
     return Scope() if rule is None else rule.enough()
@@ -55,3 +108,7 @@ def needed_scope(rule: Rule | None) -> Scope:
 def is_public(rule: Rule | None) -> bool:
     """Does a request judged by this row pass without a token?"""
     return rule is not None and rule.access is Access.PUBLIC
+
+
+def _in_words(scope: Scope) -> str:
+    return " and ".join(scope)

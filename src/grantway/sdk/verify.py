@@ -1,21 +1,32 @@
 """Access tokens that are JWTs, verified without asking the server (RFC 9068 §4)."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hmac import compare_digest
+from typing import Protocol, runtime_checkable
 
 from grantway.crypto.certificate_header import certificate_thumbprint
-from grantway.crypto.jose import BadToken, UnknownKey, check_claims, verify
+from grantway.crypto.jose import BadToken, UnknownKey, check_claims, members, verify
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.scope import Scope
-from grantway.sdk.jwks import Jwks
+from grantway.sdk.jwks import Jwks, Keys
 
-__all__ = ["AccessToken", "BadToken", "TokenVerifier", "check_confirmation", "read_claims"]
+__all__ = [
+    "AccessToken",
+    "BadToken",
+    "ReadyVerifier",
+    "TokenVerifier",
+    "Verifier",
+    "check_confirmation",
+    "read_claims",
+]
 
 ACCESS_TOKEN_TYPE = "at+jwt"
 GRANT_CLAIM = "grant_id"
 CERTIFICATE = "x5t#S256"
+_REMEMBERED = 1024  # tokens whose signature was found good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +42,43 @@ class AccessToken:
     grant_id: str | None  # None: no person gave this
     claims: Mapping[str, object] = field(repr=False)
 
+    @property
+    def acr(self) -> str | None:
+        """How sure the sign-in behind it made who the person is (RFC 9470 §6), if it says so."""
+        value = self.claims.get("acr")
+        return value if isinstance(value, str) else None
+
+    @property
+    def auth_time(self) -> float | None:
+        """When the person signed in, in Unix seconds, if it says so (RFC 9470 §6)."""
+        value = self.claims.get("auth_time")
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+class Verifier(Protocol):
+    """Whatever can tell a good access token from a bad one."""
+
+    async def verify(self, token: str, *, certificate: bytes | None = None) -> AccessToken:
+        """The token. Raises BadToken for a bad one; any other exception is a failure of ours (503).
+
+        `certificate` is that of the request, DER; see `check_confirmation`.
+        """
+
+
+@runtime_checkable
+class ReadyVerifier(Protocol):
+    """A verifier that can often answer without waiting, so that a thread need not either."""
+
+    def at_hand(self, token: str, *, certificate: bytes | None = None) -> AccessToken | None:
+        """As `Verifier.verify`, if nothing has to be fetched; None if something has."""
+
 
 class TokenVerifier:
     """Reads the access tokens of one issuer for one audience.
 
     `jwks` defaults to the keys at `{issuer}/jwks`. `clock` answers in Unix seconds; `leeway`, in seconds,
-    is how far the issuer's clock may be from it.
+    is how far the issuer's clock may be from it. That a signature is good is remembered, by the digest of
+    the token, as long as the keys stay the same; what the token says is read and judged each time (N3).
     """
 
     def __init__(
@@ -53,6 +95,17 @@ class TokenVerifier:
         self.issuer, self.audience = issuer, audience
         self.jwks = Jwks(f"{issuer}/jwks") if jwks is None else jwks
         self._leeway, self._clock = leeway, clock
+        self._signed: tuple[Keys, dict[bytes, None]] = ({}, {})
+
+    def at_hand(self, token: str, *, certificate: bytes | None = None) -> AccessToken | None:
+        """As `verify`, if the keys at hand are enough; None if `verify` has to fetch some."""
+        keys = self.jwks.at_hand()
+        if keys is None:
+            return None
+        try:
+            return self._read(token, keys, certificate)
+        except UnknownKey:
+            return None
 
     async def verify(self, token: str, *, certificate: bytes | None = None) -> AccessToken:
         """The token, if its type is `at+jwt`, and signature, issuer, audience and times are right.
@@ -61,12 +114,30 @@ class TokenVerifier:
         with the reason, and KeysUnavailable when the issuer's keys could not be had.
         """
         try:
-            claims = verify(token, await self.jwks.keys(), typ=ACCESS_TOKEN_TYPE)
+            return self._read(token, await self.jwks.keys(), certificate)
         except UnknownKey as unknown:
-            claims = verify(token, await self.jwks.keys_with(unknown.kid), typ=ACCESS_TOKEN_TYPE)
+            return self._read(token, await self.jwks.keys_with(unknown.kid), certificate)
+
+    def _read(self, token: str, keys: Keys, certificate: bytes | None) -> AccessToken:
+        claims = self._claims(token, keys)
         now = self._clock()
         check_claims(claims, issuer=self.issuer, audience=self.audience, now=now, leeway=self._leeway)
         return read_claims(claims, certificate=certificate)
+
+    def _claims(self, token: str, keys: Keys) -> Mapping[str, object]:
+        """What a token says whose signature is good under these keys."""
+        same_keys, signed = self._signed
+        if same_keys is not keys:
+            signed = {}
+            self._signed = (keys, signed)
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        if digest in signed:
+            return members(token.split(".")[1])
+        claims = verify(token, keys, typ=ACCESS_TOKEN_TYPE)
+        if len(signed) >= _REMEMBERED:
+            signed.clear()
+        signed[digest] = None
+        return claims
 
 
 def check_confirmation(claims: Mapping[str, object], *, certificate: bytes | None) -> None:

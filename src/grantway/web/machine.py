@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
+from grantway.flows.api_definition import api_definition as definition_for
 from grantway.flows.client_authentication import Call
 from grantway.flows.introspect import introspect
 from grantway.flows.revoke import revoke
@@ -28,6 +29,7 @@ from grantway.web.replies import (
     json_reply,
     jwt_reply,
     no_token_reply,
+    private_json,
     public_json,
     refusal_reply,
 )
@@ -80,6 +82,21 @@ async def introspection(door: Door, request: Request) -> Reply:
         claims = await introspect(door.server, call)
         door.metrics.introspected(active=claims["active"] is True)
         return json_reply(claims)
+
+    return await _answered(door, request, answer)
+
+
+async def api_definition(door: Door, request: Request) -> Reply:
+    """GET /api-definition, sent only when it has changed (RFC 9110 §13.1.2). POST for proofs in a form."""
+
+    async def answer(call: Call) -> Reply:
+        published = await definition_for(door.server, call)
+        given = (request.header(b"if-none-match") or "").split(",")
+        known = [one.strip().removeprefix("W/") for one in given]
+        own = ((b"etag", published.etag.encode("ascii")), (b"cache-control", b"private, no-cache"))
+        if request.method != "POST" and published.etag in known:
+            return Reply(HTTPStatus.NOT_MODIFIED, own)
+        return private_json(published.body, *own)
 
     return await _answered(door, request, answer)
 
@@ -182,7 +199,7 @@ async def _answered(
     """
     params: Params | None = None
     try:
-        params = await request.form()
+        params = await request.form() if request.method == "POST" else Params.parse(b"")
         call = Call(
             params=params,
             authorization=request.every(b"authorization"),

@@ -98,6 +98,11 @@ def public_json(body: bytes, *, max_age: int) -> Reply:
     return Reply(HTTPStatus.OK, (*_JSON, caching, (b"access-control-allow-origin", b"*")), body)
 
 
+def private_json(body: bytes, *headers: Header) -> Reply:
+    """Prepared JSON for one caller; `headers` say how long it is kept."""
+    return Reply(HTTPStatus.OK, (*_JSON, *headers), body)
+
+
 def refusal_reply(error: OAuthError, told: Told, *, status: HTTPStatus | None = None) -> Reply:
     """A refusal for a machine (RFC 6749 §5.2).
 

@@ -57,6 +57,10 @@ ROUTES: Mapping[str, Methods] = {
     at.TOKEN: {"POST": machine.token, "OPTIONS": machine.preflight_post},
     at.REVOKE: {"POST": machine.revocation, "OPTIONS": machine.preflight_post},
     at.INTROSPECT: {"POST": machine.introspection},
+    at.API_DEFINITION: {
+        **_readable(machine.api_definition),
+        "POST": machine.api_definition,
+    },
     at.USERINFO: {"GET": machine.userinfo, "POST": machine.userinfo, "OPTIONS": machine.preflight_userinfo},
     at.JWKS: _readable(machine.jwks),
     at.WELL_KNOWN: _readable(machine.metadata),

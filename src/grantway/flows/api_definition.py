@@ -1,0 +1,23 @@
+"""An API's own definition, told to the API itself: what its guard judges by, as the registry has it now."""
+
+from grantway.flows.client_authentication import Call, authenticated_client
+from grantway.flows.server import Server
+from grantway.flows.snapshot import PublishedDefinition
+from grantway.protocol.client_auth import failed, speaks_for_no_api
+from grantway.protocol.errors import OAuthError
+from grantway.protocol.names import ErrorCode
+
+
+async def api_definition(server: Server, call: Call) -> PublishedDefinition:
+    """The definition of the API whose credentials the caller has: nobody learns another one's rules (N1).
+
+    Raises `invalid_client`, or `unauthorized_client` for a client that speaks for no API.
+    """
+    client, snapshot = await authenticated_client(server, call)
+    if client.is_public:
+        raise failed(speaks_for_no_api(client))
+    api = None if client.api is None else snapshot.registry.apis.get(client.api)
+    if api is None:
+        told = "only the credentials of an API may read its definition"
+        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, told, speaks_for_no_api(client))
+    return snapshot.definition_of(api)

@@ -1,0 +1,35 @@
+"""Waiting for the SDK's asynchronous half where there is no event loop: Django and Flask under WSGI."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+__all__ = ["wait_for"]
+
+Result = TypeVar("Result")
+
+
+class _Own:
+    """One event loop in a thread of its own, made when it is first needed; anew after a fork."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def running(self) -> asyncio.AbstractEventLoop:
+        with self.lock:
+            if self.loop is None:
+                self.loop = asyncio.new_event_loop()
+                threading.Thread(target=self.loop.run_forever, name="grantway-sdk", daemon=True).start()
+            return self.loop
+
+
+_own = _Own()
+os.register_at_fork(after_in_child=_own.__init__)  # type: ignore[misc]
+
+
+def wait_for(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """What it returns or raises. The calling thread waits; what the SDK awaits is bounded by timeouts."""
+    return asyncio.run_coroutine_threadsafe(coroutine, _own.running()).result()
