@@ -31,12 +31,6 @@ def why(node, caplog):
     return last
 
 
-@pytest.fixture(autouse=True)
-def patience(node) -> None:
-    """Two hundred refusals from one address in seconds: the throttle is tested elsewhere (threat H6)."""
-    node.server.failures._full_until.clear()
-
-
 @pytest.mark.parametrize("alg", ALGS)
 async def test_an_assertion_in_order_is_a_proof(node, alg):
     """CA09, FS31: for every algorithm, with and without a client_id beside it."""
