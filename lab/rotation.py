@@ -64,10 +64,20 @@ class Rotation:
     verified: int = 0
     unanswered: int = 0  # requests that got 503, or nothing: on a machine that stands still, say
     tokens: list[str] = field(default_factory=list)  # the newest
+    _wires: list[Wire] = field(default_factory=list)
+
+    def _wire(self, port: int) -> Wire:
+        self._wires.append(Wire(port, self.target.host))
+        return self._wires[-1]
+
+    async def hang_up(self) -> None:
+        """Everywhere."""
+        for wire in [*self._wires, *(wire for one in self.verifiers for wire in one.wires)]:
+            await wire.close()
 
     async def watch(self) -> None:
         """Read the key set of every node, often, until cancelled."""
-        wires = [Wire(place.node.port, self.target.host) for place in self.target.places]
+        wires = [self._wire(place.node.port) for place in self.target.places]
         keys: list[dict[str, str]] = []
         while True:
             for wire, seen in zip(wires, self.served, strict=True):
@@ -80,7 +90,7 @@ class Rotation:
     async def work(self, number: int, workers: int) -> None:
         """Get tokens and have them verified, until cancelled."""
         place = self.target.places[number % len(self.target.places)]
-        wire = Wire(place.node.port, self.target.host)
+        wire = self._wire(place.node.port)
         robot = {"authorization": self.target.basics["robot"]}
         form = {"grant_type": "client_credentials", "scope": "photos:read"}
         while True:
@@ -179,6 +189,7 @@ async def _rotate(lab: Lab, rotation: Rotation, count: int, every: float, cached
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await rotation.hang_up()
     return made
 
 

@@ -50,7 +50,12 @@ class NodeProcess:
         return self.issuer.rpartition("/")[2]
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            if self.running:  # it was only slow: nobody else would stop it
+                self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -138,3 +138,11 @@ class PutKey:
 
 
 RegistryChange = PutClient | DropClient | PutSecret | DropSecret | PutApi | DropApi | PutKey
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCounts:
+    """How much of what grows is in force."""
+
+    grants: int
+    sessions: int

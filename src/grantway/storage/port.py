@@ -29,7 +29,7 @@ from grantway.protocol.grants import (
 from grantway.protocol.people import Person, Session, SignedIn
 from grantway.protocol.scope import Scope
 from grantway.protocol.session_clients import SessionClient
-from grantway.storage.changes import AuditEntry
+from grantway.storage.changes import AuditEntry, LiveCounts
 from grantway.storage.registry_port import Registry
 
 
@@ -322,14 +322,6 @@ class Bucket:
     key: str
     burst: int
     seconds_each: float
-
-
-@dataclass(frozen=True, slots=True)
-class LiveCounts:
-    """How much of what grows is in force."""
-
-    grants: int
-    sessions: int
 
 
 class Upkeep(Protocol):

@@ -15,8 +15,8 @@ from grantway import __version__
 from grantway.flows.snapshot import Snapshots
 from grantway.protocol.diagnosis import Gw
 from grantway.protocol.names import GrantType
-from grantway.storage.changes import KeyPurpose, KeyState
-from grantway.storage.port import LiveCounts, Store, Unavailable
+from grantway.storage.changes import KeyPurpose, KeyState, LiveCounts
+from grantway.storage.port import Store, Unavailable
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

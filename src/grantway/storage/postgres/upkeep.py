@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from grantway.storage.changes import AuditEntry
+from grantway.storage.changes import AuditEntry, LiveCounts
 from grantway.storage.columns import PERISHABLES
-from grantway.storage.port import Bucket, LiveCounts
+from grantway.storage.port import Bucket
 from grantway.storage.postgres.connections import SLOW, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.rows import read_audit

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from grantway.storage.port import LiveCounts
+from grantway.storage.changes import LiveCounts
 from grantway.storage.sqlite.assertions import AssertionVerbs
 from grantway.storage.sqlite.connections import (
     Reader,
