@@ -21,6 +21,7 @@ from grantway.crypto.secrets import (
     new_id,
     random_base62,
     read_secret,
+    redacted,
 )
 
 NOON = 1_900_000_000.0
@@ -165,3 +166,17 @@ def test_a_scanner_finds_a_secret_in_a_log_and_nothing_else():
     issued = issue_secret(SecretKind.ACCESS_TOKEN, now=NOON)
     log = f'GET /orders "Authorization: Bearer {issued.text}" gwat_short gwxx_{"a" * 65} {issued.selector}'
     assert [issued.text] == re.findall(SCANNER_PATTERN, log)
+
+
+@pytest.mark.parametrize("before", ["", "x", "_", "token%3D", "https://app.example/cb?code="])
+@pytest.mark.parametrize("kept", [70, 69, 64, 40])
+def test_a_secret_is_redacted_wherever_it_begins_and_ends(before, kept):
+    """T1: glued to what stands before it, and cut short in the middle of itself."""
+    secret = issue_secret(SecretKind.REFRESH_TOKEN, now=1_700_000_000.0).text
+    assert redacted(f"{before}{secret[:kept]}") == f"{before}gwrt_[redacted]"
+
+
+@pytest.mark.parametrize("jwt", ["eyJhbGciOi.eyJzdWIi.c2ln", "eyJhbGciOi.eyJzdWIi", "eyJhbGciOi.eyJzdWIi."])
+def test_a_jwt_is_redacted_even_without_its_signature(jwt):
+    """T1: its claims tell of a person, and a cut one is not far from whole."""
+    assert redacted(f"https://app.example/?id_token%3D{jwt}") == "https://app.example/?id_token%3D[JWT]"

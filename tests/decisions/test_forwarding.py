@@ -185,3 +185,6 @@ async def test_a_bound_token_is_good_beside_its_certificate_alone(tmp_path):
                 ("X-Shown: nonsense", MALFORMED if header else 401),
             ):
                 assert status == (await gate.ask("nginx", "GET", "/v1/photos", token, line)).meant
+            for family in ("forward", "envoy"):  # they pass the caller's own header on: it proves nothing
+                line = f"X-Shown: {own.escaped}"
+                assert 401 == (await gate.ask(family, "GET", "/v1/photos", token, line)).meant

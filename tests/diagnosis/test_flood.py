@@ -2,6 +2,7 @@
 
 import json
 import logging
+from itertools import count
 
 import pytest
 
@@ -33,7 +34,7 @@ def request() -> Request:
 @pytest.fixture
 def made(tmp_path):
     clock = [0.0]
-    files = RefusalFiles(tmp_path, limit=10_000_000, clock=lambda: 1_700_000_000.0)
+    files = RefusalFiles(tmp_path, limit=10_000_000, clock=count(1_700_000_000).__next__)
     metrics = Counted()
     refusals = Refusals(files, metrics, node="n", clock=lambda: clock[0], now=lambda: 1_700_000_000.0)
     yield refusals, files, metrics, clock
@@ -47,7 +48,8 @@ def test_one_network_cannot_fill_the_log(made, tmp_path, caplog):
         references = [
             refusals.note(request(), FOUND, error="invalid_client", network="192.0.2.1") for _ in range(3000)
         ]
-        assert len(caplog.records) in range(495, 501)
+        logged = [one for one in caplog.records if getattr(one, "network", "") == "192.0.2.1"]
+        assert len(logged) in range(495, 501)
         refusals.note(request(), FOUND, error="invalid_client", network="198.51.100.7")
         assert "refusals before this one were not recorded" in caplog.text
         clock[0] = 10.0
@@ -68,7 +70,9 @@ def test_many_networks_cannot_fill_it_either(made, tmp_path):
         for number in range(1000):
             refusals.note(request(), FOUND, error="invalid_client", network=f"192.0.{at}.{number}")
     files.close()
-    assert len(list(lines_of(tmp_path))) + files.dropped in range(1990, 2000 + 4 * 25 + 5)
+    written = len(list(lines_of(tmp_path)))
+    assert written <= 2000 + 4 * 25 + 5
+    assert written + files.dropped >= 1990
 
 
 def test_a_line_has_an_end_and_no_secret(made, tmp_path):

@@ -57,7 +57,8 @@ class Reader:
         printed = StringIO()
         with redirect_stdout(printed):
             await asyncio.to_thread(exec, compile(text, PAGE, "exec"), self.names)
-        self.seen.append(printed.getvalue())
+        if printed.getvalue():
+            self.seen.append(printed.getvalue())
 
     def answer(self, prompt):
         """What Ada does when the page asks for it, at her browser."""

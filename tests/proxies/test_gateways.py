@@ -22,7 +22,14 @@ from tests.services.nginx import nginx_before_an_api
 PAGES = Path(__file__).parents[2] / "docs" / "howto" / "guard-with-a-gateway"
 AUTHORITY = Authority("CN=Here")
 GATEWAYS = ("nginx", "caddy")
-FORGED = ("X-Grantway-Subject", "x-grantway-subject", "X_Grantway_Subject", "x_grantway_subject")
+FORGED = (
+    "X-Grantway-Subject",
+    "x-grantway-subject",
+    "X_Grantway_Subject",
+    "x_grantway_subject",
+    "X-Grantway_Subject",
+    "X_Grantway-Subject",
+)
 
 
 def block(page: str, kind: str) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grantway.cli.api_words import api_json
-from grantway.cli.commands import CONFLICT, Leaf, choices, sure
+from grantway.cli.commands import CONFLICT, Leaf, choices, printable, sure
 from grantway.cli.printing import iso, note, show_json, show_table, when
 from grantway.cli.running import actor, run
 
@@ -24,7 +24,7 @@ _COLORS = {"+": "green", "~": "yellow", "−": "red"}
 def show_lines(lines: "Iterable[Line]") -> None:
     """Lines of a plan, in their colours where there are any."""
     for line in lines:
-        click.echo(f"  {click.style(line.sign, fg=_COLORS.get(line.sign))} {line.words}")
+        click.echo(f"  {click.style(line.sign, fg=_COLORS.get(line.sign))} {printable(line.words)}")
 
 
 @click.command("log", cls=Leaf)

@@ -143,7 +143,7 @@ def _tell(failure: click.ClickException, given: Sequence[str]) -> int:
     context = getattr(failure, "ctx", None)
     help_command = f"{context.command_path if context else 'grantway'} --help"
     hint = failure.hint if isinstance(failure, Failure) else f"{help_command} shows how it is written"
-    message = failure.format_message()
+    message = printable(failure.format_message())
     if "--json" in given:
         title = _TITLES.get(code, "failed")
         problem = {"type": f"urn:grantway:cli:{title}", "title": title, "detail": message, "hint": hint}
@@ -152,6 +152,11 @@ def _tell(failure: click.ClickException, given: Sequence[str]) -> int:
         click.echo(f"{click.style('error:', fg='red')} {message}", err=True, color=wants_color(sys.stderr))
         click.echo(f"{click.style('hint:', fg='cyan')} {hint}", err=True, color=wants_color(sys.stderr))
     return code
+
+
+def printable(text: str) -> str:
+    """The text without what would steer a terminal: names and titles come from documents of others (T2)."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 def wants_color(stream: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from grantway.cli.commands import choices, wants_color
+from grantway.cli.commands import choices, printable, wants_color
 
 Cell = str | int | float | bool | None
 
@@ -23,7 +23,7 @@ def show_json(value: object) -> None:
 def note(text: str) -> None:
     """A line for the person, on stderr, so that it never mixes with data."""
     if not choices().quiet:
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
 
 
 def show_table(
@@ -31,6 +31,7 @@ def show_table(
 ) -> None:
     """A list of things: as JSON, as ids only, or as a table."""
     chosen = choices()
+    rows = [[printable(cell) for cell in row] for row in rows]
     if chosen.json:
         show_json(json_rows)
     elif chosen.quiet:
@@ -73,7 +74,7 @@ def show_record(title: str, facts: Mapping[str, Cell], *, json_value: object, qu
     for name, value in facts.items():
         if value is None or value in ("", ()):
             continue
-        lines = (value if isinstance(value, str) else str(value)).splitlines()
+        lines = printable(value if isinstance(value, str) else str(value)).splitlines()
         click.echo(f"  {click.style(name.ljust(width), dim=True)}  {lines[0]}", color=color)
         for line in lines[1:]:
             click.echo(f"  {' ' * width}  {line}")

@@ -61,7 +61,10 @@ SECRET_LENGTH: Final = 5 + SELECTOR_LENGTH + 43 + 6
 SCANNER_PATTERN: Final = rf"\b(?:{'|'.join(SecretKind)})_[0-9A-Za-z]{{65}}\b"
 """A regular expression for secret scanners: log filters, repositories, support tickets."""
 
-_TELLTALE: Final = re.compile(rf"({SCANNER_PATTERN})|\bey[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*")
+# For logs: wherever it begins, and cut short as well; 16 characters are the selector alone.
+_TELLTALE: Final = re.compile(
+    rf"((?:{'|'.join(SecretKind)})_[0-9A-Za-z]{{16,}})|ey[JA][0-9A-Za-z_-]+\.[0-9A-Za-z_-]{{4,}}(?:\.[0-9A-Za-z_-]*)?"
+)
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in ASCII order
 _PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
 _DOMAINS: Final = {kind: f"grantway:{kind}:v1:".encode() for kind in SecretKind}

@@ -324,7 +324,7 @@ OF_APPS = (
     ),
     Entry(
         Gw.API_REFUSED,
-        "The gateway of an API lets the request not pass",
+        "The request did not pass the gateway of an API",
         "The access token is not good here, was issued for another API, or lacks a scope; no row of the API "
         "names this resource and method; or the gateway's question could not be read.",
         "`grantway api matrix NAME` shows what each resource and method needs. Ask for the scopes that the "

@@ -22,8 +22,11 @@ def first_difference(received: str, expected: str) -> str:
 def nearest(text: str, candidates: Iterable[str]) -> str | None:
     """The candidate that begins and ends most like the text; None when none comes near."""
     best, best_share = None, _NEAR
+    wanted = text.lower()
     for candidate in candidates:
-        share = _share(text.lower(), candidate.lower())
+        if not len(candidate) * _NEAR <= len(text) <= len(candidate) / _NEAR:
+            continue  # less than half of the longer one can agree
+        share = _share(wanted, candidate.lower())
         if share > best_share:
             best, best_share = candidate, share
     return best

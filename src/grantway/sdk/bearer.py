@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from urllib.parse import parse_qsl
 
 from grantway.protocol.names import ErrorCode
@@ -11,8 +12,15 @@ from grantway.sdk.guard import Refused
 __all__ = ["OVERRIDES", "Brought", "bearer_token"]
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*) *", re.IGNORECASE)  # RFC 6750 §2.1
-OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
-"""Headers by which some frameworks let a client name another method than the one that is judged."""
+OVERRIDES = frozenset(
+    "".join(parts)
+    for name in ("x-http-method-override", "x-http-method", "x-method-override")
+    for parts in product(*(("-", "_") if one == "-" else (one,) for one in name))
+)
+"""Headers by which some frameworks let a client name another method than the one that is judged.
+
+In every spelling that WSGI and CGI cannot tell apart.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

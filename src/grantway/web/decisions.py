@@ -71,7 +71,6 @@ def _unavailable(door: Door, request: Request, why: str) -> Reply:
 
 async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Reply]:
     if not door.trusts_gateway(request):
-        _log.warning("decision refused to %s: not among gateways.trusted", request.peer)
         words = "This address is not one of a gateway known here"
         stranger = TurnedAway(
             Refused(403, ErrorCode.ACCESS_DENIED, words),
@@ -81,7 +80,7 @@ async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Re
         return "untrusted", _refused(door, request, stranger, "a question of nobody known")
     try:
         asked = family.read(request, door.base)
-        certificate = door.certificate_behind(request)
+        certificate = door.certificate_behind(request) if family.shows_certificates else None
     except (BadForwarding, BadPath) as bad:
         return "malformed", _refused(door, request, _malformed(bad.reason), UNREAD)
     except OAuthError as bad:
@@ -138,7 +137,7 @@ def _refused(door: Door, request: Request, found: TurnedAway, received: str) -> 
         fix="" if found.api is None else f"`grantway api matrix {found.api.name}` shows the rows.",
     )
     error = "missing_token" if refused.error is None else refused.error.value
-    return _refusal(refused, found.api, door.refused(request, diagnosis, error=error))
+    return _refusal(refused, found.api, door.refused_behind_gateway(request, diagnosis, error=error))
 
 
 def _refusal(refused: Refused, api: Api | None, reference: str) -> Reply:

@@ -185,6 +185,11 @@ class Door:
         reference = self.refused(request, error.diagnosis, error=error.code, client_id=client_id)
         return Told(reference, error_uri(self.policy.issuer, error, reference))
 
+    def refused_behind_gateway(self, request: Request, diagnosis: Diagnosis, *, error: str) -> str:
+        """The same, counted for the caller of a trusted gateway: one caller must not hide all others."""
+        network = caller_network(request, (*self._trusted_proxies, *self._gateways))
+        return self.refusals.note(request, diagnosis, error=error, network=network)
+
     def refused(
         self,
         request: Request,

@@ -53,6 +53,7 @@ class Family:
     name: str
     read: Callable[[Request, str], Forwarded]
     statuses: frozenset[int] | None = None  # all the gateway understands as a decision; None: any
+    shows_certificates: bool = False  # does its configuration write the certificate header over the caller's?
 
 
 def _nginx(request: Request, _base: str) -> Forwarded:
@@ -90,7 +91,7 @@ def _envoy(request: Request, base: str) -> Forwarded:
 
 
 FAMILIES: Final = {
-    NGINX: Family("nginx", _nginx, frozenset({200, 401, 403})),
+    NGINX: Family("nginx", _nginx, frozenset({200, 401, 403}), shows_certificates=True),
     FORWARD: Family("forward", _forward),
     ENVOY: Family("envoy", _envoy),
 }
