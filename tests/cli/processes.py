@@ -84,6 +84,10 @@ class Running:
         return code
 
 
+def _hears_ctrl_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(folder, *words, **env):
     """`grantway …` in this directory, in a process of its own; killed at the end if it is still there."""
@@ -96,6 +100,8 @@ def running(folder, *words, **env):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell lets what it starts in the background ignore Ctrl-C, and its children after it.
+        preexec_fn=_hears_ctrl_c,  # noqa: PLW1509 - it takes no lock
     )
     found = Running(process)
     try:
