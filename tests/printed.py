@@ -109,9 +109,18 @@ async def started(
             failed.add_note(f"{command[0]} said:\n{(folder / 'said.txt').read_text('utf-8')}")
             raise
         finally:
-            with suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
+            await _ended(process)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Told to stop; made to, if it does not."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), PATIENCE)
+        except TimeoutError:
+            process.kill()
+    await process.wait()
 
 
 async def _listening(process: asyncio.subprocess.Process, port: int, said: Path) -> None:

@@ -7,8 +7,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from grantway.samples.photos_api import create_photos_api, definition
 from tests.clients.person import Person
-from tests.clients.serving import serving
 from tests.node import Node, Visitor, running_node, sqlite_url
+from tests.serving import serving
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from grantway.protocol.session_clients import LOGOUT_EVENT
-from tests.clients.serving import serving
+from tests.serving import serving
 
 ENOUGH = 20.0  # seconds in which whatever is to come has come, on the busiest machine
 

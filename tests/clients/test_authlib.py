@@ -27,7 +27,6 @@ from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from tests.clients.person import press, sign_in
-from tests.clients.serving import serving
 from tests.node import (
     CALLBACK,
     free_port,
@@ -37,6 +36,7 @@ from tests.node import (
     sqlite_url,
     web_client,
 )
+from tests.serving import serving
 from tests.signing import jwks, signer_for
 
 ASKED = "photos:read photos:write"

@@ -12,8 +12,8 @@ from grantway.flows.registry import ClientDraft, add_client
 from grantway.protocol.clients import ClientType
 from grantway.protocol.names import SubjectType
 from grantway.protocol.scope import Scope
-from tests.clients.serving import serving
 from tests.node import query_of
+from tests.serving import serving
 
 
 def club(node, client_id: str):

@@ -6,10 +6,10 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from tests.clients.person import press, sign_in
-from tests.clients.serving import serving
 from tests.clients.web_apps import register, sign_in_and_allow
 from tests.printed import blocks, program
 from tests.services.node import FOLDER as NPM
+from tests.serving import serving
 
 PAGE = "docs/howto/single-page-app.md"
 HEADING = "## With oidc-client-ts"

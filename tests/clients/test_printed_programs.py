@@ -45,7 +45,7 @@ async def test_a_program_opens_a_browser_and_hears_the_answer(node, photo_cli, p
     await page.goto(await opened(tmp_path))
     await sign_in_and_allow(page)
     await page.get_by_text("You can close this window.").wait_for()
-    assert 0 == await photo_cli.wait()
+    assert 0 == await asyncio.wait_for(photo_cli.wait(), PATIENCE)
     said = (tmp_path / "said.txt").read_text()
     assert "The cat, offended" in said
     assert "renewed: photos:read\ngiven back" in said
@@ -58,7 +58,7 @@ async def test_a_program_hears_no(photo_cli, page, tmp_path):
     await sign_in(page)
     await press(page, "Don’t allow")
     await page.get_by_text("You can close this window.").wait_for()
-    assert 1 == await photo_cli.wait()
+    assert 1 == await asyncio.wait_for(photo_cli.wait(), PATIENCE)
     assert "Not connected: access_denied" in (tmp_path / "said.txt").read_text()
 
 

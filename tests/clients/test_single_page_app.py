@@ -12,9 +12,9 @@ from starlette.routing import Route
 from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod
 from tests.clients.person import press, sign_in
-from tests.clients.serving import serving
 from tests.node import web_client
 from tests.services.node import FOLDER as NPM
+from tests.serving import serving
 
 SPA = Path(__file__).parent / "spa"
 LIBRARY = NPM / "node_modules/oauth4webapi/build/index.js"

@@ -3,14 +3,14 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
-import uvicorn
 
 from tests.certificates import Authority
 from tests.node import free_port
+from tests.serving import listening
 
 
 @dataclass
@@ -45,21 +45,8 @@ async def elsewhere(tmp_path) -> AsyncIterator[Elsewhere]:
     trust = ssl.create_default_context(cadata=authority.pem.decode())
     app = Elsewhere(free_port(), trust)
     files = certificate.write(tmp_path, "keys")
-    config = uvicorn.Config(
-        app,
-        port=app.port,
-        ssl_certfile=files[0],
-        ssl_keyfile=files[1],
-        lifespan="off",
-        log_level="critical",
-        ws="none",
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = nullcontext
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield app
-    server.should_exit = True
-    server.force_exit = True
-    await task
+    async with listening(
+        app, port=app.port, ssl_certfile=files[0], ssl_keyfile=files[1], log_level="critical"
+    ):
+        yield app
+        app.never_ends = False

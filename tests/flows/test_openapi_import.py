@@ -22,8 +22,8 @@ from grantway.protocol.apis import Access, Api, ApiScope, Rule
 from grantway.protocol.openapi_api import Unprotected
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import PutApi
-from tests.clients.serving import serving
 from tests.node import Visitor, seeded_node, sqlite_url
+from tests.serving import serving
 
 PHOTOS = Wishes(name="photos", audience="https://api.example/photos")
 

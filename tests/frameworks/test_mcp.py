@@ -1,13 +1,8 @@
 """MCP servers as protected resources: their own SDKs on both sides, tokens from a real flow."""
 
-import asyncio
-import socket
-from contextlib import asynccontextmanager
-
 import fastmcp
 import httpx2
 import pytest
-import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.auth.middleware.auth_context import get_access_token
@@ -20,6 +15,7 @@ from grantway.sdk.fastmcp import auth_provider
 from grantway.sdk.mcp import GrantwayTokenVerifier, auth_settings
 from tests.frameworks.definition import API
 from tests.node import Visitor, web_client
+from tests.serving import serving
 
 
 def of_the_mcp_sdk(protection, _origin, needed):
@@ -53,23 +49,6 @@ def of_fastmcp(protection, origin, needed):
 SERVERS = {"mcp": of_the_mcp_sdk, "fastmcp": of_fastmcp}
 
 
-@asynccontextmanager
-async def served(make):
-    """The application for its own origin, with its lifespan, at a real port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(make(origin), log_level="critical", lifespan="on", ws="none")
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield origin
-        finally:
-            server.should_exit = True
-            await task
-
-
 @pytest.mark.parametrize("kind", SERVERS)
 async def test_an_mcp_server_takes_tokens_for_itself_alone(node, kind):
     """FN13, RFC 9728, RFC 8707: found by its document; a tool is called with a token for its address."""
@@ -81,7 +60,10 @@ async def test_an_mcp_server_takes_tokens_for_itself_alone(node, kind):
         apis.append(Api(identifier=f"{origin}/mcp", name=kind, scopes=scopes))
         return SERVERS[kind](Protection(api=apis[0], issuer=node.issuer), origin, [use])
 
-    async with served(make), httpx2.AsyncClient(trust_env=False) as http:
+    async with (
+        serving(make, lifespan="on", log_level="critical"),
+        httpx2.AsyncClient(trust_env=False) as http,
+    ):
         await node.put_api(apis[0])
         await node.put_client(web_client(kind, scope=Scope.of([use, look]), optional_scope=Scope()))
         resource = apis[0].identifier

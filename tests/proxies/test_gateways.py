@@ -12,12 +12,12 @@ import pytest
 
 from grantway.settings import ServerSettings
 from tests.certificates import Authority, self_signed
-from tests.clients.serving import serving
 from tests.decisions.asking import HERE, PHOTOS, Answer, Gate, bearer, gate_on, read
 from tests.decisions.test_forwarding import TRICKS
 from tests.node import sqlite_url
 from tests.services.caddy import caddy_before_an_api
 from tests.services.nginx import nginx_before_an_api
+from tests.serving import serving
 
 PAGES = Path(__file__).parents[2] / "docs" / "howto" / "guard-with-a-gateway"
 AUTHORITY = Authority("CN=Here")

@@ -15,11 +15,11 @@ from grantway.protocol.scope import Scope
 from grantway.sdk import Guard, Protection, certificate_header
 from grantway.settings import ServerSettings
 from tests.certificates import Authority, self_signed
-from tests.clients.serving import serving
 from tests.crypto.certified import registrable
 from tests.node import CALLBACK, PHOTOS, Node, Visitor, seeded_node, web_client
 from tests.printed import blocks, commands, grantway
 from tests.services.nginx import nginx
+from tests.serving import serving
 
 PAGE = "docs/howto/authenticate-an-app.md"
 AUTHORITY, ANOTHER = Authority("CN=Clients"), Authority("CN=Another")

@@ -3,31 +3,17 @@
 import asyncio
 import json
 import time
-from contextlib import asynccontextmanager
-
-import uvicorn
 
 from grantway.crypto.jose import SigningKey
+from tests.serving import listening
 
 ISSUER = "https://id.example"
 AUDIENCE = "https://api.example/photos"
 
 
-@asynccontextmanager
-async def running(app, *, port=0, root_path=""):
+def running(app, *, port=0, root_path=""):
     """The app behind uvicorn; yields its port."""
-    config = uvicorn.Config(
-        app, port=port, log_level="critical", lifespan="off", interface="asgi3", root_path=root_path
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
+    return listening(app, port=port, log_level="critical", interface="asgi3", root_path=root_path)
 
 
 class KeyServer:

@@ -125,7 +125,7 @@ async def test_revoking_the_grant_ends_the_refresh_token(started, page):
         ),
         stdout=asyncio.subprocess.DEVNULL,
     )
-    assert 0 == await revoke.wait()
+    assert 0 == await asyncio.wait_for(revoke.wait(), 60)
     await page.click("#refresh")
     await expect(page.locator("[data-error=invalid_grant]")).to_be_visible()
 

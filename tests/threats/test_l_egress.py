@@ -11,8 +11,8 @@ from grantway.flows.client_keys import FRESH, LOOK_EVERY, USABLE, ClientKeys
 from grantway.flows.throttles import Throttles
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
-from tests.clients.serving import serving
 from tests.node import web_client
+from tests.serving import serving
 from tests.signing import Signer, assertion, new_signer
 
 ASKED = {"grant_type": "client_credentials", "scope": "calendar:read"}

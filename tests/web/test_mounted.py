@@ -1,13 +1,11 @@
 """The server as a part of another ASGI application."""
 
-import asyncio
 import re
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -19,13 +17,13 @@ from tests.node import (
     PHOTOS,
     Node,
     Visitor,
-    _no_signals,
     answer_of,
     free_port,
     native_client,
     sqlite_url,
     web_client,
 )
+from tests.serving import listening
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "mount-it.md"
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
@@ -70,28 +68,18 @@ def beside_others(server):
 
 @asynccontextmanager
 async def served(host, server, port):
-    config = uvicorn.Config(
-        host, port=port, log_level="warning", ws="none", lifespan="on", proxy_headers=False
-    )
-    runner = uvicorn.Server(config)
-    runner.capture_signals = _no_signals
-    task = asyncio.create_task(runner.serve())
-    while not runner.started:
-        assert not task.done()
-        await asyncio.sleep(0.01)
-    node = Node(server=server.server, issuer=f"http://127.0.0.1:{port}")
-    for api in (PHOTOS, CALENDAR):
-        await node.put_api(api)
-    await node.put_client(web_client())
-    await node.put_client(native_client())
-    await node.add_person()
-    try:
-        yield node
-    finally:
-        for http in node.opened:
-            await http.aclose()
-        runner.should_exit = True
-        await task
+    async with listening(host, port=port, lifespan="on"):
+        node = Node(server=server.server, issuer=f"http://127.0.0.1:{port}")
+        for api in (PHOTOS, CALENDAR):
+            await node.put_api(api)
+        await node.put_client(web_client())
+        await node.put_client(native_client())
+        await node.add_person()
+        try:
+            yield node
+        finally:
+            for http in node.opened:
+                await http.aclose()
 
 
 def mounted_at(port, folder):
