@@ -47,7 +47,7 @@ class RelyingParty:
         headers = dict(scope["headers"])
         if scope["method"] == "POST":
             self.posts.append((headers[b"content-type"].decode(), body.decode()))
-        else:
+        elif scope["path"] != "/favicon.ico":  # which some browsers ask for by themselves
             self.pages.append(f"{scope['path']}?{scope['query_string'].decode()}")
         self.came.set()
         while self.silent.is_set():
