@@ -4,7 +4,6 @@ Nothing is mocked. The person's clicks are made by `Visitor`, which reads the pa
 without JavaScript would.
 """
 
-import asyncio
 import base64
 import hashlib
 import re
@@ -35,6 +34,7 @@ from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
 from grantway.settings import DatabaseSettings, LoggingSettings, Settings
 from grantway.storage.changes import PutApi, PutClient, PutSecret
+from tests.bounded import up
 from tests.signing import assertion
 
 PASSWORD = "a long walk by the lake"
@@ -208,21 +208,15 @@ async def running_node(database: str, *, port: int | None = None, **settings) ->
     config = uvicorn.Config(
         app, port=port, log_level="warning", http="httptools", ws="none", lifespan="on", proxy_headers=False
     )
-    uvicorn_server = uvicorn.Server(config)
-    uvicorn_server.capture_signals = _no_signals  # the test runner's own
-    task = asyncio.create_task(uvicorn_server.serve())
-    while not uvicorn_server.started:
-        await asyncio.sleep(0.01)
-        if task.done():
-            raise RuntimeError(f"the node did not start: {task.exception()}")
-    node = Node(server=app.server, issuer=issuer, refusals=refusals)
     try:
-        yield node
+        async with up(config):
+            node = Node(server=app.server, issuer=issuer, refusals=refusals)
+            try:
+                yield node
+            finally:
+                for http in node.opened:
+                    await http.aclose()
     finally:
-        for http in node.opened:
-            await http.aclose()
-        uvicorn_server.should_exit = True
-        await task
         rmtree(refusals.parent)
 
 
@@ -241,12 +235,6 @@ async def seeded_node(database: str, **settings) -> AsyncIterator[Node]:
 def sqlite_url(folder: Path) -> str:
     """A database file of this test."""
     return f"sqlite:///{folder / 'grantway.db'}"
-
-
-class _no_signals:  # noqa: N801 - stands in for a method
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 class _Forms(HTMLParser):

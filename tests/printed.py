@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from tests.bounded import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PATIENCE = 120  # seconds; a busy machine starts slowly
 
 
 def section(page: str, heading: str = "") -> str:
@@ -109,9 +110,19 @@ async def started(
             failed.add_note(f"{command[0]} said:\n{(folder / 'said.txt').read_text('utf-8')}")
             raise
         finally:
-            with suppress(ProcessLookupError):
-                process.terminate()
+            await _stop(process)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Ask it to end; what does not listen is ended."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(PATIENCE):
             await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 async def _listening(process: asyncio.subprocess.Process, port: int, said: Path) -> None:

@@ -1,12 +1,13 @@
 """Applications of other people, each on a loopback port of its own."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+
+from tests.bounded import up
 
 
 @asynccontextmanager
@@ -16,11 +17,6 @@ async def serving(make: Callable[[str], Any]) -> AsyncIterator[str]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on callers are kept waiting, not refused
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make(origin), log_level="warning", lifespan="off", ws="none"))
-        server.capture_signals = nullcontext  # they are the test runner's
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
+        config = uvicorn.Config(make(origin), log_level="warning", lifespan="off", ws="none")
+        async with up(config, sockets=[listener]):
             yield origin
-        finally:
-            server.should_exit = True
-            await task

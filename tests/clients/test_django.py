@@ -6,6 +6,7 @@ import sys
 
 from playwright.async_api import expect
 
+from tests.bounded import PATIENCE
 from tests.certificates import Authority
 from tests.clients.person import press
 from tests.clients.web_apps import PAGE, printed_app, sign_in_and_allow
@@ -55,7 +56,11 @@ def club(node, database, folder, *, asked_again_after: int = 600, **served):
     own = {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(folder)}
     none = {"ISSUER": "", "CLIENT_ID": "", "CLIENT_SECRET": ""}
     subprocess.run(
-        [*DJANGO, "migrate", "--verbosity", "0"], cwd=folder, env=clean_environment(**own, **none), check=True
+        [*DJANGO, "migrate", "--verbosity", "0"],
+        cwd=folder,
+        env=clean_environment(**own, **none),
+        check=True,
+        timeout=PATIENCE,
     )
     return printed_app(node, folder, HEADING, COMMAND, database=database, **own, **served)
 

@@ -11,10 +11,11 @@ import pytest
 from authlib.common.security import generate_token
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
+from tests.bounded import PATIENCE
 from tests.clients.person import press, sign_in
 from tests.clients.web_apps import register, sign_in_and_allow
 from tests.node import query_of
-from tests.printed import PATIENCE, blocks, clean_environment, program, started
+from tests.printed import blocks, clean_environment, program, started
 from tests.services.node import FOLDER as NPM
 from tests.services.node import NODE
 
@@ -45,7 +46,7 @@ async def test_a_program_opens_a_browser_and_hears_the_answer(node, photo_cli, p
     await page.goto(await opened(tmp_path))
     await sign_in_and_allow(page)
     await page.get_by_text("You can close this window.").wait_for()
-    assert 0 == await photo_cli.wait()
+    assert 0 == await asyncio.wait_for(photo_cli.wait(), PATIENCE)
     said = (tmp_path / "said.txt").read_text()
     assert "The cat, offended" in said
     assert "renewed: photos:read\ngiven back" in said
@@ -58,7 +59,7 @@ async def test_a_program_hears_no(photo_cli, page, tmp_path):
     await sign_in(page)
     await press(page, "Don’t allow")
     await page.get_by_text("You can close this window.").wait_for()
-    assert 1 == await photo_cli.wait()
+    assert 1 == await asyncio.wait_for(photo_cli.wait(), PATIENCE)
     assert "Not connected: access_denied" in (tmp_path / "said.txt").read_text()
 
 

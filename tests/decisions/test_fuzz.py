@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.bounded import PATIENCE
 from tests.decisions.asking import PHOTOS, Answer, Gate, bearer, gate_on, read, shape
 from tests.node import sqlite_url
 
@@ -83,6 +84,10 @@ class Connection:
         named = [] if any(line.lower().startswith("host:") for line in lines) else ["Host: x"]
         head = [f"{method} {target} HTTP/1.1", *named, *lines, "", ""]
         self.writer.write("\r\n".join(head).encode("latin-1"))
+        async with asyncio.timeout(PATIENCE):
+            return await self._answer(method)
+
+    async def _answer(self, method: str) -> Answer:
         raw = await self.reader.readuntil(b"\r\n\r\n")
         answer = read(raw)
         length = int((answer.every("content-length") or ["0"])[0])

@@ -12,6 +12,7 @@ import pytest
 
 from grantway.flows.people import end_sessions
 from grantway.protocol.scope import Scope
+from tests.bounded import PATIENCE
 from tests.clients.relying_party import relying_party
 from tests.node import CALLBACK, Visitor, leaving_url, seeded_node, sqlite_url, web_client
 from tests.printed import DOCS, blocks, commands, grantway, program
@@ -131,7 +132,7 @@ def run_commands(folder: Path, issuer: str) -> None:
         if name == "grantway":
             grantway(words, folder, **own)
         elif name != "curl":
-            subprocess.run([name, *words], cwd=folder, capture_output=True, check=True)
+            subprocess.run([name, *words], cwd=folder, capture_output=True, check=True, timeout=PATIENCE)
 
 
 def test_the_commands_of_describe_an_api_run_as_printed(tmp_path):

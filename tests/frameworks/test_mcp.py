@@ -1,6 +1,5 @@
 """MCP servers as protected resources: their own SDKs on both sides, tokens from a real flow."""
 
-import asyncio
 import socket
 from contextlib import asynccontextmanager
 
@@ -18,6 +17,7 @@ from grantway.protocol.scope import Scope
 from grantway.sdk import Protection, Unavailable
 from grantway.sdk.fastmcp import auth_provider
 from grantway.sdk.mcp import GrantwayTokenVerifier, auth_settings
+from tests.bounded import up
 from tests.frameworks.definition import API
 from tests.node import Visitor, web_client
 
@@ -61,13 +61,8 @@ async def served(make):
         listener.listen()
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(make(origin), log_level="critical", lifespan="on", ws="none")
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
+        async with up(config, sockets=[listener]):
             yield origin
-        finally:
-            server.should_exit = True
-            await task
 
 
 @pytest.mark.parametrize("kind", SERVERS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from grantway.settings import ServerSettings
+from tests.bounded import PATIENCE
 from tests.certificates import Authority, self_signed
 from tests.clients.serving import serving
 from tests.decisions.asking import HERE, PHOTOS, Answer, Gate, bearer, gate_on, read
@@ -78,7 +79,8 @@ class Front:
         length = [f"Content-Length: {len(body)}"] if body else []
         head = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close", *length, *lines]
         writer.write(("\r\n".join([*head, "", ""]) + body).encode("latin-1"))
-        raw = await reader.read()
+        async with asyncio.timeout(PATIENCE):
+            raw = await reader.read()
         writer.close()
         return read(raw)
 

@@ -14,6 +14,7 @@ from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from grantway.sdk import Guard, Protection, certificate_header
 from grantway.settings import ServerSettings
+from tests.bounded import PATIENCE
 from tests.certificates import Authority, self_signed
 from tests.clients.serving import serving
 from tests.crypto.certified import registrable
@@ -76,7 +77,7 @@ class Front:
         ]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
-        out, err = await process.communicate()
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
         assert process.returncode == 0, err.decode()
         return out.decode()
 
@@ -242,7 +243,7 @@ async def test_the_commands_of_a_service_with_a_certificate_work_as_printed(fron
     server, _ = front
     heading = "## With a certificate instead of a secret"
     make, register, ask = commands("docs/howto/service.md", heading)
-    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE)
     own = {"GRANTWAY_DEV": "true", "GRANTWAY_ISSUER": server.node.issuer}
     await asyncio.to_thread(
         grantway,

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 
 from grantway.crypto.jose import SigningKey
+from tests.bounded import up
 
 ISSUER = "https://id.example"
 AUDIENCE = "https://api.example/photos"
@@ -19,15 +20,8 @@ async def running(app, *, port=0, root_path=""):
     config = uvicorn.Config(
         app, port=port, log_level="critical", lifespan="off", interface="asgi3", root_path=root_path
     )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    try:
+    async with up(config) as server:
         yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
 
 
 class KeyServer:
