@@ -12,6 +12,7 @@ from tests.clients.web_apps import PAGE, printed_app, sign_in_and_allow
 from tests.node import free_port
 from tests.printed import blocks, clean_environment
 from tests.services.nginx import nginx
+from tests.serving import PATIENCE
 
 HEADING = "## Django: mozilla-django-oidc"
 # What `django-admin startproject` writes, as far as this site needs it.
@@ -55,7 +56,11 @@ def club(node, database, folder, *, asked_again_after: int = 600, **served):
     own = {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(folder)}
     none = {"ISSUER": "", "CLIENT_ID": "", "CLIENT_SECRET": ""}
     subprocess.run(
-        [*DJANGO, "migrate", "--verbosity", "0"], cwd=folder, env=clean_environment(**own, **none), check=True
+        [*DJANGO, "migrate", "--verbosity", "0"],
+        cwd=folder,
+        env=clean_environment(**own, **none),
+        check=True,
+        timeout=PATIENCE,
     )
     return printed_app(node, folder, HEADING, COMMAND, database=database, **own, **served)
 

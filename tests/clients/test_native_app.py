@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,7 +28,10 @@ async def listening():
     """Listen on a port the operating system chooses."""
     heard = asyncio.get_running_loop().create_future()
 
+    opened = []
+
     async def answer(reader, writer):
+        opened.append(writer)
         try:
             request_line = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode()
         except asyncio.IncompleteReadError:  # browsers open connections they may not use
@@ -48,6 +51,10 @@ async def listening():
         yield Listening(server.sockets[0].getsockname()[1], heard)
     finally:
         server.close()
+        for writer in opened:  # also those that the browser has opened ahead and kept
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 @asynccontextmanager

@@ -14,9 +14,10 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 from tests.clients.person import press, sign_in
 from tests.clients.web_apps import register, sign_in_and_allow
 from tests.node import query_of
-from tests.printed import PATIENCE, blocks, clean_environment, program, started
+from tests.printed import blocks, clean_environment, program, started
 from tests.services.node import FOLDER as NPM
 from tests.services.node import NODE
+from tests.serving import PATIENCE
 
 NATIVE, MOBILE, SERVICE = (f"docs/howto/{name}.md" for name in ("native-app", "mobile-app", "service"))
 NOWHERE = "https://nowhere.invalid"

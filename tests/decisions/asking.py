@@ -14,6 +14,7 @@ from grantway.protocol.names import GrantType
 from grantway.protocol.scope import Scope
 from grantway.settings import GatewaySettings
 from tests.node import PASSWORD, Node, Visitor, native_client, running_node, web_client
+from tests.serving import PATIENCE
 
 HERE = GatewaySettings(trusted=("127.0.0.1",))
 FAMILIES = ("nginx", "forward", "envoy")
@@ -127,7 +128,8 @@ async def exchange(port: int, method: str, target: str, *lines: str) -> Answer:
         if not any(line.lower().startswith("host:") for line in lines):
             head.insert(1, f"Host: 127.0.0.1:{port}")
         writer.write("\r\n".join([*head, "", ""]).encode("latin-1"))
-        raw = await reader.read()
+        async with asyncio.timeout(PATIENCE):
+            raw = await reader.read()
     finally:
         writer.close()
     return read(raw)

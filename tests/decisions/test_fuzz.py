@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.decisions.asking import PHOTOS, Answer, Gate, bearer, gate_on, read, shape
 from tests.node import sqlite_url
+from tests.serving import PATIENCE
 
 METHODS = st.sampled_from(["GET", "POST", "DELETE", "OPTIONS", "HEAD", "QUERY", "*", "", "get", "GET, POST"])
 # Characters that a header may hold; not those that end it.
@@ -83,6 +84,10 @@ class Connection:
         named = [] if any(line.lower().startswith("host:") for line in lines) else ["Host: x"]
         head = [f"{method} {target} HTTP/1.1", *named, *lines, "", ""]
         self.writer.write("\r\n".join(head).encode("latin-1"))
+        async with asyncio.timeout(PATIENCE):
+            return await self._answer(method)
+
+    async def _answer(self, method: str) -> Answer:
         raw = await self.reader.readuntil(b"\r\n\r\n")
         answer = read(raw)
         length = int((answer.every("content-length") or ["0"])[0])

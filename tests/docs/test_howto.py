@@ -15,6 +15,7 @@ from grantway.protocol.scope import Scope
 from tests.clients.relying_party import relying_party
 from tests.node import CALLBACK, Visitor, leaving_url, seeded_node, sqlite_url, web_client
 from tests.printed import DOCS, blocks, commands, grantway, program
+from tests.serving import PATIENCE
 
 
 async def run_as_printed(page: str, node, client_id: str, monkeypatch) -> dict:
@@ -131,7 +132,7 @@ def run_commands(folder: Path, issuer: str) -> None:
         if name == "grantway":
             grantway(words, folder, **own)
         elif name != "curl":
-            subprocess.run([name, *words], cwd=folder, capture_output=True, check=True)
+            subprocess.run([name, *words], cwd=folder, capture_output=True, check=True, timeout=PATIENCE)
 
 
 def test_the_commands_of_describe_an_api_run_as_printed(tmp_path):

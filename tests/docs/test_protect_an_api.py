@@ -13,6 +13,7 @@ import pytest
 from grantway.flows.registry_apis import add_api
 from grantway.sdk import Api
 from tests.node import Visitor, seeded_node, sqlite_url
+from tests.serving import PATIENCE
 
 PAGES = Path(__file__).parents[2] / "docs/howto/protect-an-api"
 ASK_DJANGO = """
@@ -129,7 +130,14 @@ async def test_the_files_of_a_django_project_run(node, token, folder, page):
     }
     command = [sys.executable, "-W", "ignore", "-c", ASK_DJANGO]
     done = await asyncio.to_thread(
-        subprocess.run, command, cwd=folder, env=own, capture_output=True, text=True, check=False
+        subprocess.run,
+        command,
+        cwd=folder,
+        env=own,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert 0 == done.returncode, done.stderr
     about = ["about 200 200"] if page == "django.md" else ["about 404 404"]

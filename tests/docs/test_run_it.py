@@ -15,6 +15,7 @@ import pytest
 from grantway.settings import ServerSettings
 from tests.certificates import Authority
 from tests.node import Visitor, free_port, leaving_url, seeded_node, sqlite_url
+from tests.serving import PATIENCE
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "run-it.md"
 SURROUNDINGS = """
@@ -53,18 +54,21 @@ def nginx(tmp_path):
     port, upstream = free_port(), free_port()
     printed = block("nginx").replace("127.0.0.1:8600", f"127.0.0.1:{upstream}")
     printed = printed.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
-    version = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr
+    version = subprocess.run(
+        [program, "-v"], capture_output=True, text=True, check=True, timeout=PATIENCE
+    ).stderr
     if tuple(map(int, re.findall(r"\d+", version)[:3])) < (1, 25, 1):
         printed = printed.replace(" ssl;\n    http2 on;", " ssl http2;")
     config = tmp_path / "nginx.conf"
     config.write_text(SURROUNDINGS.format(folder=tmp_path, certificate=certificate, key=key, printed=printed))
     command = [program, "-p", str(tmp_path), "-c", str(config), "-e", str(tmp_path / "error.log")]
-    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert checked.returncode == 0, checked.stderr
     with subprocess.Popen(command) as process:
         time.sleep(0.3)
         yield port, upstream
         process.terminate()
+        process.wait(timeout=PATIENCE)
 
 
 async def test_a_whole_flow_runs_through_the_printed_nginx(nginx, tmp_path):
@@ -103,6 +107,7 @@ def test_systemd_reads_the_printed_unit(tmp_path):
             capture_output=True,
             text=True,
             check=False,
+            timeout=PATIENCE,
         )
         ours = [line for line in done.stderr.splitlines() if "grantway.service" in line]
         assert [] == [
@@ -113,6 +118,10 @@ def test_systemd_reads_the_printed_unit(tmp_path):
     parsed.read_string(unit)
     command = parsed["Service"]["ExecStart"].split()[1:]
     shown = subprocess.run(
-        [sys.executable, "-m", "grantway", *command, "--help"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "grantway", *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert (0, True) == (shown.returncode, "Run the server" in shown.stdout)

@@ -1,10 +1,7 @@
 """A live server, tokens from a real flow, and the same API in each framework behind a real HTTP server."""
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 
@@ -20,24 +17,7 @@ from tests.frameworks.definition import API
 from tests.node import Node, Visitor, seeded_node, sqlite_url
 from tests.sdk.callers import Caller
 from tests.sdk.servers import running
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@asynccontextmanager
-async def wsgi(app):
-    """A WSGI application behind the standard library's server, in a thread; yields its port."""
-    with make_server("127.0.0.1", 0, app, handler_class=_Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            await asyncio.to_thread(server.shutdown)
-            thread.join()
+from tests.serving import wsgi
 
 
 @asynccontextmanager

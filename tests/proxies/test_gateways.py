@@ -17,7 +17,7 @@ from tests.decisions.test_forwarding import TRICKS
 from tests.node import sqlite_url
 from tests.services.caddy import caddy_before_an_api
 from tests.services.nginx import nginx_before_an_api
-from tests.serving import serving
+from tests.serving import PATIENCE, serving
 
 PAGES = Path(__file__).parents[2] / "docs" / "howto" / "guard-with-a-gateway"
 AUTHORITY = Authority("CN=Here")
@@ -78,7 +78,8 @@ class Front:
         length = [f"Content-Length: {len(body)}"] if body else []
         head = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close", *length, *lines]
         writer.write(("\r\n".join([*head, "", ""]) + body).encode("latin-1"))
-        raw = await reader.read()
+        async with asyncio.timeout(PATIENCE):
+            raw = await reader.read()
         writer.close()
         return read(raw)
 

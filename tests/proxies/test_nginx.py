@@ -19,7 +19,7 @@ from tests.crypto.certified import registrable
 from tests.node import CALLBACK, PHOTOS, Node, Visitor, seeded_node, web_client
 from tests.printed import blocks, commands, grantway
 from tests.services.nginx import nginx
-from tests.serving import serving
+from tests.serving import PATIENCE, serving
 
 PAGE = "docs/howto/authenticate-an-app.md"
 AUTHORITY, ANOTHER = Authority("CN=Clients"), Authority("CN=Another")
@@ -76,7 +76,7 @@ class Front:
         ]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
-        out, err = await process.communicate()
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
         assert process.returncode == 0, err.decode()
         return out.decode()
 
@@ -242,7 +242,7 @@ async def test_the_commands_of_a_service_with_a_certificate_work_as_printed(fron
     server, _ = front
     heading = "## With a certificate instead of a secret"
     make, register, ask = commands("docs/howto/service.md", heading)
-    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE)
     own = {"GRANTWAY_DEV": "true", "GRANTWAY_ISSUER": server.node.issuer}
     await asyncio.to_thread(
         grantway,

@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+from tests.serving import PATIENCE
+
 CHALLENGE = "www-authenticate"
 
 
@@ -42,7 +44,8 @@ class Caller:
                 b"Content-Type: application/x-www-form-urlencoded",
             ]
         writer.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
-        raw = await reader.read()
+        async with asyncio.timeout(PATIENCE):
+            raw = await reader.read()
         writer.close()
         await writer.wait_closed()
         return Reply(raw)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.serving import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVER_ONLY = (
@@ -38,7 +40,9 @@ asyncio.run(http_client("https://id.example").aclose())
 def test_the_sdk_imports_nothing_of_the_server_nor_its_dependencies():
     """httpx2 is imported when something is first fetched."""
     code = f"import sys, grantway.sdk; print(*[m for m in {SERVER_ONLY!r}.split() if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert "" == done.stdout.strip()
 
 
@@ -79,6 +83,7 @@ def run(python, code):
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE,
     )
 
 
