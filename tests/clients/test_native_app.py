@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +11,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from tests.clients.person import press, sign_in
 from tests.node import free_port, native_client
+from tests.serving import listening as up
 
 ASKED = "photos:read photos:write"
 
@@ -28,33 +29,15 @@ async def listening():
     """Listen on a port the operating system chooses."""
     heard = asyncio.get_running_loop().create_future()
 
-    opened = []
+    async def answer(scope, _receive, send):
+        if not heard.done() and scope["path"] != "/favicon.ico":
+            heard.set_result(f"{scope['path']}?{scope['query_string'].decode()}")
+        head = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"You can close this window."})
 
-    async def answer(reader, writer):
-        opened.append(writer)
-        try:
-            request_line = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode()
-        except asyncio.IncompleteReadError:  # browsers open connections they may not use
-            writer.close()
-            return
-        body = b"You can close this window."
-        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/plain\r\n")
-        writer.write(b"content-length: %d\r\n\r\n%s" % (len(body), body))
-        await writer.drain()
-        writer.close()
-        target = request_line.split(" ")[1]
-        if not heard.done() and target != "/favicon.ico":
-            heard.set_result(target)
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    try:
-        yield Listening(server.sockets[0].getsockname()[1], heard)
-    finally:
-        server.close()
-        for writer in opened:  # also those that the browser has opened ahead and kept
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+    async with up(answer) as port:
+        yield Listening(port, heard)
 
 
 @asynccontextmanager
