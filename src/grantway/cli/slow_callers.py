@@ -12,9 +12,10 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from grantway.cli.whole_replies import WholeReplies
 from grantway.web.requests import Network, connecting_network
 
 MAX_HEAD = 64 * 1024  # bytes of a head that comes in pieces; one piece is never above 256 kB
@@ -54,7 +55,7 @@ class Stage(Enum):
     BODY = "body"
 
 
-class PatientProtocol(HttpToolsProtocol):
+class PatientProtocol(WholeReplies):
     """A connection with deadlines: 408 for a request that does not arrive, an end for an answer not read."""
 
     server_state: Connections  # what `http_server.Server` has

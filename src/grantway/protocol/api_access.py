@@ -72,7 +72,10 @@ def decide(api: Api, method: str, path: str, scope: Scope | None) -> Decision:
 
 def is_enough(rule: Rule, scope: Scope) -> bool:
     """Has a token of these scopes what the row needs? Never for `public` and `deny`: they ask for none."""
-    return any(one.issubset(scope.tokens) for one in rule.alternatives)
+    having = scope.tokens
+    if not rule.any_of:  # as nearly all rows are
+        return rule.access is Access.SCOPES and rule.need.issubset(having)
+    return any(one.issubset(having) for one in rule.alternatives)
 
 
 def in_words(rule: Rule) -> str:

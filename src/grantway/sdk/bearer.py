@@ -11,7 +11,7 @@ from grantway.sdk.guard import Refused
 
 __all__ = ["OVERRIDES", "Brought", "bearer_token"]
 
-_BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*) *", re.IGNORECASE)  # RFC 6750 §2.1
+_BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9\-._~+/]+=*) *")  # RFC 6750 §2.1
 OVERRIDES = frozenset(
     "".join(parts)
     for name in ("x-http-method-override", "x-http-method", "x-method-override")

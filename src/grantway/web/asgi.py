@@ -54,7 +54,7 @@ class WebApp:
             return
         except Exception:  # noqa: BLE001 - the last resort: logged whole, answered without detail
             reply = self._failed(request, path)
-        await send_reply(reply, send)
+        await send_reply(reply, scope, send)
         metrics = self._door.metrics
         if metrics.counts:
             metrics.answered(

@@ -37,7 +37,7 @@ class ManagementApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive, scope["path"])
-        await send_reply(await self._reply(request), send)
+        await send_reply(await self._reply(request), scope, send)
 
     async def _reply(self, request: Request) -> Reply:
         if not self._knows_host(request):

@@ -1,7 +1,8 @@
 """The only place where results and refusals become responses."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -11,10 +12,13 @@ from grantway.protocol.names import ErrorCode
 from grantway.protocol.registry import OPENID
 from grantway.protocol.scope import Scope
 from grantway.sdk.challenge import challenge
+from grantway.web.requests import Scope as AsgiScope
 from grantway.web.requests import Send
 
 Header = tuple[bytes, bytes]
 FLOW = b"grantway-flow"
+WHOLE_REPLY: Final = "grantway.whole_reply"  # an extension of the ASGI scope: `cli.whole_replies`
+_NONE: Final[Mapping[str, Any]] = {}
 NO_STORE: Header = (b"cache-control", b"no-store")
 _NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 _JSON: tuple[Header, ...] = (
@@ -73,10 +77,13 @@ def flow_header(reference: str) -> Header:
     return FLOW, reference.encode("ascii")
 
 
-async def send_reply(reply: Reply, send: Send) -> None:
-    """Write it out."""
-    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
-    await send({"type": "http.response.start", "status": int(reply.status), "headers": headers})
+async def send_reply(reply: Reply, scope: AsgiScope, send: Send) -> None:
+    """Write it out: in one piece where the server in front of us takes that, else as ASGI says."""
+    headers = (*reply.headers, (b"content-length", b"%d" % len(reply.body)))
+    write = scope.get("extensions", _NONE).get(WHOLE_REPLY)
+    if write is not None and write(int(reply.status), headers, reply.body):
+        return
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": [*headers]})
     await send({"type": "http.response.body", "body": reply.body})
 
 

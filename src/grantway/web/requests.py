@@ -45,7 +45,10 @@ class Request:
 
     def every(self, name: bytes) -> tuple[str, ...]:
         """All values of a header (lower-case name), as Latin-1 text."""
-        return tuple(value.decode("latin-1") for value in self._by_name().get(name, ()))
+        values = self._by_name().get(name, ())
+        if len(values) == 1:
+            return (values[0].decode("latin-1"),)
+        return tuple([value.decode("latin-1") for value in values])
 
     def has_any(self, names: AbstractSet[bytes]) -> bool:
         """Is one of these headers there (lower-case names)?"""
