@@ -178,7 +178,7 @@ async def test_a_connection_ends_with_its_token(at, node):
         ENDS.get_nowait()
     signing = next(iter(node.server.snapshots.newest.signing_keys.values()))
     text = forged_token(signing, iss=node.issuer, aud=IDENTIFIER, exp=int(time.time()) + 1)
-    async with opened(at + "/live/kitchen", bearer(text)) as connection:
+    async with asyncio.timeout(30), opened(at + "/live/kitchen", bearer(text)) as connection:
         await connection.recv()
         with pytest.raises(ConnectionClosed) as closed:
             await connection.recv()
