@@ -142,6 +142,7 @@ async def asked(tmp_path_factory) -> AsyncIterator[Asked]:
         cookies = "; ".join(f"{one.name}={one.value}" for one in visitor.http.cookies.jar)
         known = [node.basic(client_id) for client_id in ("printer", "photos_api", "robot")]
         ways = [{}, *known, {"authorization": f"Bearer {token}"}, {"cookie": cookies}]
+        ways += [{"host": "api.example"}, {"host": "api.example", "authorization": f"Bearer {token}"}]
         found = Asked(node, ways)
         yield found
         statuses = Counter(status for _, status in found.answers.elements())
