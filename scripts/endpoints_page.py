@@ -162,10 +162,7 @@ def _anchor(path: str) -> str:
 
 
 def _described(path: str, detail: Detail) -> str:
-    asked = [
-        (f"`{name}`", cell(_MEANINGS_AT.get((path, name)) or _MEANINGS[name]), cell(purpose))
-        for name, purpose in detail.parameters
-    ]
+    asked = [(f"`{name}`", cell(meaning(path, name)), cell(purpose)) for name, purpose in detail.parameters]
     parts = [
         f"## {path}",
         detail.title,
@@ -180,6 +177,11 @@ def _described(path: str, detail: Detail) -> str:
         text += f"\n{table(('parameter', 'meaning'), (row[:2] for row in asked))}"
     answers = [(cell(status), cell(what)) for status, what in detail.answers]
     return f"{text}\n{table(('answer', 'what it holds'), answers)}"
+
+
+def meaning(path: str, name: str) -> str:
+    """What a parameter means at this endpoint."""
+    return _MEANINGS_AT.get((path, name)) or _MEANINGS[name]
 
 
 def details() -> dict[str, Detail]:
@@ -201,6 +203,10 @@ def details() -> dict[str, Detail]:
         ("413", "`invalid_request`: the body is too long"),
         ("429", "too many wrong proofs; `Retry-After` says when to come back"),
         ("503", "`temporarily_unavailable`, with `Retry-After`: nothing was done"),
+    ]
+    pages = [
+        ("413", "a page: the form is too long"),
+        ("503", "a page: the database is away; `Retry-After`"),
     ]
     cors = "; browsers from the origins registered for any app"
     return {
@@ -225,6 +231,7 @@ def details() -> dict[str, Detail]:
                     ),
                 ),
                 ("400", "a page for the person: client or redirect URI are not known to be good"),
+                *pages,
             ],
         ),
         at.TOKEN: Detail(
@@ -291,7 +298,8 @@ def details() -> dict[str, Detail]:
                         "(`application/jwt`) where the app is registered for that"
                     ),
                 ),
-                ("401", "with `WWW-Authenticate`: no token, or `invalid_token`"),
+                ("400", "`invalid_request`: two tokens, or a form that cannot be read"),
+                ("401", "with `WWW-Authenticate`: `{}` where no token came, or `invalid_token`"),
                 ("403", "`insufficient_scope`: the token came without `openid`"),
                 ("503", "`temporarily_unavailable`"),
             ],
@@ -304,6 +312,8 @@ def details() -> dict[str, Detail]:
             answers=[
                 ("303", "to the registered address, with `state`"),
                 ("200", "a page that asks, or that says it is done"),
+                ("400", "a page: the request cannot be read, or does not fit what its app registered"),
+                *pages,
             ],
         ),
         at.JWKS: _public("The public keys of every token (RFC 7517 §5)", "`keys`"),

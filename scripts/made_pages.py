@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
-SCRIPTS = ("settings_page", "cli_page", "endpoints_page", "errors_page")
+SCRIPTS = ("settings_page", "cli_page", "endpoints_page", "errors_page", "openapi_page")
 
 
 def cell(text: str) -> str:

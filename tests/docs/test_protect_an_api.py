@@ -9,10 +9,15 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import yaml
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
+from grantway.crypto.jose import SigningKey
 from grantway.flows.registry_apis import add_api
 from grantway.sdk import Api
 from tests.node import Visitor, seeded_node, sqlite_url
+from tests.sdk.servers import running
 from tests.serving import PATIENCE
 
 PAGES = Path(__file__).parents[2] / "docs/howto/protect-an-api"
@@ -24,6 +29,13 @@ good = {"authorization": "Bearer " + os.environ["TOKEN"]}
 for path in ("photos/1", "albums", "about", "nowhere"):
     print(path, Client().get("/" + path).status_code, Client().get("/" + path, headers=good).status_code)
 print(Client().get("/photos/1", headers=good).json()["owner"])
+"""
+
+ASK_FOR_THE_DOCUMENT = """
+import django
+django.setup()
+from django.test import Client
+print(Client().get("/openapi.yaml").content.decode())
 """
 
 
@@ -61,9 +73,21 @@ async def statuses(app, token, *paths):
         }
 
 
+async def greets(node, app, token):
+    """The page's websocket: whoever has a token is greeted and heard, and nobody else."""
+    async with asyncio.timeout(PATIENCE), running(app) as port:
+        address, good = f"ws://127.0.0.1:{port}/live/kitchen", {"authorization": f"Bearer {token}"}
+        with pytest.raises(InvalidStatus, match="401"):
+            await connect(address, proxy=None)
+        async with connect(address, additional_headers=good, proxy=None) as connection:
+            assert node.people["ada"].subject == await connection.recv()
+            await connection.send("hello")
+            assert "hello" == await connection.recv()
+
+
 async def test_the_blocks_of_the_overview_run(node, token, folder):
     """FN13, FN17: the guard, the server's definition, introspection, step-up."""
-    guard, published, introspection, step_up = blocks("README.md")
+    guard, published, introspection, proofs, bound, step_up, beside = blocks("README.md")
     names: dict = {"issuer": node.issuer}
     exec(guard.replace("http://localhost:8600", node.issuer), names)  # noqa: S102 - what the page prints
     told = await statuses(names["app"], token, "/photos/1", "/nowhere")
@@ -78,7 +102,17 @@ async def test_the_blocks_of_the_overview_run(node, token, folder):
     exec(published.replace("https://api.example/photos", "https://api.example/other"), names)  # noqa: S102
     assert "other" == (await names["api"].get()).name
     exec(introspection, names)  # noqa: S102 - as above
+    (folder / "photos.key").write_bytes(SigningKey.generate("ES256").private_bytes())
+    exec(proofs, names)  # noqa: S102 - as above
+    assert "photos_api" == names["credentials"].client_id
+    exec(bound, names)  # noqa: S102 - as above
     exec(step_up, names)  # noqa: S102 - as above
+    exec(beside, names)  # noqa: S102 - as above
+    assert (True, False, False) == (
+        await names["may"](token, "GET", "/photos/1"),
+        await names["may"](token, "POST", "/photos"),
+        await names["may"]("a.b.c", "GET", "/photos/1"),
+    )
 
 
 async def test_the_block_of_fastapi_runs(node, token, folder):
@@ -87,6 +121,7 @@ async def test_the_block_of_fastapi_runs(node, token, folder):
     exec("\n".join(blocks("fastapi.md")), names)  # noqa: S102 - what the page prints
     told = await statuses(names["app"], token, "/photos/1", "/nowhere", "/openapi.json")
     assert {"/photos/1": (401, 200), "/nowhere": (404, 404), "/openapi.json": (200, 200)} == told
+    await greets(node, names["app"], token)
 
 
 async def test_the_block_of_starlette_runs(node, token, folder):
@@ -97,6 +132,7 @@ async def test_the_block_of_starlette_runs(node, token, folder):
     assert (401, 200) == told["/photos/1"]
     assert {(200, 200)} == {told["/health"], told["/inner/about"]}
     assert (401, 403) == told["/nowhere"]
+    await greets(node, names["app"], token)
 
 
 async def test_the_block_of_flask_runs(node, token, folder):
@@ -143,6 +179,15 @@ async def test_the_files_of_a_django_project_run(node, token, folder, page):
     about = ["about 200 200"] if page == "django.md" else ["about 404 404"]
     wanted = ["photos/1 401 200", "albums 401 200", *about, "nowhere 404 404"]
     assert [*wanted, node.people["ada"].subject] == done.stdout.splitlines()
+    if (folder / "documented.py").exists():
+        own["DJANGO_SETTINGS_MODULE"] = "documented_settings"
+        command = [sys.executable, "-W", "ignore", "-c", ASK_FOR_THE_DOCUMENT]
+        said = subprocess.run(
+            command, cwd=folder, env=own, capture_output=True, check=True, timeout=PATIENCE
+        ).stdout
+        paths = yaml.safe_load(said)["paths"]
+        assert [{"Grantway": ["photos:read"]}] == paths["/photos/{number}"]["get"]["security"]
+        assert [{"Grantway": ["photos:read"]}] == paths["/albums"]["get"]["security"]
 
 
 async def test_the_blocks_of_mcp_run(node):

@@ -72,6 +72,6 @@ def framework(request) -> str:
 @pytest.fixture(scope="module")
 async def call(framework, node) -> AsyncIterator[Caller]:
     """A caller of the API in this framework, which answers at a real port."""
-    protection = Protection(api=API, issuer=node.issuer, serve_metadata=framework != "drf")
+    protection = Protection(api=API, issuer=node.issuer, serve_metadata=True)
     async with FRAMEWORKS[framework](protection) as port:
         yield Caller(port)

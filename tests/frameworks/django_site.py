@@ -65,9 +65,10 @@ def routes(view, photo, extra):
 class REST:
     """The addresses of the project of Django REST framework."""
 
-    urlpatterns: ClassVar = routes(
-        rest, rest(get="photo", delete="delete"), rest(get="extra", required=[WRITE])
-    )
+    urlpatterns: ClassVar = [
+        *routes(rest, rest(get="photo", delete="delete"), rest(get="extra", required=[WRITE])),
+        path(METADATA.lstrip("/"), grantway.metadata),
+    ]
 
 
 class PLAIN:

@@ -87,7 +87,7 @@ async def test_a_scope_that_wants_a_fresh_sign_in(framework, node, tokens):
 HIDDEN = replace(API, rules=(*API.rules, Rule("GET", "/photos/new", frozenset({"admin"}))))
 
 
-@pytest.mark.parametrize("framework", ["fastapi", "starlette", "flask", "django"])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 async def test_o2_a_rule_that_a_wider_route_hides_stops_everything(framework, node, tokens):
     """O2, O8: /photos/new would be judged by the rule for /photos/{id}, which needs less."""
     async with FRAMEWORKS[framework](Protection(api=HIDDEN, issuer=node.issuer)) as port:

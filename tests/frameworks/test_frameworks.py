@@ -10,11 +10,6 @@ from tests.sdk.servers import token as forged_token
 WELL_KNOWN = f', resource_metadata="https://api.example{METADATA}"'
 
 
-def metadata_of(framework):
-    """What a challenge ends with: DRF's project serves no document here."""
-    return "" if framework == "drf" else WELL_KNOWN
-
-
 async def test_a_request_with_the_scope_of_its_rule_reaches_its_view(call, node, tokens):
     """FN13: the token of a real flow; the view knows whose it is."""
     for target, route in ((b"/photos", "photos"), (b"/photos/7", "photo")):
@@ -34,10 +29,10 @@ async def test_a_route_is_judged_whole_with_what_it_is_included_by(call, tokens)
     assert 403 == (await call(b"/inner/admin", bearer(tokens["read"]))).status
 
 
-async def test_without_a_token_the_challenge_says_what_is_needed(call, framework):
+async def test_without_a_token_the_challenge_says_what_is_needed(call):
     """FN13, RFC 6750 §3.1: no error member, every scope, and where the document is (RFC 9728 §5.1)."""
     reply = await call(b"/photos")
-    challenge = f'Bearer realm="Photos", scope="photos:read"{metadata_of(framework)}'
+    challenge = f'Bearer realm="Photos", scope="photos:read"{WELL_KNOWN}'
     assert (401, challenge) == (reply.status, reply.challenge)
     assert reply.json == {
         "error": "missing_token",
@@ -46,12 +41,12 @@ async def test_without_a_token_the_challenge_says_what_is_needed(call, framework
     }
 
 
-async def test_too_little_scope_is_403_with_all_that_is_needed(call, tokens, framework):
+async def test_too_little_scope_is_403_with_all_that_is_needed(call, tokens):
     """FN13, RFC 6750 §3.1."""
     reply = await call(b"/photos/7", bearer(tokens["read"]), method=b"DELETE")
     why = "DELETE /photos/{number} needs photos:delete; the token lacks photos:delete"
     words = f'error="insufficient_scope", error_description="{why}", scope="photos:delete"'
-    assert (403, f'Bearer realm="Photos", {words}{metadata_of(framework)}') == (reply.status, reply.challenge)
+    assert (403, f'Bearer realm="Photos", {words}{WELL_KNOWN}') == (reply.status, reply.challenge)
     assert {"error": "insufficient_scope", "error_description": why, "scope": "photos:delete"} == reply.json
 
 
@@ -133,10 +128,8 @@ async def test_o7_no_header_changes_the_method(call, tokens, name):
     assert (400, "invalid_request") == (reply.status, reply.json["error"])
 
 
-async def test_the_resource_metadata_is_where_the_challenge_says(call, framework, node):
+async def test_the_resource_metadata_is_where_the_challenge_says(call, node):
     """RFC 9728 §3: for everybody, with the issuer."""
-    if framework == "drf":
-        return  # the plain project has shown it
     reply = await call(METADATA.encode())
     assert 200 == reply.status
     assert (IDENTIFIER, [node.issuer]) == (reply.json["resource"], reply.json["authorization_servers"])

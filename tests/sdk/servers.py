@@ -13,7 +13,7 @@ AUDIENCE = "https://api.example/photos"
 
 def running(app, *, port=0, root_path=""):
     """The app behind uvicorn; yields its port."""
-    return listening(app, port=port, log_level="critical", interface="asgi3", root_path=root_path)
+    return listening(app, port=port, log_level="critical", interface="asgi3", root_path=root_path, ws="auto")
 
 
 class KeyServer:

@@ -411,17 +411,6 @@ async def test_a_path_that_was_rewritten_on_the_way_is_refused():
     assert 400 == (await ask(guard, path="/docs;x"))[0]["status"]
 
 
-async def test_a_websocket_is_refused_unless_its_path_is_public():
-    async def accept(_scope, _receive, send):
-        await send({"type": "websocket.accept"})
-
-    guard = Guard(accept, Protection(api=API, issuer=ISSUER), public=("/live",))
-    for path in ("/photos", "/admin", "/x", "//live"):
-        sent = await ask(guard, type="websocket", path=path, raw_path=path.encode())
-        assert [{"type": "websocket.close", "code": 1008}] == sent
-    assert [{"type": "websocket.accept"}] == await ask(guard, type="websocket", path="/live")
-
-
 async def test_start_and_stop_of_the_application_pass_through():
     seen = []
 

@@ -92,7 +92,9 @@ def nginx(folder: Path, excerpt: str, *, authority: Authority, upstream: str):
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     (folder / "authority.crt").write_bytes(authority.pem)
-    certificate, key = authority.issue("CN=id.example", dns=["id.example"]).write(folder, "server")
+    certificate, key = authority.issue("CN=id.example", dns=["id.example", "localhost"]).write(
+        folder, "server"
+    )
     port = free_port()
     lines = excerpt.replace("http://127.0.0.1:8600", upstream).replace(
         "/etc/nginx/clients.crt", str(folder / "authority.crt")

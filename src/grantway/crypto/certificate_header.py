@@ -16,10 +16,14 @@ _PEM = re.compile(
 def der_of_header(value: str) -> bytes:
     """The certificate in a header: `:base64 of DER:` (RFC 9440 §2.1), or PEM, percent-encoded.
 
-    The latter is nginx's `$ssl_client_escaped_cert`; of a chain the first counts. Raises ValueError.
+    The latter is nginx's `$ssl_client_escaped_cert`; of a chain the first counts. Raises ValueError, also for
+    two headers that somebody before us has joined by a comma (RFC 9110 §5.3): which of them the proxy has set
+    cannot be told.
     """
     if len(value) > _LONGEST:
         raise ValueError(f"longer than {_LONGEST} characters")
+    if "," in value:
+        raise ValueError("the certificate header came more than once")
     text = value.strip()
     if text.startswith(":") and text.endswith(":") and len(text) > 2:
         inner = text[1:-1]

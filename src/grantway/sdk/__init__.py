@@ -9,7 +9,7 @@
 token of a request, `verify` reads tokens, `introspection` asks about them, `jwks` and `published` keep what
 the server publishes (`kept`), `challenge` and `answers` word refusals, `protection` puts them in order.
 Before an application stand `asgi`, `starlette`, `fastapi`, `flask`, `django`, `drf`, `mcp` and `fastmcp`,
-each of which needs the framework it is named for.
+each of which needs the framework it is named for; `spectacular` tells drf-spectacular about `drf`.
 """
 
 from grantway.protocol.apis import Api, ApiMistakes, ApiScope, Rule

@@ -1,7 +1,6 @@
 """The guard before an ASGI application: what the API definition does not allow never reaches it."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable
 from urllib.parse import quote
 
 import msgspec
@@ -11,25 +10,20 @@ from grantway.protocol.names import ErrorCode
 from grantway.protocol.paths import fits, segments_of, template_shape
 from grantway.sdk.answers import Answer
 from grantway.sdk.bearer import Brought
+from grantway.sdk.connections import METHOD, App, Receive, Scope, Send, pass_on, refuse_connection
 from grantway.sdk.guard import BadPath, Refused, canonical_path
 from grantway.sdk.protection import Asked, Protection, failed
 from grantway.sdk.verify import AccessToken
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 TOKEN_KEY = "grantway.token"
-_NO_CONNECTION = Answer(403, {"error": ErrorCode.INSUFFICIENT_SCOPE.value})  # a websocket is closed unopened
 
 
 class Guard:
     """ASGI middleware that lets a request pass when its access token holds the scopes of its rule.
 
     Refused by default: a path and method without a rule, a request without a token, a path that could be
-    read in two ways, a websocket. The token comes from the `Authorization` header and nowhere else
+    read in two ways. A websocket is judged as the GET that opens it, refused before it opens, and closed when
+    its token expires (see `connections`). The token comes from the `Authorization` header and nowhere else
     (RFC 6750 §2.1). The application finds it as `scope["grantway.token"]`, an `AccessToken`.
 
     Rows that say `public` need no token, and none is looked at. `public` lists more such paths, outside the
@@ -53,11 +47,12 @@ class Guard:
             return
         outcome = await self._decide(scope)
         if isinstance(outcome, AccessToken):
-            await self._app({**scope, TOKEN_KEY: outcome}, receive, send)
+            known = {**scope, TOKEN_KEY: outcome}
+            await pass_on(self._app, known, receive, send, token=outcome, clock=self._protection.clock)
         elif outcome is None:
             await self._app(scope, receive, send)
         else:
-            await (reply if scope["type"] == "http" else close)(scope, outcome, send)
+            await reply(scope, receive, send, outcome)
 
     async def _decide(self, scope: Scope) -> AccessToken | Answer | None:
         """The token to pass on, None for a public path, or the answer. Never raises."""
@@ -67,18 +62,20 @@ class Guard:
                 return None
             if path == self._protection.metadata_path or scope["path"] == self._protection.metadata_path:
                 return await metadata_answer(self._protection, scope)
-            if scope["type"] != "http":
-                return _NO_CONNECTION
             brought = brought_by(self._protection, scope)
         except BadPath as bad:
             return await bad_path(self._protection, bad)
         except Exception as wrong:  # noqa: BLE001 - whatever it was, it must not let the request pass
             return failed(wrong)
-        method: str = scope["method"]
-        return await self._protection.check(Asked(method=method, path=path), brought)
+        return await self._protection.check(Asked(method=method_of(scope), path=path), brought)
 
     def _is_public(self, path: str) -> bool:
         return path in self._public or path.startswith(self._public_below)
+
+
+def method_of(scope: Scope) -> str:
+    """The method by which a request is judged."""
+    return str(scope["method"]) if scope["type"] == "http" else METHOD
 
 
 def brought_by(protection: Protection, scope: Scope) -> Brought:
@@ -115,18 +112,16 @@ def path_of(scope: Scope) -> str:
     return path[len(root) :] or "/"
 
 
-async def reply(scope: Scope, answer: Answer, send: Send) -> None:
-    """Send an answer over HTTP."""
+async def reply(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+    """Send an answer instead of what the application would say."""
+    if scope["type"] != "http":
+        await refuse_connection(scope, receive, send, answer)
+        return
     body = msgspec.json.encode(answer.content)
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in answer.headers]
     headers.append((b"content-length", str(len(body)).encode("ascii")))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-async def close(_scope: Scope, _answer: Answer, send: Send) -> None:
-    """Refuse a websocket before it is accepted: the server answers 403."""
-    await send({"type": "websocket.close", "code": 1008})
 
 
 def _check_public(path: str, api: object) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from grantway.crypto.certificate_header import der_of_header
 
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 CertificateSource: TypeAlias = Callable[[MutableMapping[str, Any]], bytes | None]
 """From an ASGI scope to the certificate, DER, or None where the caller showed none."""
 
@@ -14,8 +15,10 @@ def certificate_header(name: str, *, proxies: Iterable[str]) -> CertificateSourc
     """The certificate in a header that a TLS proxy sets.
 
     It holds percent-encoded PEM, as nginx's `$ssl_client_escaped_cert`, or what RFC 9440 says. `proxies` are
-    the addresses or networks that may say so; the header of anybody else counts for nothing. The proxy must
-    set it on every request, or drop what callers send. Raises ValueError for no proxies.
+    the addresses or networks that may say so; the header of anybody else counts for nothing, and of a peer
+    without an address (a Unix socket). The proxy must set it on every request, or drop what callers send;
+    before Flask and Django under WSGI, where `X_Client_Cert` becomes the same header, it must drop that too,
+    as nginx does. Raises ValueError for no proxies.
     """
     networks = tuple(ipaddress.ip_network(text) for text in proxies)
     if not networks:
@@ -25,14 +28,19 @@ def certificate_header(name: str, *, proxies: Iterable[str]) -> CertificateSourc
     def source(scope: MutableMapping[str, Any]) -> bytes | None:
         found = [value for header, value in scope["headers"] if header.lower() == wanted]
         client = scope.get("client")
-        if not found or not client:
-            return None
-        peer = ipaddress.ip_address(client[0])
-        peer = getattr(peer, "ipv4_mapped", None) or peer
-        if not any(peer.version == network.version and peer in network for network in networks):
+        if not found or not client or not _is_among(client[0], networks):
             return None
         if len(found) > 1:
             raise ValueError("the certificate header came more than once")
         return der_of_header(found[0].decode("latin-1"))
 
     return source
+
+
+def _is_among(address: str | None, networks: Iterable[Network]) -> bool:
+    try:
+        peer = ipaddress.ip_address(address or "")
+    except ValueError:  # a Unix socket, or a name
+        return False
+    peer = getattr(peer, "ipv4_mapped", None) or peer
+    return any(peer.version == network.version and peer in network for network in networks)

@@ -62,7 +62,6 @@ class Guard:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
         self._protection = protection()
-        self._checked: Api | None = None
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Nothing is decided before the view is known."""
@@ -75,7 +74,7 @@ class Guard:
         if getattr(view, _PUBLIC, False):
             return None
         try:
-            self._check()
+            check_project(self._protection)
             declared = getattr(view, _DECLARED, Scope())
             outcome = self._protection.check_now(asked(request, declared), brought(request, self._protection))
         except Exception as wrong:  # noqa: BLE001 - whatever it was, it must not let the request pass
@@ -84,12 +83,6 @@ class Guard:
             return response(outcome)
         request.grantway_token = outcome
         return None
-
-    def _check(self) -> None:
-        api = self._protection.api_now()
-        if api is not self._checked:
-            check_routes(api, [one for one in map(template_of, routes()) if one is not None])
-            self._checked = api
 
 
 @public
@@ -101,6 +94,18 @@ def metadata(_request: HttpRequest) -> HttpResponse:
     except Exception as wrong:  # noqa: BLE001 - the server is away, and the definition was never read
         return response(failed(wrong))
     return response(Answer(200, document, (("access-control-allow-origin", "*"),)))
+
+
+_checked: tuple[Api, URLResolver] | None = None
+
+
+def check_project(own: Protection) -> None:
+    """`check_routes` for the whole project, once for each definition. Raises ApiMistakes."""
+    global _checked  # noqa: PLW0603 - a project has one resolver, and views of REST framework no place of their own
+    now = (own.api_now(), get_resolver())
+    if _checked is None or any(known is not one for known, one in zip(_checked, now, strict=True)):
+        check_routes(now[0], [one for one in map(template_of, routes()) if one is not None])
+        _checked = now
 
 
 def protection() -> Protection:
@@ -119,12 +124,15 @@ def asked(request: HttpRequest, declared: Scope) -> Asked:
 
 
 def brought(request: HttpRequest, own: Protection) -> Brought:
-    """What the request brought to prove itself.
+    """What the request brought to prove itself. Raises ValueError for a malformed certificate header.
 
-    WSGI joins repeated headers by commas, which no single token holds.
+    WSGI joins repeated headers by commas, which no single token or certificate holds.
     """
     given = request.headers.get("authorization")
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()]
+    as_received = getattr(request, "scope", {}).get("headers")  # under ASGI
+    headers = as_received or [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()
+    ]
     scope = {"headers": headers, "client": (request.META.get("REMOTE_ADDR"), 0)}
     return Brought(
         authorization=[] if given is None else [given],

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.openapi.models import OAuth2, OAuthFlowAuthorizationCode, OAuthFlows
 from fastapi.responses import JSONResponse
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -15,7 +16,9 @@ from grantway.protocol.apis import Api
 from grantway.protocol.paths import BadPath, covers, segments_of
 from grantway.protocol.scope import Scope
 from grantway.sdk.answers import Answer
-from grantway.sdk.asgi import TOKEN_KEY, bad_path, brought_by
+from grantway.sdk.asgi import TOKEN_KEY, bad_path, brought_by, method_of
+from grantway.sdk.connections import LIFETIME_KEY, Lifetimes, refuse_connection
+from grantway.sdk.openapi import code_flow, known_api, scopes_to_say
 from grantway.sdk.protection import Asked, Protection, failed
 from grantway.sdk.routes import check_routes
 from grantway.sdk.starlette import judged, templates_of
@@ -23,7 +26,6 @@ from grantway.sdk.verify import AccessToken
 
 __all__ = ["Auth", "RefusedRequest"]
 
-AUTHORIZE, TOKEN = "/authorize", "/token"  # below the issuer
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 
 
@@ -46,26 +48,17 @@ class Auth(SecurityBase):
         async def photos(token: Annotated[AccessToken, Security(auth, scopes=["photos:read"])]): ...
 
     What is needed is what the rule for the matched route says, and what `scopes` say besides. An operation
-    with neither is refused.
+    with neither is refused. A websocket is judged as the GET that opens it, refused before it opens, and
+    closed when its token expires.
     """
 
     def __init__(self, protection: Protection, *, scheme_name: str = "Grantway") -> None:
         self.protection, self.scheme_name = protection, scheme_name
-        definition = protection.definition
-        scopes = (
-            {one.name: one.description for one in definition.scopes} if isinstance(definition, Api) else {}
-        )
-        issuer = protection.issuer
-        flow = OAuthFlowAuthorizationCode(
-            authorizationUrl=issuer + AUTHORIZE,
-            tokenUrl=issuer + TOKEN,
-            refreshUrl=issuer + TOKEN,
-            scopes=scopes,
-        )
+        flow = OAuthFlowAuthorizationCode(**code_flow(protection))
         self.model = OAuth2(flows=OAuthFlows(authorizationCode=flow))
         self._checked: Api | None = None
 
-    async def __call__(self, request: Request, security_scopes: SecurityScopes) -> AccessToken | None:
+    async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes) -> AccessToken | None:
         """The token with which the request may pass; None where its rule says `public`.
 
         Raises RefusedRequest.
@@ -74,7 +67,7 @@ class Auth(SecurityBase):
             api = await self.protection.api()
             self._check(api, request.app)
             declared = Scope.of(security_scopes.scopes)
-            asked = Asked(method=request.method, path=_matched(request), declared=declared)
+            asked = Asked(method=method_of(request.scope), path=_matched(request), declared=declared)
             outcome = await self.protection.check(asked, brought_by(self.protection, request.scope))
         except BadPath as bad:
             outcome = await bad_path(self.protection, bad)
@@ -84,22 +77,28 @@ class Auth(SecurityBase):
             raise RefusedRequest(outcome)
         if outcome is not None:
             request.scope[TOKEN_KEY] = outcome
+            if LIFETIME_KEY in request.scope:
+                request.scope[LIFETIME_KEY].begin(outcome)
         return outcome
 
     def install(self, app: FastAPI, *, client_id: str | None = None, scopes: Iterable[str] = ()) -> None:
         """Everything around the dependency, once for an application.
 
-        Refusals in the form of RFC 6750; the scopes of every operation in the OpenAPI document; the RFC 9728
-        document, if `serve_metadata`; and, with the `client_id` of an app registered for single pages whose
-        redirect URI is `<address>/docs/oauth2-redirect`, an Authorize button that works on `/docs`, with
-        `scopes` ticked.
+        Refusals in the form of RFC 6750; the end of each websocket with its token; the scopes of every
+        operation in the OpenAPI document; the RFC 9728 document, if `serve_metadata`; and, with the
+        `client_id` of an app registered for single pages whose redirect URI is
+        `<address>/docs/oauth2-redirect`, an Authorize button that works on `/docs`, with `scopes` ticked.
         """
 
-        async def refuse(_request: Request, refused: Exception) -> Response:
+        async def refuse(request: Request | WebSocket, refused: Exception) -> Response | None:
             answer = refused.answer if isinstance(refused, RefusedRequest) else failed(refused)
+            if isinstance(request, WebSocket):
+                await refuse_connection(request.scope, request.receive, request.send, answer)
+                return None
             return Response(answer.body, answer.status, dict(answer.headers))
 
-        app.add_exception_handler(RefusedRequest, refuse)
+        app.add_exception_handler(RefusedRequest, refuse)  # type: ignore[arg-type]
+        app.add_middleware(Lifetimes, clock=self.protection.clock)
         if self.protection.metadata_path is not None:
 
             async def metadata(_request: Request) -> Response:
@@ -120,8 +119,7 @@ class Auth(SecurityBase):
 
         def openapi() -> dict[str, Any]:
             schema = plain()
-            definition = self.protection.definition
-            api = definition if isinstance(definition, Api) else definition.at_hand()
+            api = known_api(self.protection)
             if api is not None:
                 self._say_scopes(schema, api)
             return schema
@@ -133,11 +131,17 @@ class Auth(SecurityBase):
         for template, item in schema.get("paths", {}).items():
             path = judged(template)
             for method in _METHODS & item.keys():
-                rule = None if path is None else api.rule_for(method.upper(), path)
+                said = []
                 for requirement in item[method].get("security", ()):
-                    if rule is not None and self.scheme_name in requirement:
-                        declared = requirement[self.scheme_name]
-                        requirement[self.scheme_name] = sorted({*declared, *rule.enough()})
+                    if self.scheme_name in requirement:
+                        declared = Scope.of(requirement[self.scheme_name])
+                        scopes = scopes_to_say(api, method.upper(), path, declared)
+                        if scopes is not None:
+                            said.append({**requirement, self.scheme_name: scopes})
+                    else:
+                        said.append(requirement)
+                if "security" in item[method]:
+                    item[method]["security"] = said
 
     def _check(self, api: Api, app: FastAPI) -> None:
         if api is not self._checked:
@@ -145,7 +149,7 @@ class Auth(SecurityBase):
             self._checked = api
 
 
-def _matched(request: Request) -> str | None:
+def _matched(request: HTTPConnection) -> str | None:
     """The route that FastAPI has matched, below the application that the server runs, as it is judged.
 
     Raises BadPath where it does not fit the path: Starlette's patterns let a line break at the end pass.

@@ -3,13 +3,14 @@
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["checked_address", "http_client", "read_body"]
+__all__ = ["checked_address", "edition", "http_client", "read_body"]
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_BYTES = 256 * 1024
@@ -24,23 +25,35 @@ def checked_address(name: str, uri: str) -> str:
 
 
 def http_client(uri: str, *, certificate: tuple[str, str] | None = None) -> "httpx2.AsyncClient":
-    """A client for this address. `certificate`: files of a certificate and its key, PEM, to show."""
+    """A client for this address. `certificate`: files of a certificate and its key, PEM, to show.
+
+    Raises OSError when they cannot be read or do not belong together, and ValueError where nobody would see
+    them: a loopback address without TLS.
+    """
     import httpx2
 
     if not uri.startswith("https:"):  # a loopback address: no TLS, and never asked of a proxy
+        if certificate is not None:
+            raise ValueError(f"a client certificate is shown over https alone, not to {uri}")
         return httpx2.AsyncClient(trust_env=False, follow_redirects=False, verify=False)
-    context = _context() if certificate is None else httpx2.create_ssl_context()
-    if certificate is not None:
-        context.load_cert_chain(*certificate)
+    context = _context(certificate, edition(certificate))
     return httpx2.AsyncClient(follow_redirects=False, verify=context)
 
 
-@lru_cache(maxsize=1)
-def _context() -> ssl.SSLContext:
-    """Whom to believe: made once, because reading the certificates takes 25 ms."""
+def edition(certificate: tuple[str, str] | None) -> tuple[int, ...]:
+    """Another one when the files have changed: certificates are renewed while an API runs. Raises OSError."""
+    return tuple(Path(file).stat().st_mtime_ns for file in certificate or ())
+
+
+@lru_cache(maxsize=8)
+def _context(certificate: tuple[str, str] | None, _edition: tuple[int, ...]) -> ssl.SSLContext:
+    """Whom to believe and what to show: made once, because reading the authorities takes 25 ms."""
     import httpx2
 
-    return httpx2.create_ssl_context()
+    context = httpx2.create_ssl_context()
+    if certificate is not None:
+        context.load_cert_chain(*certificate)
+    return context
 
 
 async def read_body(

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from grantway.crypto.jose import MAX_TOKEN_LENGTH
 from grantway.sdk.credentials import Credentials
-from grantway.sdk.fetching import checked_address, http_client, read_body
+from grantway.sdk.fetching import checked_address, edition, http_client, read_body
 from grantway.sdk.kept import Unavailable
 from grantway.sdk.verify import AccessToken, BadToken, read_claims
 
@@ -24,6 +24,10 @@ __all__ = ["Introspection"]
 _log = logging.getLogger("grantway.sdk")
 _DEAD = "not a token of this API, or no longer in force"
 _ALLOWED_TYPES = ("bearer",)
+
+
+# Where connections may be used: in their event loop, with the certificate they were opened with.
+_Place: TypeAlias = tuple[asyncio.AbstractEventLoop, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class Introspection:
         self._living: dict[bytes, _Known] = {}
         self._dead: dict[bytes, _Known] = {}
         self._asking: dict[tuple[int, bytes], asyncio.Task[_Known]] = {}
-        self._client: tuple[asyncio.AbstractEventLoop, httpx2.AsyncClient] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._client: tuple[_Place, httpx2.AsyncClient] | None = None
 
     def at_hand(self, token: str, *, certificate: bytes | None = None) -> AccessToken | None:
         """As `verify`, if the answer is remembered; None if the server has to be asked."""
@@ -89,7 +94,7 @@ class Introspection:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        if self._client is not None and self._client[0] is asyncio.get_running_loop():
+        if self._client is not None and self._client[0][0] is asyncio.get_running_loop():
             await self._client[1].aclose()
             self._client = None
 
@@ -162,13 +167,31 @@ class Introspection:
 
     async def _question(self, token: str) -> bytes:
         proof = self._credentials.for_request(self.issuer)
-        loop = asyncio.get_running_loop()
-        if self._client is None or self._client[0] is not loop:
-            self._client = (loop, http_client(self._endpoint, certificate=proof.certificate))
+        place = (asyncio.get_running_loop(), edition(proof.certificate))
+        if self._client is None or self._client[0] != place:
+            self._retire()
+            self._client = (place, http_client(self._endpoint, certificate=proof.certificate))
+        client = self._client[1]
         headers = {**proof.headers, "accept": "application/json"}
         form = {**proof.form, "token": token, "token_type_hint": "access_token"}
-        _, body, _ = await read_body(self._client[1], "POST", self._endpoint, headers=headers, form=form)
+        _, body, _ = await read_body(client, "POST", self._endpoint, headers=headers, form=form)
         return body
+
+    def _retire(self) -> None:
+        """Let go of connections with an old certificate, once nobody waits for an answer on them."""
+        if self._client is None or self._client[0][0] is not asyncio.get_running_loop():
+            return
+        client = self._client[1]
+
+        async def close() -> None:
+            try:
+                await asyncio.sleep(self._timeout)
+            finally:
+                await client.aclose()
+
+        task = asyncio.create_task(close())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
 
 def _digest(token: str) -> bytes:

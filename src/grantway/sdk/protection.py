@@ -87,6 +87,11 @@ class Protection:
         self.resource_metadata = self.metadata_address or resource_metadata
 
     @property
+    def clock(self) -> Callable[[], float]:
+        """What tells the time, in Unix seconds."""
+        return self._clock
+
+    @property
     def metadata_path(self) -> str | None:
         """Where an adapter serves the RFC 9728 document, if it does."""
         return None if self.metadata_address is None else urlsplit(self.metadata_address).path

@@ -26,7 +26,9 @@ class PublishedApi(Kept[Api]):
     See `Kept` for the durations, in seconds: a change of the rules is in force after `lifetime` at the
     latest, 5 seconds (threat O9); while the server is away the last definition counts for `keep_for`, a day.
     `keep_in` is a file that holds the last definition read, so that the API starts while the server is
-    away. The server is asked whether the definition has changed, and sends it only then (RFC 9110 §13.1.2).
+    away. `endpoint` is where it is asked for, by default `{issuer}/api-definition`; another one where the
+    server takes certificates at a host of their own (RFC 8705 §5). The server is asked whether the definition
+    has changed, and sends it only then (RFC 9110 §13.1.2).
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class PublishedApi(Kept[Api]):
         identifier: str,
         credentials: Credentials,
         *,
+        endpoint: str | None = None,
         keep_in: str | PathLike[str] | None = None,
         refresh_after: float = 3,
         lifetime: float = 5,
@@ -43,7 +46,7 @@ class PublishedApi(Kept[Api]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.issuer, self.identifier = issuer, identifier
-        self._uri = checked_address("issuer", issuer) + ADDRESS
+        self._uri = checked_address("endpoint", endpoint or issuer + ADDRESS)
         self._credentials, self._file = credentials, None if keep_in is None else Path(keep_in)
         self._etag = ""
         super().__init__(

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from starlette.authentication import AuthCredentials, BaseUser
-from starlette.routing import BaseRoute, Host, Match, Mount, Route
+from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute
 
 from grantway.protocol.apis import Api
 from grantway.sdk.answers import Answer
-from grantway.sdk.asgi import TOKEN_KEY, App, Receive, Scope, Send, brought_by, close, metadata_answer, reply
+from grantway.sdk.asgi import TOKEN_KEY, brought_by, metadata_answer, method_of, reply
+from grantway.sdk.connections import App, Receive, Scope, Send, pass_on
 from grantway.sdk.protection import Asked, Protection, failed
 from grantway.sdk.routes import check_routes, route_template
 from grantway.sdk.verify import AccessToken
@@ -48,10 +49,11 @@ class RouteGuard:
         Starlette(routes, middleware=[Middleware(RouteGuard, protection=protection, public=["/health"])])
 
     The router's own matching is asked, mounts included, and the rule for that route decides: the path is not
-    read a second time. What has no route or no rule is refused, a websocket too. `public` are routes as they
-    are written in the code (`/static/*` for an application mounted at `/static`). Endpoints find the token as
-    `request.user.token` and `request.scope["grantway.token"]`, its scopes in `request.auth`.
-    Raises ApiMistakes at the first request when a rule is hidden by a wider route (`check_routes`).
+    read a second time. What has no route or no rule is refused. A websocket is judged as the GET that opens
+    it, and closed when its token expires. `public` are routes as they are written in the code (`/static/*`
+    for an application mounted at `/static`). Endpoints find the token as `request.user.token` and
+    `request.scope["grantway.token"]`, its scopes in `request.auth`. Raises ApiMistakes at the first request
+    when a rule is hidden by a wider route (`check_routes`).
     """
 
     def __init__(self, app: App, protection: Protection, public: Iterable[str] = ()) -> None:
@@ -64,12 +66,13 @@ class RouteGuard:
             return
         outcome = await self._decide(scope)
         if isinstance(outcome, Answer):
-            await (reply if scope["type"] == "http" else close)(scope, outcome, send)
-            return
-        if outcome is not None:
+            await reply(scope, receive, send, outcome)
+        elif outcome is None:
+            await self._app(scope, receive, send)
+        else:
             auth = AuthCredentials(list(outcome.scope))
-            scope = {**scope, TOKEN_KEY: outcome, "user": TokenUser(outcome), "auth": auth}
-        await self._app(scope, receive, send)
+            known = {**scope, TOKEN_KEY: outcome, "user": TokenUser(outcome), "auth": auth}
+            await pass_on(self._app, known, receive, send, token=outcome, clock=self._protection.clock)
 
     async def _decide(self, scope: Scope) -> AccessToken | Answer | None:
         try:
@@ -80,11 +83,8 @@ class RouteGuard:
             if template in self._public:
                 return None
             await self._check(routes)
-            is_http = scope["type"] == "http"
-            asked = Asked(
-                method=scope["method"] if is_http else "a connection to",
-                path=None if template is None or not is_http else judged(template),
-            )
+            path = None if template is None else judged(template)
+            asked = Asked(method=method_of(scope), path=path)
             return await self._protection.check(asked, brought_by(self._protection, scope))
         except Exception as wrong:  # noqa: BLE001 - whatever it was, it must not let the request pass
             return failed(wrong)
@@ -128,6 +128,6 @@ def templates_of(routes: Sequence[BaseRoute], prefix: str = "") -> list[str]:
     for route in routes:
         if isinstance(route, Mount | Host):
             found += templates_of(route.routes, prefix + (route.path if isinstance(route, Mount) else ""))
-        elif isinstance(route, Route):
+        elif isinstance(route, Route | WebSocketRoute):
             found.append(prefix + route.path)
     return found
