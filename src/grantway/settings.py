@@ -94,6 +94,15 @@ class ServerSettings:
             most=1_000_000,
         ),
     )
+    revocation_streams: int = field(
+        default=200,
+        metadata=about(
+            "Streams of revocations that one API may have open, in one process of the server.",
+            "number",
+            least=1,
+            most=100_000,
+        ),
+    )
     linger: float = field(
         default=5.0,
         metadata=about(

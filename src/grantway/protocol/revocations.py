@@ -7,7 +7,7 @@ there as the beginning of a hash: an API finds a token of its own, and nobody fi
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 
 import msgspec
@@ -15,7 +15,9 @@ from msgspec import Struct
 
 from grantway.protocol.scope import Scope
 
+STREAM_MEMBER = "grantway_revocation_stream_endpoint"  # of the metadata
 REVOCATIONS_TYPE = "revocations+jwt"
+MESSAGE_ALG = "ES256"  # every server has such a key
 PRINT_LENGTH = 9  # bytes: of a million tokens, one in 10^15 is taken for a revoked one
 MESSAGE_LIFETIME = 60  # seconds: an older one is refused
 
@@ -63,7 +65,6 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     clients: dict[str, int] = {}  # fingerprint → issued before
 
 
-NOTHING = msgspec.json.encode(Told())
 _ENCODE = msgspec.json.Encoder()
 
 
@@ -86,20 +87,31 @@ def scope_of_grant(grant_id: str, scope: str) -> str:
     return f"{grant_id} {scope}"
 
 
-def told(api: str, revocations: Iterable[Revocation]) -> bytes:
-    """The second line of what this API is told of these."""
-    prints: list[bytes] = []
-    clients: dict[str, int] = {}
-    has_scopes = False
-    for one in revocations:
-        found = fingerprint(api, one.kind, name_of(one))
-        if one.kind is RevokedKind.CLIENT:
+class Listing:
+    """The second line of what one API is told, put together one by one."""
+
+    def __init__(self, api: str) -> None:
+        self._api = api
+        self._prints = bytearray()
+        self._clients: dict[str, int] = {}
+        self._has_scopes = False
+        self.entries = 0
+
+    def add(self, revocation: Revocation) -> None:
+        """Tell of this one too."""
+        found = fingerprint(self._api, revocation.kind, name_of(revocation))
+        self.entries += 1
+        if revocation.kind is RevokedKind.CLIENT:
             key = base64url(found)
-            clients[key] = max(one.issued_before or 0, clients.get(key, 0))
+            self._clients[key] = max(revocation.issued_before or 0, self._clients.get(key, 0))
         else:
-            prints.append(found)
-            has_scopes = has_scopes or one.kind is RevokedKind.SCOPE
-    return _ENCODE.encode(Told(revoked=base64url(b"".join(prints)), has_scopes=has_scopes, clients=clients))
+            self._prints += found
+            self._has_scopes = self._has_scopes or revocation.kind is RevokedKind.SCOPE
+
+    def line(self) -> bytes:
+        """The line."""
+        told = Told(revoked=base64url(self._prints), has_scopes=self._has_scopes, clients=self._clients)
+        return _ENCODE.encode(told)
 
 
 def digest(line: bytes) -> str:
@@ -107,7 +119,7 @@ def digest(line: bytes) -> str:
     return base64url(hashlib.sha256(line).digest())
 
 
-def base64url(octets: bytes) -> str:
+def base64url(octets: bytes | bytearray) -> str:
     """Without padding (RFC 7515 §2)."""
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
 
