@@ -96,12 +96,7 @@ class ServerSettings:
     )
     revocation_streams: int = field(
         default=200,
-        metadata=about(
-            "Streams of revocations that one API may have open, in one process of the server.",
-            "number",
-            least=1,
-            most=100_000,
-        ),
+        metadata=about("Streams of revocations of one API, in one process.", "number", least=1, most=100_000),
     )
     linger: float = field(
         default=5.0,

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from grantway.flows.registry_apis import add_api
-from grantway.sdk import Api
+from grantway.sdk import Api, RevocationFeed
 from tests.node import Visitor, seeded_node, sqlite_url
 from tests.serving import PATIENCE
 
@@ -63,7 +63,7 @@ async def statuses(app, token, *paths):
 
 async def test_the_blocks_of_the_overview_run(node, token, folder):
     """FN13, FN17: the guard, the server's definition, introspection, step-up."""
-    guard, published, introspection, step_up = blocks("README.md")
+    guard, published, introspection, listening, step_up = blocks("README.md")
     names: dict = {"issuer": node.issuer}
     exec(guard.replace("http://localhost:8600", node.issuer), names)  # noqa: S102 - what the page prints
     told = await statuses(names["app"], token, "/photos/1", "/nowhere")
@@ -78,6 +78,9 @@ async def test_the_blocks_of_the_overview_run(node, token, folder):
     exec(published.replace("https://api.example/photos", "https://api.example/other"), names)  # noqa: S102
     assert "other" == (await names["api"].get()).name
     exec(introspection, names)  # noqa: S102 - as above
+    exec(listening.replace("https://api.example/photos", "https://api.example/other"), names)  # noqa: S102
+    with pytest.raises(ValueError, match="at least 5"):
+        RevocationFeed(node.issuer, "https://api.example/other", names["credentials"], must_be_fresh=4)
     exec(step_up, names)  # noqa: S102 - as above
 
 
