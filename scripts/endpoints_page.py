@@ -285,6 +285,43 @@ def details() -> dict[str, Detail]:
                 *refused,
             ],
         ),
+        at.REVOCATIONS: Detail(
+            title="Where an API reads all that is revoked of its tokens and still matters.",
+            takes=f"`GET`: none. `POST`: {FORM}, for a proof that travels in a form",
+            who=methods["introspection"] + "; the credentials of the API itself",
+            parameters=[*proof],
+            answers=[
+                (
+                    "200",
+                    (
+                        "two lines: a JWT of type `revocations+jwt` with `as_of`, `id`, `keep` and the "
+                        "`sha256` of the other, which is the list as JSON"
+                    ),
+                ),
+                ("400", "`unauthorized_client`: these credentials speak for no API"),
+                *refused,
+            ],
+        ),
+        at.REVOCATION_STREAM: Detail(
+            title="The same as an event stream, going on as it happens; a sign of life every 2 s.",
+            takes=f"`GET`: none. `POST`: {FORM}, as above. With `Last-Event-ID` it goes on after that event",
+            who=methods["introspection"] + "; the credentials of the API itself",
+            parameters=[*proof],
+            answers=[
+                (
+                    "200",
+                    (
+                        "`text/event-stream`: each event has the two lines as its data; `after` in the first "
+                        "names the event that it continues. Ends after ten minutes at the latest"
+                    ),
+                ),
+                ("400", "`unauthorized_client`: these credentials speak for no API"),
+                *(
+                    (status, f"{what}; or too many streams of this API are open" if status == "429" else what)
+                    for status, what in refused
+                ),
+            ],
+        ),
         at.USERINFO: Detail(
             title="Where an app asks who its person is (OpenID Connect Core §5.3).",
             takes="none; the token is in the `Authorization` header and nowhere else",

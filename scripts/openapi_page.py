@@ -104,13 +104,19 @@ _GOOD = {
     at.REVOKE: None,
     at.INTROSPECT: "Introspection",
     at.API_DEFINITION: "ApiDefinition",
+    at.REVOCATIONS: None,
+    at.REVOCATION_STREAM: None,
     at.USERINFO: "Claims",
     at.JWKS: "Keys",
     at.WELL_KNOWN: "Metadata",
     at.OPENID_WELL_KNOWN: "Metadata",
 }
 _PAGES = {at.AUTHORIZE, at.END_SESSION}  # answered for people
-_CONTENT_TYPES = {at.USERINFO: ["application/json", "application/jwt"]}
+_CONTENT_TYPES = {
+    at.USERINFO: ["application/json", "application/jwt"],
+    at.REVOCATIONS: ["application/vnd.grantway.revocations"],
+    at.REVOCATION_STREAM: ["text/event-stream"],
+}
 _MANY = {(at.AUTHORIZE, "resource")}
 _REQUIRED = {
     at.TOKEN: ["grant_type"],
@@ -229,7 +235,7 @@ def _content(path: str, status: str) -> Json:
     name = _GOOD[path]
     schema = {"schema": {"type": "object"} if name is None else ref(name)}
     types = _CONTENT_TYPES.get(path, ["application/json"])
-    return {"content": {one: {} if one.endswith("/jwt") else schema for one in types}}
+    return {"content": {one: schema if one == "application/json" else {} for one in types}}
 
 
 def _json(name: str) -> Json:

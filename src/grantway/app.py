@@ -15,6 +15,7 @@ from grantway.flows.client_keys import ClientKeys
 from grantway.flows.housekeeping import keep_house, write_scope_uses, write_secret_uses
 from grantway.flows.known_tokens import KnownTokens
 from grantway.flows.logout_delivery import LogoutDelivery
+from grantway.flows.revocation_feed import RevocationFeed
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ensure_keys
 from grantway.flows.snapshot import Snapshots
@@ -127,6 +128,14 @@ async def open_server(settings: Settings, *, actor: str = "system") -> AsyncIter
             documents=Egress(budget=calls, dev=settings.dev, patience=DOCUMENT_PATIENCE),
             failures=Throttles(burst=100, seconds_each=0.1, clock=time.monotonic),
             known_tokens=KnownTokens(lifetime=settings.gateways.tokens_kept, clock=time.monotonic),
+            revocations=RevocationFeed(
+                store,
+                snapshots,
+                issuer=settings.issuer,
+                lifetime=settings.tokens.access_lifetime,
+                streams=settings.server.revocation_streams,
+                clock=time.monotonic,
+            ),
         )
     finally:
         passwords.close()
@@ -160,6 +169,7 @@ class Application:
         """Turn readiness red: this node is about to stop. Requests are answered until it does."""
         if self._door is not None:
             self._door.draining = True
+            self._door.server.revocations.stop()  # streams would never end by themselves
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer HTTP; run the node for as long as the lifespan lasts."""
@@ -220,11 +230,14 @@ async def _background(server: Server, settings: Settings, metrics: Metrics) -> A
     if isinstance(metrics, PrometheusMetrics):
         server.passwords.timed = metrics.password_hashed
         tasks.append(
-            asyncio.create_task(_kept_alive("metrics", lambda: metrics.keep_measuring(server.store)))
+            asyncio.create_task(
+                _kept_alive("metrics", lambda: metrics.keep_measuring(server.store, server.revocations))
+            )
         )
     try:
         yield
     finally:
+        server.revocations.stop()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

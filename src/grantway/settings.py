@@ -94,6 +94,10 @@ class ServerSettings:
             most=1_000_000,
         ),
     )
+    revocation_streams: int = field(
+        default=200,
+        metadata=about("Streams of revocations of one API, in one process.", "number", least=1, most=100_000),
+    )
     linger: float = field(
         default=5.0,
         metadata=about(

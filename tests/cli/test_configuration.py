@@ -52,6 +52,7 @@ def test_the_written_file_explains_every_setting_and_its_defaults_are_right(outs
         "body_timeout": "20s",
         "write_timeout": "30s",
         "connections_per_network": 1024,
+        "revocation_streams": 200,
         "linger": "5s",
         "client_certificate_header": "",
         "client_certificate_verify_header": "",

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from grantway.crypto.jose import SigningKey
 from grantway.flows.registry_apis import add_api
-from grantway.sdk import Api
+from grantway.sdk import Api, RevocationFeed
 from tests.node import Visitor, seeded_node, sqlite_url
 from tests.sdk.servers import running
 from tests.serving import PATIENCE
@@ -87,7 +87,7 @@ async def greets(node, app, token):
 
 async def test_the_blocks_of_the_overview_run(node, token, folder):
     """FN13, FN17: the guard, the server's definition, introspection, step-up."""
-    guard, published, introspection, proofs, bound, step_up, beside = blocks("README.md")
+    guard, published, introspection, proofs, bound, listening, step_up, beside = blocks("README.md")
     names: dict = {"issuer": node.issuer}
     exec(guard.replace("http://localhost:8600", node.issuer), names)  # noqa: S102 - what the page prints
     told = await statuses(names["app"], token, "/photos/1", "/nowhere")
@@ -106,6 +106,9 @@ async def test_the_blocks_of_the_overview_run(node, token, folder):
     exec(proofs, names)  # noqa: S102 - as above
     assert "photos_api" == names["credentials"].client_id
     exec(bound, names)  # noqa: S102 - as above
+    exec(listening.replace("https://api.example/photos", "https://api.example/other"), names)  # noqa: S102
+    with pytest.raises(ValueError, match="at least 5"):
+        RevocationFeed(node.issuer, "https://api.example/other", names["credentials"], must_be_fresh=4)
     exec(step_up, names)  # noqa: S102 - as above
     exec(beside, names)  # noqa: S102 - as above
     assert (True, False, False) == (

@@ -31,6 +31,7 @@ from schemathesis.specs.openapi.checks import (
 from grantway.flows.throttles import Throttles
 from grantway.protocol.clients import ClientType
 from grantway.protocol.errors import ERRORS
+from grantway.protocol.metadata import REVOCATION_STREAM
 from grantway.protocol.names import GrantType
 from grantway.protocol.scope import Scope
 from grantway.settings import GatewaySettings
@@ -156,6 +157,9 @@ async def test_an_endpoint_answers_as_it_is_described(asked, label):
     profile = settings.get_current_profile_name()
     chosen = settings.get_profile(profile if profile == "openapi-deep" else "openapi")
     operation = OPERATIONS[label]
+    ways = asked.ways
+    if REVOCATION_STREAM in label:  # what the API's own client is told there has no end: `tests/revocations`
+        ways = [way for way in ways if way != asked.node.basic("photos_api")]
     own = (await Visitor(asked.node).tokens(scope="photos:read"))["access_token"]
 
     def ask(mode: GenerationMode) -> None:
@@ -163,7 +167,7 @@ async def test_an_endpoint_answers_as_it_is_described(asked, label):
             session.trust_env = False
 
             @chosen
-            @given(operation.as_strategy(generation_mode=mode), st.sampled_from(asked.ways))
+            @given(operation.as_strategy(generation_mode=mode), st.sampled_from(ways))
             def once(case, way) -> None:
                 if isinstance(case.body, dict) and case.body.get("token") == "TOKEN":
                     case.body["token"] = own

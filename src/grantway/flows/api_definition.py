@@ -2,8 +2,10 @@
 
 from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
-from grantway.flows.snapshot import PublishedDefinition
+from grantway.flows.snapshot import PublishedDefinition, Snapshot
+from grantway.protocol.apis import Api
 from grantway.protocol.client_auth import failed, speaks_for_no_api
+from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 
@@ -13,11 +15,20 @@ async def api_definition(server: Server, call: Call) -> PublishedDefinition:
 
     Raises `invalid_client`, or `unauthorized_client` for a client that speaks for no API.
     """
+    _, api, snapshot = await calling_api(server, call, "read its definition")
+    return snapshot.definition_of(api)
+
+
+async def calling_api(server: Server, call: Call, act: str) -> tuple[Client, Api, Snapshot]:
+    """The API whose credentials the caller has, and the client that they are; `act` is what only it may do.
+
+    Raises as `api_definition`.
+    """
     client, snapshot = await authenticated_client(server, call)
     if client.is_public:
         raise failed(speaks_for_no_api(client))
     api = None if client.api is None else snapshot.registry.apis.get(client.api)
     if api is None:
-        told = "only the credentials of an API may read its definition"
+        told = f"only the credentials of an API may {act}"
         raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, told, speaks_for_no_api(client))
-    return snapshot.definition_of(api)
+    return client, api, snapshot

@@ -28,7 +28,9 @@ async def revoke(server: Server, call: Call) -> None:
     if recognised.is_opaque:
         await server.store.revoke_opaque_token(token.id, [entry])
     elif token.expires_at > server.now():
-        await server.store.revoke_jwt(token.id, expires_at=token.expires_at, audit=[entry])
+        await server.store.revoke_jwt(
+            token.id, audience=token.audience, expires_at=token.expires_at, audit=[entry]
+        )
 
 
 async def _revoke_refresh_token(server: Server, client: Client, text: str) -> bool:

@@ -9,6 +9,7 @@ from grantway.crypto.passwords import Passwords
 from grantway.egress import Egress
 from grantway.flows.client_keys import ClientKeys
 from grantway.flows.known_tokens import KnownTokens
+from grantway.flows.revocation_feed import RevocationFeed
 from grantway.flows.scope_uses import ScopeUses
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
@@ -30,6 +31,7 @@ class Server:
     documents: Egress  # the way to documents that operators name, such as an OpenAPI document
     failures: Throttles  # failed client authentications, per network
     known_tokens: KnownTokens  # what decisions of the last moments have read
+    revocations: RevocationFeed  # for APIs that verify tokens by themselves
     secrets_used: dict[tuple[str, str], float] = field(
         default_factory=dict
     )  # (client, secret) → when; written later

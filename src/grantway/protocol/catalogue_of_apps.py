@@ -249,6 +249,15 @@ OF_APPS = (
         (E.TEMPORARILY_UNAVAILABLE,),
     ),
     Entry(
+        Gw.TOO_MANY_STREAMS,
+        "Too many streams of revocations are open for one API",
+        "Each process of an API needs one stream. There are more processes than the server allows for, or an "
+        "intermediary keeps old streams open while new ones are made.",
+        "If the API has so many processes, raise `server.revocation_streams`; else look for what opens them.",
+        "RFC 6585 §4",
+        (E.TEMPORARILY_UNAVAILABLE,),
+    ),
+    Entry(
         Gw.SCOPE,
         "A scope is unknown, or not this app's to ask for",
         "No API defines it, or the app is not registered for it; or there was none, and no default.",

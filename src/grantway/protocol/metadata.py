@@ -12,6 +12,7 @@ from grantway.protocol.clients import ID_TOKEN_ALGS
 from grantway.protocol.id_tokens import ID_TOKEN_CLAIMS
 from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode, SubjectType
 from grantway.protocol.registry import SERVER_SCOPES, Registry
+from grantway.protocol.revocations import STREAM_MEMBER
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 OPENID_WELL_KNOWN = "/.well-known/openid-configuration"  # below the issuer (OpenID Connect Discovery §4)
@@ -24,6 +25,8 @@ USERINFO = "/userinfo"
 END_SESSION = "/end-session"
 JWKS = "/jwks"
 API_DEFINITION = "/api-definition"
+REVOCATIONS = "/revocations"
+REVOCATION_STREAM = "/revocations/stream"
 
 Metadata = Mapping[str, str | bool | list[str] | dict[str, str]]
 _BY_CERTIFICATE = {AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH}
@@ -92,6 +95,8 @@ def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = No
         "claim_types_supported": ["normal"],
         "claims_supported": [*ID_TOKEN_CLAIMS, *SCOPE_OF_CLAIM],
         "claims_parameter_supported": True,
+        "grantway_revocations_endpoint": issuer + REVOCATIONS,
+        STREAM_MEMBER: issuer + REVOCATION_STREAM,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,  # left out, it would mean true
         **_mutual_tls_members(issuer, mtls),

@@ -7,7 +7,8 @@
 
 `httpx2` is imported when something is first fetched. The rooms: `guard` decides (pure), `bearer` reads the
 token of a request, `verify` reads tokens, `introspection` asks about them, `jwks` and `published` keep what
-the server publishes (`kept`), `challenge` and `answers` word refusals, `protection` puts them in order.
+the server publishes (`kept`), `revocations` hears what it revokes (`revoked`), `challenge` and `answers` word
+refusals, `protection` puts them in order.
 Before an application stand `asgi`, `starlette`, `fastapi`, `flask`, `django`, `drf`, `mcp` and `fastmcp`,
 each of which needs the framework it is named for; `spectacular` tells drf-spectacular about `drf`.
 """
@@ -26,6 +27,7 @@ from grantway.sdk.jwks import Jwks, KeysUnavailable
 from grantway.sdk.kept import Unavailable
 from grantway.sdk.protection import Protection
 from grantway.sdk.published import PublishedApi
+from grantway.sdk.revocations import Health, RevocationFeed
 from grantway.sdk.routes import check_routes
 from grantway.sdk.verify import AccessToken, BadToken, TokenVerifier, Verifier, check_confirmation
 
@@ -42,6 +44,7 @@ __all__ = [
     "ClientCertificate",
     "ClientSecret",
     "Guard",
+    "Health",
     "Introspection",
     "Jwks",
     "KeysUnavailable",
@@ -49,6 +52,7 @@ __all__ = [
     "Protection",
     "PublishedApi",
     "Refused",
+    "RevocationFeed",
     "Rule",
     "Scope",
     "StepUp",

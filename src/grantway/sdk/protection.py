@@ -17,6 +17,7 @@ from grantway.sdk.guard import Allowed, Refused, StepUp, is_public, judge, lacki
 from grantway.sdk.jwks import Jwks
 from grantway.sdk.kept import Unavailable
 from grantway.sdk.published import PublishedApi
+from grantway.sdk.revocations import RevocationFeed
 from grantway.sdk.threads import wait_for
 from grantway.sdk.verify import AccessToken, BadToken, ReadyVerifier, TokenVerifier, Verifier
 
@@ -50,7 +51,8 @@ class Protection:
     `api` is a definition at hand (`load_api`) or the server's (`PublishedApi`). `verifier` replaces the one
     for JWTs of `issuer`; an API with opaque tokens must bring one, such as `Introspection`. `certificate`
     finds the client certificate of a request, to which tokens may be bound (`certificate_header`); without it
-    a bound token is refused. `step_up` says which scopes want a better or fresher sign-in (RFC 9470).
+    a bound token is refused. `revocations` is asked about each token that is otherwise good. `step_up` says
+    which scopes want a better or fresher sign-in (RFC 9470).
     `serve_metadata`: the adapter answers at the address of the RFC 9728 document that follows from the API's
     identifier, and challenges name it; `resource_metadata` is its address where somebody else serves it.
     Whatever fails on our side refuses with 503.
@@ -64,6 +66,7 @@ class Protection:
         jwks: Jwks | None = None,
         verifier: Verifier | None = None,
         certificate: CertificateSource | None = None,
+        revocations: RevocationFeed | None = None,
         step_up: Mapping[str, StepUp] | None = None,
         resource_metadata: str | None = None,
         serve_metadata: bool = False,
@@ -77,6 +80,10 @@ class Protection:
         self.verifier = (
             TokenVerifier(issuer, api.identifier, jwks, clock=clock) if verifier is None else verifier
         )
+        if revocations is not None:
+            if (revocations.issuer, revocations.audience) != (issuer, api.identifier):
+                raise ValueError("revocations: of another issuer or API")
+            self.verifier = revocations.watching(self.verifier)
         self._ready = self.verifier if isinstance(self.verifier, ReadyVerifier) else None
         self._step_up, self._clock = dict(step_up or {}), clock
         self.metadata_address = resource_metadata_url(api.identifier) if serve_metadata else None

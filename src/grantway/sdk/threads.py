@@ -4,9 +4,10 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
-__all__ = ["wait_for"]
+__all__ = ["beside", "wait_for"]
 
 Result = TypeVar("Result")
 
@@ -33,3 +34,8 @@ os.register_at_fork(after_in_child=_own.__init__)  # type: ignore[misc]
 def wait_for(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """What it returns or raises. The calling thread waits; what the SDK awaits is bounded by timeouts."""
     return asyncio.run_coroutine_threadsafe(coroutine, _own.running()).result()
+
+
+def beside(coroutine: Coroutine[Any, Any, Result]) -> Future[Result]:
+    """The same without waiting, for what goes on beside all requests, in whatever loop or thread they are."""
+    return asyncio.run_coroutine_threadsafe(coroutine, _own.running())

@@ -50,6 +50,7 @@ OPAQUE = Columns(
     "id hash grant_id client_id subject scope audience issued_at expires_at auth_time revoked_at confirmation"
 )
 AUDIT = Columns("at actor action target details")
+REVOCATION = Columns("number kind id audience scope issued_before at")
 
 _COLUMNS = {
     "secret": SECRET,
@@ -65,6 +66,7 @@ _COLUMNS = {
     "refresh": REFRESH,
     "opaque": OPAQUE,
     "audit": AUDIT,
+    "revocation": REVOCATION,
 }
 
 
@@ -86,6 +88,7 @@ class Perishable:
 LOGOUT_KEPT = 7 * 86400.0  # what could not be told to a client, for the operator to see
 _CODE_KEPT = 3600.0  # a flow lives for an hour at most and must find that it has its code already
 _GRANT_KEPT = 86400.0  # no access token lives longer than that beyond the end of its grant
+_REVOCATION_KEPT = 86400.0 + 60.0  # the longest life of a token that it can matter to, and a little
 _CLOCKS_APART = 60.0  # a node whose clock is behind takes an assertion for good a little longer
 PERISHABLES = (
     Perishable("codes", "id", "expires_at", _CODE_KEPT),
@@ -99,4 +102,5 @@ PERISHABLES = (
     Perishable("sessions", "id", "expires_at"),
     Perishable("session_clients", "sso_id, client_id", "expires_at"),
     Perishable("throttles", "key", "empty_at"),
+    Perishable("revocations", "number", "at", _REVOCATION_KEPT),
 )

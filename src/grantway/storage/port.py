@@ -31,6 +31,7 @@ from grantway.protocol.scope import Scope
 from grantway.protocol.session_clients import SessionClient
 from grantway.storage.changes import AuditEntry, LiveCounts
 from grantway.storage.registry_port import Registry
+from grantway.storage.revocation_port import Revocations
 
 
 class Unavailable(Exception):
@@ -292,8 +293,10 @@ class Tokens(Protocol):
     async def revoke_opaque_token(self, token_id: str, audit: Sequence[AuditEntry]) -> None:
         """Revoke it; nothing happens when it was revoked already."""
 
-    async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
-        """Remember a `jti` as revoked until its token has expired."""
+    async def revoke_jwt(
+        self, token_id: str, *, audience: Sequence[str], expires_at: float, audit: Sequence[AuditEntry]
+    ) -> None:
+        """Remember a `jti` as revoked until its token has expired, and whom that concerns."""
 
     async def token_facts(self, *, token_id: str, grant_id: str | None) -> TokenFacts:
         """Is this jti or selector revoked, is its grant live, who is its person?"""
@@ -365,7 +368,7 @@ class Upkeep(Protocol):
         """Count grants neither revoked nor expired, and sessions; slow where there are many."""
 
 
-class Store(Registry, People, Grants, Logouts, Tokens, Assertions, Upkeep, Protocol):
+class Store(Registry, People, Grants, Logouts, Tokens, Revocations, Assertions, Upkeep, Protocol):
     """All of it, and its life."""
 
     def connections(self) -> Mapping[str, int]:

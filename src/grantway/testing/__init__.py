@@ -20,6 +20,7 @@ from grantway.testing import (
     races,
     refreshing,
     registry,
+    revocations,
     tokens,
     upkeep,
 )
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     *narrowing.CHECKS,
     *refreshing.CHECKS,
     *tokens.CHECKS,
+    *revocations.CHECKS,
     *logouts.CHECKS,
     *assertions.CHECKS,
     *upkeep.CHECKS,

@@ -23,6 +23,7 @@ _TIMES = {
     "revoked_jwts": ("expires_at",),
     "used_assertions": ("expires_at",),
     "throttles": ("empty_at",),
+    "revocations": ("at",),
 }
 
 

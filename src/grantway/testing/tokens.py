@@ -36,8 +36,8 @@ async def a_jwt_is_revoked_until_it_has_expired(bench: Bench) -> None:
     """N6: on every node, and forgotten afterwards."""
     jti, now = new_id(), await bench.now()
     target = f"token:{jti}"
-    await bench.store.revoke_jwt(jti, expires_at=now + 300, audit=[entry(target)])
-    await bench.store.revoke_jwt(jti, expires_at=now + 300, audit=[entry(target)])
+    await bench.store.revoke_jwt(jti, audience=["a"], expires_at=now + 300, audit=[entry(target)])
+    await bench.store.revoke_jwt(jti, audience=["a"], expires_at=now + 300, audit=[entry(target)])
     same(len(await bench.audited(target)), 1, "audited once")
     for node in bench.nodes:
         facts = await node.token_facts(token_id=jti, grant_id=None)

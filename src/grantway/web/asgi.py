@@ -20,6 +20,7 @@ from grantway.web.render import CACHE_FOR_EVER
 from grantway.web.replies import Reply, asset_reply, flow_header, plain_reply, refusal_reply, send_reply
 from grantway.web.requests import Receive, Request, Scope, Send
 from grantway.web.routes import PROBES, ROUTES, Methods
+from grantway.web.streams import StreamReply, send_stream
 
 _log = logging.getLogger("grantway.web")
 _MAX_SHOWN = 200
@@ -54,12 +55,15 @@ class WebApp:
             return
         except Exception:  # noqa: BLE001 - the last resort: logged whole, answered without detail
             reply = self._failed(request, path)
-        await send_reply(reply, scope, send)
+        seconds = perf_counter() - began
+        if isinstance(reply, StreamReply):
+            await send_stream(reply, receive, send)
+        else:
+            await send_reply(reply, scope, send)
+            seconds = perf_counter() - began
         metrics = self._door.metrics
         if metrics.counts:
-            metrics.answered(
-                self._route_of(request, path), request.method, reply.status, perf_counter() - began
-            )
+            metrics.answered(self._route_of(request, path), request.method, reply.status, seconds)
 
     def _route_of(self, request: Request, path: str) -> str:
         """What the request was for, as a label: a few words, whatever is asked for."""

@@ -61,7 +61,7 @@ async def token(door: Door, request: Request) -> Reply:
             body["id_token"] = reply.id_token
         return json_reply(body)
 
-    return await _answered(door, request, answer, shared=True)
+    return await answered(door, request, answer, shared=True)
 
 
 async def revocation(door: Door, request: Request) -> Reply:
@@ -72,7 +72,7 @@ async def revocation(door: Door, request: Request) -> Reply:
         door.metrics.revoked()
         return json_reply({})
 
-    return await _answered(door, request, answer, shared=True)
+    return await answered(door, request, answer, shared=True)
 
 
 async def introspection(door: Door, request: Request) -> Reply:
@@ -83,7 +83,7 @@ async def introspection(door: Door, request: Request) -> Reply:
         door.metrics.introspected(active=claims["active"] is True)
         return json_reply(claims)
 
-    return await _answered(door, request, answer)
+    return await answered(door, request, answer)
 
 
 async def api_definition(door: Door, request: Request) -> Reply:
@@ -98,7 +98,7 @@ async def api_definition(door: Door, request: Request) -> Reply:
             return Reply(HTTPStatus.NOT_MODIFIED, own)
         return private_json(published.body, *own)
 
-    return await _answered(door, request, answer)
+    return await answered(door, request, answer)
 
 
 async def userinfo(door: Door, request: Request) -> Reply:
@@ -190,7 +190,7 @@ async def liveness(_door: Door, _request: Request) -> Reply:
     return json_reply({"status": "alive"})
 
 
-async def _answered(
+async def answered(
     door: Door, request: Request, answer: Callable[[Call], Awaitable[Reply]], *, shared: bool = False
 ) -> Reply:
     """The same skeleton for each: form → flow → JSON; every refusal is one JSON shape and one log line.
@@ -222,7 +222,8 @@ def _count_refusal(door: Door, request: Request, params: Params | None, refusal:
         values = () if params is None else params.values.get("grant_type", ())
         door.metrics.token_request(values[0] if values else None, "refused", refusal.code.value)
     if refusal.retry_after is not None:
-        door.metrics.rate_limited("client_authentication")
+        streams = refusal.diagnosis.gw is Gw.TOO_MANY_STREAMS
+        door.metrics.rate_limited("revocation_streams" if streams else "client_authentication")
 
 
 def _named(door: Door, request: Request, params: Params) -> Client | None:

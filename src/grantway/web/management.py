@@ -16,7 +16,7 @@ async def metrics(door: Door, _request: Request) -> Reply:
     if not isinstance(door.metrics, PrometheusMetrics):
         return plain_reply(HTTPStatus.NOT_FOUND, "Nothing is counted here.\n")
     await door.metrics.count(door.server.store)
-    door.metrics.measure(door.server.store)
+    door.metrics.measure(door.server.store, door.server.revocations)
     body, content_type = door.metrics.exposition(door.server.snapshots)
     return Reply(HTTPStatus.OK, ((b"content-type", content_type.encode()), NO_STORE), body)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grantway import __version__
+from grantway.flows.revocation_feed import RevocationFeed
 from grantway.flows.snapshot import Snapshots
 from grantway.protocol.diagnosis import Gw
 from grantway.protocol.names import GrantType
@@ -67,6 +68,12 @@ class Metrics:
 
     def logout(self, outcome: str) -> None:
         """An app was `told` that a session has ended, a try `failed`, or it was `given_up`."""
+
+    def revocation_streams(self, change: int) -> None:
+        """So many more APIs listen to what is revoked, or fewer."""
+
+    def revocations_told(self, kind: str, entries: int) -> None:
+        """An API was told of so many revocations, in a `stream` or all that matter at once (`complete`)."""
 
     def password_hashed(self, seconds: float) -> None:
         """A password was hashed or checked."""
@@ -150,6 +157,7 @@ class PrometheusMetrics(Metrics):
         self._consents = counter("consents", "What people answered", "decision")
         self._limited = counter("rate_limited", "Callers told to wait", "limit")
         self._logouts = counter("logouts", "Tries to tell apps that a session has ended", "outcome")
+        self._told = counter("revocations_told", "Revocations told to APIs that listen", "kind")
         self._hashing = histogram(
             "password_hash_duration_seconds", "Hashing or checking a password", buckets=_HASHING
         )
@@ -157,6 +165,14 @@ class PrometheusMetrics(Metrics):
         self.described.append(Described("grantway_db_pool_connections", "gauge", ("state",), text))
         self._pool = _remembered(
             Gauge("grantway_db_pool_connections", text, ("state",), registry=own, multiprocess_mode="livesum")
+        )
+        text = "Streams of revocations that are open, of all processes of this node"
+        self.described.append(Described("grantway_revocation_streams", "gauge", (), text))
+        self._streams = Gauge("grantway_revocation_streams", text, registry=own, multiprocess_mode="livesum")
+        text = "Since the revocations were last read, while an API listens; of the process that is latest"
+        self.described.append(Described("grantway_revocation_feed_age_seconds", "gauge", (), text))
+        self._feed_age = Gauge(
+            "grantway_revocation_feed_age_seconds", text, registry=own, multiprocess_mode="livemax"
         )
         self._diagnoses = counter("diagnoses", "Refusals by what was wrong", "id")
 
@@ -194,18 +210,25 @@ class PrometheusMetrics(Metrics):
     def logout(self, outcome: str) -> None:
         self._logouts(outcome).inc()
 
+    def revocation_streams(self, change: int) -> None:
+        self._streams.inc(change)
+
+    def revocations_told(self, kind: str, entries: int) -> None:
+        self._told(kind).inc(entries)
+
     def password_hashed(self, seconds: float) -> None:
         self._hashing().observe(seconds)
 
-    def measure(self, store: Store) -> None:
+    def measure(self, store: Store, feed: RevocationFeed) -> None:
         """Note what this process holds."""
+        self._feed_age.set(feed.reader.age if feed.streams else 0.0)
         for state, number in store.connections().items():
             self._pool(state).set(number)
 
-    async def keep_measuring(self, store: Store) -> None:
+    async def keep_measuring(self, store: Store, feed: RevocationFeed) -> None:
         """Until cancelled: another process may be asked for what this one holds."""
         while True:
-            self.measure(store)
+            self.measure(store, feed)
             await asyncio.sleep(MEASURED_EVERY)
 
     async def count(self, store: Store) -> None:

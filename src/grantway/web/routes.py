@@ -13,6 +13,7 @@ from grantway.web import (
     explained,
     machine,
     pages,
+    revocations,
     signing_out,
 )
 from grantway.web.door import Handler
@@ -61,6 +62,8 @@ ROUTES: Mapping[str, Methods] = {
         **_readable(machine.api_definition),
         "POST": machine.api_definition,
     },
+    at.REVOCATIONS: {**_readable(revocations.complete), "POST": revocations.complete},
+    at.REVOCATION_STREAM: {"GET": revocations.stream, "POST": revocations.stream},
     at.USERINFO: {"GET": machine.userinfo, "POST": machine.userinfo, "OPTIONS": machine.preflight_userinfo},
     at.JWKS: _readable(machine.jwks),
     at.WELL_KNOWN: _readable(machine.metadata),

@@ -28,6 +28,7 @@ from grantway.storage.port import (
 from grantway.storage.postgres.approvals import Approval, Approvals
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import SLOW, Database, sql
+from grantway.storage.postgres.revocations import revoke_grants_sql
 from grantway.storage.postgres.spending import Ask, Spending
 from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
 from grantway.storage.rows import (
@@ -70,19 +71,8 @@ FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id LEFT JOIN people p ON p
 WHERE r.id = """
 _FIND_REFRESH, _FIND_REFRESHES = sql(_REFRESHES + "$1"), sql(_REFRESHES + "ANY($1::text[])")
 
-_REVOKE_GRANT = sql(
-    """
-WITH revoked AS (
-    UPDATE grants SET revoked_at = {now} WHERE id = $1 AND revoked_at IS NULL RETURNING id
-), noted AS ({note})
-SELECT id FROM revoked""",
-    note=audit_sql(2, only_if="revoked"),
-)
-_REVOKE_PAIR = sql("""
-WITH held AS (
-    SELECT id FROM grants WHERE subject = $1 AND client_id = $2 AND revoked_at IS NULL
-    ORDER BY id FOR NO KEY UPDATE)
-UPDATE grants g SET revoked_at = {now} FROM held WHERE g.id = held.id""")
+_REVOKE_GRANT = revoke_grants_sql("id = $1", note=audit_sql(2, only_if="revoked"))
+_REVOKE_PAIR = revoke_grants_sql("subject = $1 AND client_id = $2")
 
 
 class GrantVerbs(Verbs):
@@ -163,14 +153,15 @@ class GrantVerbs(Verbs):
         return await kind.spend(Ask(spend, refresh_token, opaque_token))
 
     async def revoke_grant(self, grant_id: str, audit: Sequence[AuditEntry]) -> bool:
-        return await self._database.one(_REVOKE_GRANT, grant_id, *audit_values(audit)) is not None
+        rows = await self._database.all(_REVOKE_GRANT, grant_id, *audit_values(audit))
+        return bool(rows[0][0])
 
     async def revoke_consent(self, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
         async with self._database.transaction(patience=SLOW) as transaction:
             # The first statement waits for an approval under way; the second sees the grant it has made.
             dropped = await transaction.count(_DROP_CONSENT, subject, client_id)
-            revoked = await transaction.count(_REVOKE_PAIR, subject, client_id)
             await transaction.count(_DROP_USES, subject, client_id)
+            revoked: int = (await transaction.all(_REVOKE_PAIR, subject, client_id))[0][0]
             if dropped or revoked:
                 await add_audit(transaction, audit)
         return revoked

@@ -9,6 +9,7 @@ from grantway.protocol.grants import ScopeUse
 from grantway.storage.account_rows import read_use, write_use
 from grantway.storage.changes import AuditEntry
 from grantway.storage.postgres.connections import SLOW, sql
+from grantway.storage.postgres.revocations import tell_sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
 
 # A scope is stored as its tokens with one space between them: $3 is the token that goes.
@@ -26,11 +27,18 @@ WITH held AS (
     SELECT id FROM grants WHERE subject = $1 AND client_id = $2 AND revoked_at IS NULL
     ORDER BY id FOR NO KEY UPDATE)"""
 _NARROW_GRANTS = sql(
-    "{held} UPDATE grants SET scope = {less}, revoked_at = CASE WHEN {less} = '' THEN {now} END "
-    "WHERE id IN (SELECT id FROM held) AND {has_it}",
+    "{held}, revoked AS ("
+    "UPDATE grants SET scope = {less}, revoked_at = CASE WHEN {less} = '' THEN {now} END "
+    "WHERE id IN (SELECT id FROM held) AND {has_it} RETURNING id, resources, scope AS left_over"
+    "), {tell} SELECT count(*) FROM revoked",
     held=_HELD,
     less=_LESS,
     has_it=_HAS_IT,
+    tell=tell_sql(
+        kind="CASE WHEN left_over = '' THEN 'grant' ELSE 'scope' END",
+        audience="resources",
+        scope="CASE WHEN left_over = '' THEN '' ELSE $3::text END",
+    ),
 )
 _MOVE_GRANTS = sql(
     "{held} UPDATE grants SET consent_id = $3 WHERE id IN (SELECT id FROM held) AND consent_id IS NOT NULL",
@@ -55,10 +63,10 @@ class NarrowingVerbs(Verbs):
         async with self._database.transaction(patience=SLOW) as transaction:
             # As in a withdrawal, the first statement waits for an approval under way.
             agreed = await transaction.count(_NARROW_CONSENT, subject, client_id, scope, consent_id)
-            granted = await transaction.count(_NARROW_GRANTS, subject, client_id, scope)
             if agreed:
                 await transaction.count(_MOVE_GRANTS, subject, client_id, consent_id)
                 await transaction.count(_DROP_EMPTY_CONSENT, subject, client_id)
+            granted: int = (await transaction.all(_NARROW_GRANTS, subject, client_id, scope))[0][0]
             if agreed or granted:
                 await add_audit(transaction, audit)
         return bool(agreed or granted)

@@ -9,6 +9,7 @@ from grantway.storage.port import Conflict
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import SLOW, Database, sql
 from grantway.storage.postgres.logouts import go_on, tell_all_clients, tell_clients
+from grantway.storage.postgres.revocations import revoke_grants_sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.rows import Row, read_person, read_session, write_person, write_session
 
@@ -20,9 +21,7 @@ UPDATE people SET username = $2, name = $3, email = $4, email_verified = $5, pas
     disabled_at = $7, tokens_valid_from = $8, created_at = $9, profile = $10
 WHERE subject = $1 AND disabled_at IS NOT DISTINCT FROM $11 AND tokens_valid_from = $12"""
 _REHASH = "UPDATE people SET password_hash = $3 WHERE subject = $1 AND password_hash = $2"
-_REVOKE_GRANTS = sql("""
-WITH held AS (SELECT id FROM grants WHERE subject = $1 AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE)
-UPDATE grants g SET revoked_at = {now} FROM held WHERE g.id = held.id""")
+_REVOKE_GRANTS = revoke_grants_sql("subject = $1")
 
 _OPEN_SESSION = sql("INSERT INTO sessions ({session}) VALUES ({session:$1})")
 _SESSIONS = """
@@ -74,7 +73,7 @@ class PeopleVerbs(Verbs):
                 await transaction.count(_END_SESSIONS, was.subject)
                 await tell_all_clients(transaction, was.subject, but=None)
             if revoke_grants:
-                await transaction.count(_REVOKE_GRANTS, was.subject)
+                await transaction.all(_REVOKE_GRANTS, was.subject)
             await add_audit(transaction, audit)
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:

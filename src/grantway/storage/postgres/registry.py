@@ -18,6 +18,7 @@ from grantway.storage.changes import (
 )
 from grantway.storage.port import Conflict
 from grantway.storage.postgres.connections import SLOW, Transaction, sql
+from grantway.storage.postgres.revocations import client_end, tell_client_ends
 from grantway.storage.postgres.verbs import Verbs, add_audit
 from grantway.storage.registry_rows import (
     read_api,
@@ -133,8 +134,14 @@ class RegistryVerbs(Verbs):
             newest = await transaction.all(_NEXT_VERSION, if_version)
             if not newest:
                 raise Conflict(f"the registry is no longer at version {if_version}")
+            ends = []
             for change in changes:
+                if isinstance(change, PutClient):
+                    ends.append(await client_end(transaction, change.client.id, change.client))
+                elif isinstance(change, DropClient):
+                    ends.append(await client_end(transaction, change.client_id, None))
                 await _apply(transaction, change)
+            await tell_client_ends(transaction, ends)
             await add_audit(transaction, audit)
         version: int = newest[0][0]
         return version

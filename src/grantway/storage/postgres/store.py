@@ -9,6 +9,7 @@ from grantway.storage.postgres.logouts import LogoutVerbs
 from grantway.storage.postgres.narrowing import NarrowingVerbs
 from grantway.storage.postgres.people import PeopleVerbs
 from grantway.storage.postgres.registry import RegistryVerbs
+from grantway.storage.postgres.revocations import RevocationVerbs
 from grantway.storage.postgres.tokens import TokenVerbs
 from grantway.storage.postgres.upkeep import UpkeepVerbs
 
@@ -22,6 +23,7 @@ class PostgresStore(
     NarrowingVerbs,
     LogoutVerbs,
     TokenVerbs,
+    RevocationVerbs,
     AssertionVerbs,
     UpkeepVerbs,
 ):

@@ -7,7 +7,9 @@ from grantway.storage.changes import AuditEntry
 from grantway.storage.port import TokenFacts
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import Database, sql
+from grantway.storage.postgres.revocations import tell_sql
 from grantway.storage.postgres.verbs import Verbs, audit_sql, audit_values
+from grantway.storage.revocation_rows import write_audience
 from grantway.storage.rows import read_opaque_token, write_opaque_token
 from grantway.storage.verdicts import facts_from
 
@@ -25,8 +27,9 @@ _REVOKE_JWT = sql(
     """
 WITH revoked AS (
     INSERT INTO revoked_jwts (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING RETURNING id
-) {note}""",
-    note=audit_sql(3, only_if="revoked"),
+), {tell} {note}""",
+    tell=tell_sql(kind="'token'", audience="$3::text"),
+    note=audit_sql(4, only_if="revoked"),
 )
 # About one token, or about one of many: the same questions, asked of a row `a`.
 _FACTS = """
@@ -68,8 +71,11 @@ class TokenVerbs(Verbs):
     async def revoke_opaque_token(self, token_id: str, audit: Sequence[AuditEntry]) -> None:
         await self._database.count(_REVOKE_OPAQUE, token_id, *audit_values(audit))
 
-    async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
-        await self._database.count(_REVOKE_JWT, token_id, expires_at, *audit_values(audit))
+    async def revoke_jwt(
+        self, token_id: str, *, audience: Sequence[str], expires_at: float, audit: Sequence[AuditEntry]
+    ) -> None:
+        told = write_audience(audience)
+        await self._database.count(_REVOKE_JWT, token_id, expires_at, told, *audit_values(audit))
 
     async def token_facts(self, *, token_id: str, grant_id: str | None) -> TokenFacts:
         return await self._fact_reads.ask((token_id, grant_id))

@@ -14,6 +14,7 @@ from grantway.protocol.grants import (
     RefreshEvidence,
     RefreshToken,
 )
+from grantway.protocol.revocations import RevokedKind
 from grantway.protocol.scope import Scope
 from grantway.storage.account_rows import read_live_grants
 from grantway.storage.changes import AuditEntry
@@ -33,6 +34,7 @@ from grantway.storage.rows import (
 )
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.logouts import join_session
+from grantway.storage.sqlite.revocations import tell
 from grantway.storage.sqlite.verbs import Verbs, add_audit
 from grantway.storage.verdicts import Lost, LostRefresh, judge_code, judge_refresh, successor_of
 
@@ -98,9 +100,11 @@ FROM refresh_tokens r
     LEFT JOIN refresh_tokens n ON n.id = r.successor_id
 WHERE r.id = ? AND r.hash = ?""")
 
-_REVOKE_GRANT = sql("UPDATE grants SET revoked_at = {now} WHERE id = ? AND revoked_at IS NULL")
+_REVOKE_GRANT = sql("""
+UPDATE grants SET revoked_at = {now} WHERE id = ? AND revoked_at IS NULL RETURNING id, resources""")
 _REVOKE_PAIR = sql("""
-UPDATE grants SET revoked_at = {now} WHERE subject = ? AND client_id = ? AND revoked_at IS NULL""")
+UPDATE grants SET revoked_at = {now} WHERE subject = ? AND client_id = ? AND revoked_at IS NULL
+RETURNING id, resources""")
 
 
 class GrantVerbs(Verbs):
@@ -230,8 +234,10 @@ def _why_lost(db: sqlite3.Connection, spend: SpendCode | SpendRefreshToken) -> O
 
 
 def _revoke_grant(db: sqlite3.Connection, grant_id: str, audit: Sequence[AuditEntry]) -> bool:
-    if db.execute(_REVOKE_GRANT, (grant_id,)).rowcount == 0:
+    revoked = db.execute(_REVOKE_GRANT, (grant_id,)).fetchall()
+    if not revoked:
         return False
+    tell(db, RevokedKind.GRANT, revoked)
     add_audit(db, audit)
     return True
 
@@ -239,7 +245,8 @@ def _revoke_grant(db: sqlite3.Connection, grant_id: str, audit: Sequence[AuditEn
 def _revoke_consent(db: sqlite3.Connection, subject: str, client_id: str, audit: Sequence[AuditEntry]) -> int:
     dropped = db.execute(_DROP_CONSENT, (subject, client_id)).rowcount
     db.execute(_DROP_USES, (subject, client_id))
-    revoked = db.execute(_REVOKE_PAIR, (subject, client_id)).rowcount
+    revoked = db.execute(_REVOKE_PAIR, (subject, client_id)).fetchall()
+    tell(db, RevokedKind.GRANT, revoked)
     if dropped or revoked:
         add_audit(db, audit)
-    return revoked
+    return len(revoked)

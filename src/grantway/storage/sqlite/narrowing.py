@@ -4,9 +4,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.protocol.grants import ScopeUse
+from grantway.protocol.revocations import RevokedKind
 from grantway.storage.account_rows import read_use, write_use
 from grantway.storage.changes import AuditEntry
 from grantway.storage.sqlite.connections import sql
+from grantway.storage.sqlite.revocations import tell
 from grantway.storage.sqlite.verbs import Verbs, add_audit
 
 # A scope is stored as its tokens with one space between them: ?3 is the token that goes.
@@ -21,7 +23,8 @@ _NARROW_CONSENT = sql(
 _DROP_EMPTY_CONSENT = "DELETE FROM consents WHERE subject = ?1 AND client_id = ?2 AND scope = ''"
 _NARROW_GRANTS = sql(
     "UPDATE grants SET scope = {less}, revoked_at = CASE WHEN {less} = '' THEN {now} END "
-    "WHERE subject = ?1 AND client_id = ?2 AND revoked_at IS NULL AND {has_it}",
+    "WHERE subject = ?1 AND client_id = ?2 AND revoked_at IS NULL AND {has_it} "
+    "RETURNING id, resources, scope",
     less=_LESS,
     has_it=_HAS_IT,
 )
@@ -54,9 +57,12 @@ class NarrowingVerbs(Verbs):
 def _narrow_consent(
     db: sqlite3.Connection, values: tuple[str, str, str], consent_id: str, audit: Sequence[AuditEntry]
 ) -> bool:
-    subject, client_id, _ = values
+    subject, client_id, scope = values
     agreed = db.execute(_NARROW_CONSENT, (*values, consent_id)).rowcount
-    granted = db.execute(_NARROW_GRANTS, values).rowcount
+    granted = db.execute(_NARROW_GRANTS, values).fetchall()
+    tell(db, RevokedKind.GRANT, [(key, audience) for key, audience, left in granted if not left])
+    less = [(key, audience) for key, audience, left in granted if left]
+    tell(db, RevokedKind.SCOPE, less, scope=scope)
     if agreed:
         db.execute(_MOVE_GRANTS, (subject, client_id, consent_id))
         db.execute(_DROP_EMPTY_CONSENT, (subject, client_id))

@@ -4,12 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.protocol.people import Person, Session, SignedIn
+from grantway.protocol.revocations import RevokedKind
 from grantway.storage.changes import AuditEntry
 from grantway.storage.columns import SESSION
 from grantway.storage.port import Conflict
 from grantway.storage.rows import read_person, read_session, write_person, write_session
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.logouts import go_on, tell_all_clients, tell_clients
+from grantway.storage.sqlite.revocations import tell
 from grantway.storage.sqlite.verbs import Verbs, add_audit
 
 _ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:?})")
@@ -20,7 +22,8 @@ UPDATE people SET username = ?2, name = ?3, email = ?4, email_verified = ?5, pas
     disabled_at = ?7, tokens_valid_from = ?8, created_at = ?9, profile = ?10
 WHERE subject = ?1 AND disabled_at IS ?11 AND tokens_valid_from = ?12"""
 _REHASH = "UPDATE people SET password_hash = ? WHERE subject = ? AND password_hash = ?"
-_REVOKE_GRANTS = sql("UPDATE grants SET revoked_at = {now} WHERE subject = ? AND revoked_at IS NULL")
+_REVOKE_GRANTS = sql("""
+UPDATE grants SET revoked_at = {now} WHERE subject = ? AND revoked_at IS NULL RETURNING id, resources""")
 
 _OPEN_SESSION = sql("INSERT INTO sessions ({session}) VALUES ({session:?})")
 _FIND_SESSION = sql("""
@@ -111,7 +114,7 @@ def _change_person(
         db.execute(_END_SESSIONS, (was.subject,))
         tell_all_clients(db, was.subject, but=None)
     if revoke_grants:
-        db.execute(_REVOKE_GRANTS, (was.subject,))
+        tell(db, RevokedKind.GRANT, db.execute(_REVOKE_GRANTS, (was.subject,)).fetchall())
     add_audit(db, audit)
 
 

@@ -31,6 +31,7 @@ from grantway.storage.registry_rows import (
     write_secret,
 )
 from grantway.storage.sqlite.connections import sql
+from grantway.storage.sqlite.revocations import tell_client_end
 from grantway.storage.sqlite.verbs import Verbs, add_audit
 
 _VERSION = sql("SELECT version, {now} FROM registry_version")
@@ -148,8 +149,10 @@ def _change_registry(
 def _apply(db: sqlite3.Connection, change: RegistryChange) -> None:
     match change:
         case PutClient(client):
+            tell_client_end(db, client.id, client)
             db.execute(_PUT_CLIENT, write_client(client))
         case DropClient(client_id):
+            tell_client_end(db, client_id, None)
             for statement in _DROP_CLIENT:
                 db.execute(statement, (client_id,))
         case PutSecret(secret):

@@ -23,6 +23,7 @@ from grantway.storage.sqlite.logouts import LogoutVerbs
 from grantway.storage.sqlite.narrowing import NarrowingVerbs
 from grantway.storage.sqlite.people import PeopleVerbs
 from grantway.storage.sqlite.registry import RegistryVerbs
+from grantway.storage.sqlite.revocations import RevocationVerbs
 from grantway.storage.sqlite.tokens import TokenVerbs
 from grantway.storage.sqlite.upkeep import UpkeepVerbs
 
@@ -38,6 +39,7 @@ class SqliteStore(
     NarrowingVerbs,
     LogoutVerbs,
     TokenVerbs,
+    RevocationVerbs,
     AssertionVerbs,
     UpkeepVerbs,
 ):

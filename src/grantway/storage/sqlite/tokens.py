@@ -4,11 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.protocol.grants import OpaqueToken
+from grantway.protocol.revocations import RevokedKind
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import TokenFacts
+from grantway.storage.revocation_rows import write_audience
 from grantway.storage.rows import read_opaque_token, write_opaque_token
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.grants import ADD_OPAQUE
+from grantway.storage.sqlite.revocations import tell
 from grantway.storage.sqlite.verbs import Verbs, add_audit
 from grantway.storage.verdicts import facts_from
 
@@ -35,8 +38,11 @@ class TokenVerbs(Verbs):
     async def revoke_opaque_token(self, token_id: str, audit: Sequence[AuditEntry]) -> None:
         await self._writer.run(_revoke, _REVOKE_OPAQUE, (token_id,), tuple(audit))
 
-    async def revoke_jwt(self, token_id: str, *, expires_at: float, audit: Sequence[AuditEntry]) -> None:
-        await self._writer.run(_revoke, _REVOKE_JWT, (token_id, expires_at), tuple(audit))
+    async def revoke_jwt(
+        self, token_id: str, *, audience: Sequence[str], expires_at: float, audit: Sequence[AuditEntry]
+    ) -> None:
+        told = write_audience(audience)
+        await self._writer.run(_revoke, _REVOKE_JWT, (token_id, expires_at), tuple(audit), audience=told)
 
     async def token_facts(self, *, token_id: str, grant_id: str | None) -> TokenFacts:
         return facts_from(self._reader.all(_FACTS, token_id, grant_id)[0], grant_id)
@@ -47,7 +53,15 @@ def _add_opaque_token(db: sqlite3.Connection, token: OpaqueToken) -> None:
 
 
 def _revoke(
-    db: sqlite3.Connection, statement: str, values: tuple[object, ...], audit: Sequence[AuditEntry]
+    db: sqlite3.Connection,
+    statement: str,
+    values: tuple[object, ...],
+    audit: Sequence[AuditEntry],
+    *,
+    audience: str | None = None,
 ) -> None:
+    """`audience` of a JWT: it is known to whoever verifies it without asking."""
     if db.execute(statement, values).rowcount:
+        if audience is not None:
+            tell(db, RevokedKind.TOKEN, [(str(values[0]), audience)])
         add_audit(db, audit)

@@ -1,0 +1,253 @@
+"""The feed of revocations: a stream kept open beside all requests, so that revoked JWTs are refused."""
+
+import asyncio
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from grantway.crypto.jose import BadToken, UnknownKey
+from grantway.protocol.revocations import STREAM_MEMBER
+from grantway.sdk.credentials import Credentials
+from grantway.sdk.fetching import checked_address, http_client, read_body
+from grantway.sdk.jwks import Jwks
+from grantway.sdk.kept import Unavailable
+from grantway.sdk.revoked import BadMessage, Revoked
+from grantway.sdk.threads import beside
+from grantway.sdk.verify import AccessToken, ReadyVerifier, Verifier
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["Health", "RevocationFeed", "Watched"]
+
+_log = logging.getLogger("grantway.sdk")
+_SILENCE = 7.0  # seconds; the server says something every two
+_LONGEST_PAUSE = 10.0  # seconds between two tries
+_MAX_EVENT = 32 * 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How it stands. `age`: seconds since everything revoked until then is known; None: never yet."""
+
+    connected: bool
+    age: float | None
+    entries: int
+    problem: str | None  # of the last try, in words for the operator
+
+
+class RevocationFeed:
+    """What the authorization server says is revoked, asked with the API's own credentials and kept in memory.
+
+    It begins with the first request that is checked, in a thread of its own, whatever the framework; that
+    request waits for it, about `timeout` seconds at most. While the server is away, tokens are judged by what
+    is known, and live to their end otherwise; with `must_be_fresh`, in seconds and at least 5, everything is
+    refused with 503 once nothing was heard for so long. At most `most` entries are kept; where there are
+    more, the feed counts as away. `stream` is the address, which otherwise the issuer's metadata says.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str,
+        credentials: Credentials,
+        *,
+        stream: str | None = None,
+        must_be_fresh: float | None = None,
+        jwks: Jwks | None = None,
+        most: int = 500_000,
+        timeout: float = 3,
+        clock: Callable[[], float] = time.time,  # noqa: TID251 - in an API, this is the composition root
+    ) -> None:
+        if must_be_fresh is not None and must_be_fresh < 5:
+            raise ValueError("must_be_fresh: at least 5 seconds; the server says something every two")
+        self.issuer, self.audience = checked_address("issuer", issuer), audience
+        self._address = None if stream is None else checked_address("stream", stream)
+        self._credentials, self._must_be_fresh, self._timeout = credentials, must_be_fresh, timeout
+        self._jwks = Jwks(f"{issuer}/jwks") if jwks is None else jwks
+        self._new = partial(Revoked, issuer, audience, most=most, clock=clock)
+        self._lock = threading.Lock()
+        self._pid = 0  # of the process in which it runs; a fork has to begin anew
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._revoked = self._new()
+        self._tried: Future[None] = Future()  # done with the first message, or the first failure
+        self._running: Future[None] | None = None
+        self._connected = False
+        self._problem: str | None = None
+
+    @property
+    def health(self) -> Health:
+        """How it stands, for a health page or a log."""
+        age = self._revoked.age
+        return Health(
+            self._connected, None if age == float("inf") else age, len(self._revoked), self._problem
+        )
+
+    def watching(self, verifier: Verifier) -> "Watched":
+        """A verifier that refuses what is revoked."""
+        return Watched(verifier, self)
+
+    def is_ready(self) -> bool:
+        """Start, if that is to be done; False while the first try is under way."""
+        if self._pid != os.getpid():
+            self._start()
+        return self._tried.done()
+
+    async def ready(self) -> None:
+        """Wait for the end of the first try, whatever it is."""
+        if not self.is_ready():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout + 1):
+                    await asyncio.shield(asyncio.wrap_future(self._tried))
+
+    def judge(self, token: AccessToken) -> AccessToken:
+        """The token, with what is left of its scope. Raises BadToken when it is revoked, and Unavailable."""
+        if self._must_be_fresh is not None and self._revoked.age > self._must_be_fresh:
+            age = self._revoked.age
+            known = "never read" if age == float("inf") else f"last read {age:.0f} s ago"
+            raise Unavailable(f"what is revoked was {known}: {self._problem}")
+        found = self._revoked.verdict(token)
+        if found is None:
+            raise BadToken("revoked")
+        return found
+
+    def close(self) -> None:
+        """End the stream. The next request would open another one."""
+        with self._lock:
+            if self._running is not None:
+                self._running.cancel()
+            self._pid = 0
+            self._begin_anew()
+
+    # ------------------------------------------------------------------- beside all requests
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._pid != os.getpid():
+                self._begin_anew()
+                self._running = beside(self._keep_listening())
+                self._pid = os.getpid()
+
+    async def _keep_listening(self) -> None:
+        failures = 0
+        while True:
+            known = self._revoked.last_id
+            try:
+                await self._listen()
+                self._problem = "the stream has ended"
+            except Exception as wrong:  # noqa: BLE001 - whatever it was, the next try may go well
+                self._problem = f"{type(wrong).__name__}: {wrong}"
+                if isinstance(wrong, BadMessage):
+                    self._revoked.last_id = None  # all of it again
+                level = logging.WARNING if failures in {0, 10} else logging.DEBUG
+                _log.log(level, "revocations: %s", self._problem)
+            failures = 0 if self._revoked.last_id not in {None, known} else failures + 1
+            self._connected = False
+            self._settle()
+            pause = min(_LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10))
+            await asyncio.sleep(pause * (0.5 + secrets.randbelow(500) / 1000))
+
+    async def _listen(self) -> None:
+        """One stream, to its end."""
+        import httpx2
+
+        proof = self._credentials.for_request(self.issuer)
+        async with http_client(self._address or self.issuer, certificate=proof.certificate) as client:
+            if self._address is None:
+                self._address = await self._discovered(client)
+            headers = {**proof.headers, "accept": "text/event-stream"}
+            if self._revoked.last_id is not None:
+                headers["last-event-id"] = self._revoked.last_id
+            timeout = httpx2.Timeout(self._timeout, read=_SILENCE)
+            method, form = ("POST", dict(proof.form)) if proof.form else ("GET", None)
+            async with client.stream(
+                method, self._address, headers=headers, data=form, timeout=timeout
+            ) as reply:
+                if reply.status_code != 200:
+                    raise ValueError(f"{self._address} answered {reply.status_code}")
+                events = _Events()
+                async for chunk in reply.aiter_bytes():
+                    for text in events.taken_from(chunk):
+                        await self._take(text)
+
+    async def _take(self, text: bytes) -> None:
+        try:
+            self._revoked.take(text, await self._jwks.keys())
+        except UnknownKey as unknown:
+            try:
+                self._revoked.take(text, await self._jwks.keys_with(unknown.kid))
+            except UnknownKey as forged:
+                raise BadMessage(forged.reason) from forged
+        self._connected, self._problem = True, None
+        self._settle()
+
+    async def _discovered(self, client: "httpx2.AsyncClient") -> str:
+        """The address, by the issuer's metadata (RFC 8414 §3)."""
+        from grantway.protocol.metadata import metadata_path
+
+        parts = urlsplit(self.issuer)
+        uri = f"{parts.scheme}://{parts.netloc}{metadata_path(self.issuer)}"
+        async with asyncio.timeout(self._timeout):
+            _, body, _ = await read_body(client, "GET", uri, headers={"accept": "application/json"})
+        found = msgspec.json.decode(body, type=dict[str, object])
+        address = found.get(STREAM_MEMBER)
+        if found.get("issuer") != self.issuer or not isinstance(address, str):
+            raise ValueError(f"{uri} names no {STREAM_MEMBER} of {self.issuer}")
+        return checked_address(STREAM_MEMBER, address)
+
+    def _settle(self) -> None:
+        if not self._tried.done():
+            self._tried.set_result(None)
+
+
+class _Events:
+    """The data of Server-Sent Events, from chunks cut anywhere (HTML standard, §9.2.6)."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def taken_from(self, chunk: bytes) -> Iterator[bytes]:
+        """The events that this chunk completes. Raises BadMessage for one without end."""
+        self._rest += chunk
+        while (end := self._rest.find(b"\n\n")) >= 0:
+            block = bytes(self._rest[:end])
+            del self._rest[: end + 2]
+            lines = [line[6:] for line in block.split(b"\n") if line.startswith(b"data: ")]
+            if lines:
+                yield b"\n".join(lines)
+        if len(self._rest) > _MAX_EVENT:
+            raise BadMessage(f"more than {_MAX_EVENT} bytes")
+
+
+class Watched:
+    """A verifier whose good tokens are held against what is revoked."""
+
+    def __init__(self, verifier: Verifier, feed: RevocationFeed) -> None:
+        self.feed, self._verifier = feed, verifier
+        self._ready = verifier if isinstance(verifier, ReadyVerifier) else None
+
+    def at_hand(self, token: str, *, certificate: bytes | None = None) -> AccessToken | None:
+        """As `verify`, if nothing has to be waited for; else None."""
+        if self._ready is None or not self.feed.is_ready():
+            return None
+        found = self._ready.at_hand(token, certificate=certificate)
+        return None if found is None else self.feed.judge(found)
+
+    async def verify(self, token: str, *, certificate: bytes | None = None) -> AccessToken:
+        """The token, if it is good and not revoked. Raises as the verifier does, and Unavailable."""
+        found = await self._verifier.verify(token, certificate=certificate)
+        await self.feed.ready()
+        return self.feed.judge(found)
