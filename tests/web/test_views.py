@@ -284,13 +284,30 @@ def test_allow_is_the_first_button_of_the_consent_form():
     assert [b.attributes["value"] for b in buttons] == ["allow", "deny"]
 
 
-def test_locked_rows_are_ticked_and_disabled_and_sensitive_ones_marked():
+def test_locked_rows_are_ticked_and_disabled():
     page = page_of(CONSENT)
     boxes = {box.attributes["value"]: box.attributes for box in page.all("input", name="scope")}
     assert {scope for scope, box in boxes.items() if "disabled" in box} == {"openid", "photos:read"}
     assert {scope for scope, box in boxes.items() if "checked" in box} == set(boxes) - {"photos:delete"}
-    note = page.one("p", id=boxes["photos:delete"]["aria-describedby"])
-    assert note.text.split() == ["Sensitive"]
+
+
+def test_each_permission_says_whether_it_reads_or_changes():
+    """FS44: in words beside the box and read out with it: nobody has to guess it from the sentence."""
+    page = page_of(CONSENT)
+    boxes = {box.attributes["value"]: box.attributes for box in page.all("input", name="scope")}
+    notes = {
+        scope: " ".join(page.one("p", id=box["aria-describedby"]).text.split())
+        for scope, box in boxes.items()
+    }
+    assert notes == {
+        "openid": "Part of signing in",
+        "email": "Can see",
+        "photos:read": "Can see Always needed by this app",
+        "photos:write": "Can change",
+        "photos:delete": "Sensitive",
+    }
+    folded = page.all("details")[0]
+    assert "See your name and your picture Can see" in " ".join(folded.text.split())
 
 
 @pytest.mark.parametrize(
