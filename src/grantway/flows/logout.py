@@ -21,6 +21,7 @@ from grantway.protocol.people import SignedIn
 from grantway.protocol.return_address import MAX_STATE
 from grantway.protocol.session_clients import logout_frames, sid_of
 
+PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
 WAY_LIFETIME = 60  # seconds between a form of an app and our own address
 _ON_THE_WAY = "end-session"
 
