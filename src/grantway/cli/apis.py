@@ -176,6 +176,7 @@ def show(name: str) -> None:
 )
 @click.option("--read", multiple=True, metavar="SCOPE", help=_READ)
 @click.option("--write", multiple=True, metavar="SCOPE", help=_WRITE)
+@click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the one it has.")
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
 @click.option("--add-alias", multiple=True, metavar="URI", help=_ALIAS)
 @click.option("--remove-alias", multiple=True, metavar="URI", help="No longer this one.")
@@ -193,6 +194,7 @@ def edit(
     read: tuple[str, ...],
     write: tuple[str, ...],
     sensitive: tuple[str, ...],
+    token_lifetime: float | None,
     add_alias: tuple[str, ...],
     remove_alias: tuple[str, ...],
     add_server: tuple[str, ...],
@@ -218,6 +220,7 @@ def edit(
             rules=(*rows, *more_rules),
             aliases=_changed(old.aliases, add_alias, remove_alias),
             servers=_changed(old.servers, add_server, remove_server),
+            token_lifetime=old.token_lifetime if token_lifetime is None else int(token_lifetime),
         )
 
     async def act(server: "Server") -> "Api":
