@@ -33,7 +33,7 @@ def test_a_member_of_a_newer_release_is_passed_over():
 
 
 def test_an_api_with_too_long_a_lifetime_loads_with_the_longest_there_may_be(caplog):
-    """FS50: it was stored before there was a bound; the warning names the command that mends it."""
+    """FS44, FS48: it was stored before there was a bound; the warning names the command that mends it."""
     api = Api(identifier="https://api.example/old", name="Old photos", token_lifetime=86_400)
     key, document = registry_rows.write_api(api)
     stored = document.replace('"token_lifetime":86400', '"token_lifetime":604800')

@@ -26,7 +26,7 @@ _LOOKS_REMOTE = ("https://", "http://")
 @click.argument("spec")
 @click.option("--name", metavar="API", help="Which API it is, or what to call it. Else: by its title.")
 @click.option("--audience", metavar="URI", help="Its own address. Else: its first https server.")
-@click.option("--prune", is_flag=True, help="Remove the rows and scopes that the document has no more.")
+@click.option("--prune", is_flag=True, help="Remove the rules and scopes that the document has no more.")
 @click.option("--clean", is_flag=True, help="Take removed scopes away from the apps that name them.")
 @click.option(
     "--unprotected",

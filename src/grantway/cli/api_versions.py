@@ -40,7 +40,7 @@ def log(*, name: str, limit: int) -> None:
 
     found = run(act)
     show_table(
-        ("VERSION", "WHEN", "WHO", "SCOPES", "ROWS", "WHAT"),
+        ("VERSION", "WHEN", "WHO", "SCOPES", "RULES", "WHAT"),
         [
             (
                 str(one.number),
@@ -135,7 +135,7 @@ def matrix(*, name: str) -> None:
         [(path, *(cells.get(method, "–") for method in methods)) for path, cells in rows.items()],
         json_rows=[{"path": path, "methods": cells} for path, cells in rows.items()],
         ids=list(rows),
-        empty=f"{found.name} has no rows: everything is refused.",
+        empty=f"{found.name} has no rules: everything is refused.",
     )
 
 

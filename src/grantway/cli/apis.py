@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from grantway.protocol.apis import Api
 
 _SCOPE = "A scope and what people read at consent, such as 'photos:read=See your photos'."
-_RULE = "A row: 'GET /photos/{id} photos:read', '… a b or c', '… public', '… deny'."
+_RULE = "A rule: 'GET /photos/{id} photos:read', '… a b or c', '… public', '… deny'."
 _ALIAS = "Another address by which `resource` may name it."
 _SERVER = "A base URL; the paths of the rules are below it."
 _READ = "Lets an app look at things."
@@ -168,9 +168,9 @@ def show(name: str) -> None:
 )
 @click.option("--remove-scope", multiple=True, metavar="SCOPE", help="No longer this scope.")
 @click.option(
-    "--add-rule", multiple=True, metavar="'METHOD PATH SCOPE…'", help="One more row, or a changed one."
+    "--add-rule", multiple=True, metavar="'METHOD PATH SCOPE…'", help="One more rule, or a changed one."
 )
-@click.option("--remove-rule", multiple=True, metavar="'METHOD PATH'", help="No longer this row.")
+@click.option("--remove-rule", multiple=True, metavar="'METHOD PATH'", help="No longer this rule.")
 @click.option(
     "--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for."
 )
@@ -201,7 +201,7 @@ def edit(
     remove_server: tuple[str, ...],
     clean: bool,
 ) -> None:
-    """Change the scopes, rows and addresses of an API. What is not named stays."""
+    """Change the scopes, rules and addresses of an API. What is not named stays."""
     from grantway.flows.registry_apis import change_api
     from grantway.protocol.apis import ApiMistakes
 
