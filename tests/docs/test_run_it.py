@@ -15,8 +15,8 @@ import pytest
 from grantway.settings import ServerSettings
 from tests.certificates import Authority
 from tests.node import Visitor, free_port, leaving_url, seeded_node, sqlite_url
-from tests.serving import PATIENCE
 from tests.services.nginx import AROUND
+from tests.serving import PATIENCE
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "run-it.md"
 CERTIFIED = """
