@@ -54,7 +54,7 @@ def definition() -> Api:
 def with_keys(protection: Protection) -> Protection:
     """As after the first request: the keys are at hand."""
     jwks = protection.verifier.jwks
-    jwks._value, jwks._fetched_at = {KEY.kid: KEY.verification_key}, time.monotonic() + 10**6  # noqa: SLF001
+    jwks._value, jwks._fetched_at = {KEY.kid: KEY.verification_key}, time.monotonic() + 10**6  # noqa: SLF001 - nothing is fetched in a bench
     return protection
 
 
@@ -92,7 +92,7 @@ def contestants(loop: asyncio.AbstractEventLoop) -> dict[str, Callable[[str], ob
     def by_protection(own: Protection) -> Callable[[str], object]:
         def check(text: str) -> object:
             if own is forgetful:
-                own.verifier._signed = ({}, {})  # noqa: SLF001
+                own.verifier._signed = ({}, {})  # noqa: SLF001 - what a first sight costs, every time
             found = own.check_now(asked, Brought(authorization=[f"Bearer {text}"]))
             assert found.subject, found
             return found
@@ -102,7 +102,7 @@ def contestants(loop: asyncio.AbstractEventLoop) -> dict[str, Callable[[str], ob
     def by_guard(guard: Guard, own: Protection) -> Callable[[str], object]:
         def call(text: str) -> object:
             if own is forgetful:
-                own.verifier._signed = ({}, {})  # noqa: SLF001
+                own.verifier._signed = ({}, {})  # noqa: SLF001 - what a first sight costs, every time
             scope = {
                 "type": "http",
                 "method": "GET",

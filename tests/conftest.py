@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests import gathered
+from tests.node import sqlite_url
 from tests.services.browser import chromium
 from tests.services.postgres import Postgres
 
@@ -30,6 +31,20 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 async def postgres_dsn(postgres: Postgres) -> AsyncIterator[str]:
     """An empty database for one test."""
+    dsn = await postgres.fresh_database()
+    yield dsn
+    await postgres.drop_database(dsn)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+async def database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[str]:
+    """An empty database of the module's own, one of each kind in turn."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path_factory.mktemp("database"))
+        return
+    postgres = request.getfixturevalue("postgres")
     dsn = await postgres.fresh_database()
     yield dsn
     await postgres.drop_database(dsn)

@@ -45,8 +45,13 @@ PHOTOS = Api(
     identifier="https://api.example/photos",
     name="Photos",
     scopes=(
-        ApiScope(name="photos:read", description="See your photos", default=True),
-        ApiScope(name="photos:write", description="Add photos to your albums"),
+        ApiScope(
+            name="photos:read",
+            description="See your photos",
+            sensitivity=Sensitivity.READ,
+            default=True,
+        ),
+        ApiScope(name="photos:write", description="Add photos to your albums", sensitivity=Sensitivity.WRITE),
         ApiScope(
             name="photos:delete", description="Delete your photos for ever", sensitivity=Sensitivity.SENSITIVE
         ),

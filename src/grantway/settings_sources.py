@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from grantway.protocol.durations import parse_duration
+from grantway.protocol.toml_mistakes import toml_mistake
 from grantway.settings import (
     DEFAULT_PORT,
     SECTIONS,
@@ -132,7 +133,7 @@ def _from_file(path: Path, known: Mapping[str, Option], mistakes: list[Mistake])
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:
-        raise BadSettings([Mistake(str(path), f"cannot be read: {bad}")]) from None
+        raise BadSettings([Mistake(str(path), f"cannot be read: {toml_mistake(bad)}")]) from None
     layer: _Layer = {}
     if any(name in tables for name in RESOURCES):
         if "registry" in tables:

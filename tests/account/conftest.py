@@ -4,22 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.node import Visitor, sqlite_url
+from tests.node import Visitor
 from tests.threats.attacks import Target, target_on
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-async def node(request, tmp_path_factory) -> AsyncIterator[Target]:
+@pytest.fixture(scope="module")
+async def node(database: str) -> AsyncIterator[Target]:
     """Shared by the tests of a module: each uses a person of its own where it changes one."""
-    if request.param == "sqlite":
-        async with target_on(sqlite_url(tmp_path_factory.mktemp("account"))) as node:
-            yield node
-        return
-    postgres = request.getfixturevalue("postgres")
-    dsn = await postgres.fresh_database()
-    async with target_on(dsn) as node:
+    async with target_on(database) as node:
         yield node
-    await postgres.drop_database(dsn)
 
 
 @pytest.fixture

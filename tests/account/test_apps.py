@@ -18,7 +18,8 @@ async def test_a_card_says_what_the_app_may_do_with_which_api_and_since_when(nod
     assert said is not None
     for expected in (
         *("Photo Printer printer.example", "Connected just now", "Last used just now"),
-        *("Photos See your photos", "Add photos to your albums", "Delete your photos for ever Sensitive"),
+        *("Photos See your photos Can see", "Add photos to your albums Can change"),
+        *("Delete your photos for ever Sensitive",),
         *("Notes Read your notes", "Keep this access while you are not using the app"),
     ):
         assert expected in said

@@ -149,7 +149,7 @@ async def test_each_scope_says_when_it_was_used_last(node, person, visitor):
     assert reply.status_code == 200
     await write_scope_uses(node.server)
     said = card(await visitor.get("/account/apps"), "printer")
-    assert "See your photos Last used just now" in said
-    assert f"{SENTENCE} Last used just now" in said
+    assert "See your photos Can see Last used just now" in said
+    assert f"{SENTENCE} Can change Last used just now" in said
     assert "Delete your photos for ever Sensitive Last used 3 days ago" in said
     assert "Connected 3 days ago Last used just now" in said

@@ -10,28 +10,14 @@ from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from tests.checks.answers import CheckedNode, signed_in_visitor
-from tests.node import Visitor, native_client, seeded_node, sqlite_url, web_client
+from tests.node import Visitor, native_client, seeded_node, web_client
 from tests.signing import jwks
-
-DATABASES = ["sqlite", "postgres"]
 
 OTHER_CALLBACK = "https://other.example/callback"
 TENANT_CALLBACK = "https://tenant.example/cb?tenant=7"
 SSO_CALLBACK = "https://sso.example/callback"
 SIGN_IN = Scope.of(["openid", "profile", "email", "address", "phone", "offline_access", "photos:read"])
 EVERYTHING = Scope.of(["photos:read", "photos:write", "photos:delete", "calendar:read", "offline_access"])
-
-
-@pytest.fixture(scope="module", params=DATABASES)
-async def database(request, tmp_path_factory) -> AsyncIterator[str]:
-    """An empty database of the module's own."""
-    if request.param == "sqlite":
-        yield sqlite_url(tmp_path_factory.mktemp("checks"))
-        return
-    postgres = request.getfixturevalue("postgres")
-    dsn = await postgres.fresh_database()
-    yield dsn
-    await postgres.drop_database(dsn)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from grantway.flows.logout_delivery import FIRST_WAIT, REFUSALS, TRY_FOR
+from grantway.flows.logout_delivery import AT_ONCE, EACH, FIRST_WAIT, REFUSALS, TRY_FOR
 from grantway.flows.people import disable, end_sessions, set_password
 from grantway.flows.registry import change_client
 from grantway.protocol.names import SubjectType
 from grantway.protocol.scope import Scope
+from grantway.testing.bench import Bench
+from grantway.testing.logouts import signed_in
 from tests.checks.answers import (
     bought,
     claims_of,
@@ -282,6 +284,29 @@ async def test_an_app_that_does_not_answer_delays_nobody(node, party, person):
     first, second = await told(node, party, 2)
     assert first["jti"] != second["jti"], "a new token for each try"
     await nothing_waits(node)
+
+
+async def test_an_app_with_much_to_be_told_slowly_delays_no_other(node, party, person):
+    """LO08: it has a few of the calls under way, whatever waits for it; the rest is for the others."""
+    bench = Bench((node.store,), node.pass_time)
+    async with relying_party() as quick:
+        await node.put_client(web_client("quick", backchannel_logout_uri=quick.back))
+        party.silent.set()
+        for _ in range(AT_ONCE + 4):
+            await signed_in(bench, node.people[person], "sso")
+        await signed_in(bench, node.people[person], "quick")
+        await end_sessions(node.server, node.people[person], None, actor="test")
+        await quick.tokens()
+        await party.tokens(EACH)
+        await signed_in(bench, node.people[person], "quick")
+        await end_sessions(node.server, node.people[person], None, actor="test")
+        await quick.tokens(2)  # so the node has looked again
+        assert len(party.posts) == EACH, "none of these has been answered"
+    party.silent.clear()
+    await told(node, party, EACH)
+    while await node.store.list_logouts():
+        await node.pass_time(FIRST_WAIT)
+        await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("status", [500, 503, 302, 404, 400])

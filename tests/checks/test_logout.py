@@ -77,9 +77,36 @@ async def test_a_request_may_be_posted_from_the_site_of_the_app(ada):
     stranger = Visitor(ada.node)
     first = await stranger.http.post("/end-session", data=fields, headers=headers)
     assert 303 == first.status_code
+    (cookie,) = first.headers.get_list("set-cookie")
+    ada.http.cookies.set(*cookie.partition(";")[0].split("=", 1))
     page = await ada.get(first.headers["location"])
     assert f"{BYE}?state=s" == page.headers["location"]
     assert not await is_signed_in(ada)
+
+
+async def test_what_was_posted_stands_in_no_url_and_goes_on_in_this_browser_alone(ada):
+    """LO01, P2, T1: an ID token in a URL would lie in logs and histories; a link to it signs nobody out."""
+    hint = await hint_for(ada)
+    fields = {"id_token_hint": hint, "client_id": "sso", "post_logout_redirect_uri": BYE, "state": "s3cret"}
+    first = await Visitor(ada.node).http.post("/end-session", data=fields)
+    where = first.headers["location"]
+    assert where.startswith("/end-session?x=")
+    for part in (*hint.split("."), "s3cret", "sso.example"):
+        assert part not in where
+    page = await ada.get(where)
+    assert QUESTION in page.text
+    assert "Single Sign-On" not in page.text
+    assert await is_signed_in(ada)
+
+
+async def test_an_address_nobody_registered_is_noted_once_though_it_was_posted(ada):
+    """LO02, P1: the person is signed out, stays, and reads the reference."""
+    form = {"id_token_hint": await hint_for(ada), "post_logout_redirect_uri": EVIL}
+    first = await ada.http.post("/end-session", data=form)
+    page = await ada.get(first.headers["location"])
+    assert DONE in page.text
+    assert page.headers["grantway-flow"] == first.headers["grantway-flow"]
+    assert page.headers["grantway-flow"] in page.text
 
 
 async def test_an_old_id_token_is_good_enough(node, ada):

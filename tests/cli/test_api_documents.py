@@ -4,6 +4,7 @@ import json
 import tomllib
 
 import pytest
+import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from grantway.protocol.api_tables import read_apis
@@ -162,6 +163,24 @@ def test_a_definition_is_exported_as_openapi_and_as_a_table(gw, spec, photos, fo
     filled = gw.json("api", "export", "photos", "--into", spec)
     assert filled["info"] == {"title": "Photos API", "version": "1.4.0"}
     assert filled["paths"]["/albums"]["get"]["security"] == [{"grantway": ["albums:read"]}]
+
+
+def test_a_document_in_yaml_comes_out_in_yaml(gw, photos, folder):
+    """FC1, FS48: filled in, keys in their order; in JSON where a script asks for it."""
+    document = folder / "mine.yaml"
+    document.write_text(
+        "openapi: 3.1.0\ninfo: {title: Фото, version: 1.4.0}\npaths:\n  /photos:\n    get: {responses: {}}\n"
+    )
+    written = gw("api", "export", "photos", "--into", document).stdout
+    assert written.startswith("openapi: 3.1.0\ninfo:\n  title: Фото\n")
+    filled = yaml.safe_load(written)
+    assert filled["paths"]["/photos"]["get"]["security"] == [{"grantway": ["photos:read"]}]
+    assert filled == gw.json("api", "export", "photos", "--into", document)
+
+
+def test_a_version_beside_itself_is_the_same_version(gw, photos):
+    """FS47: not an arrow from one to one."""
+    assert gw("api", "diff", "photos", "1", "1").stdout.strip() == "photos: version 1, the same version"
 
 
 def test_the_table_of_an_api_is_seen_at_a_glance(gw, photos):

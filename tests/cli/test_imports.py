@@ -91,3 +91,27 @@ def test_a_plain_password_is_for_development_only(gw, file, monkeypatch):
     monkeypatch.delenv("GRANTWAY_DEV")
     gw("init", "--issuer", "https://id.example", "--db", "sqlite:///other.db")
     assert "for dev only" in gw("import", file, "--yes", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            '[[apps]]\nid = "b"\nname = "B"\ntype = "machine"\nscopes = ["gone:read"]\n',
+            "mine.toml: [[apps]] B: no API defines the scope gone:read",
+        ),
+        (
+            '[[apis]]\nname = "n"\naudience = "urn:n"\nrules = [{ path = "/x", GET = ["n:gone"] }]',
+            "mine.toml: apis[0] (n): rule GET /x needs n:gone",
+        ),
+        (
+            "[gateways]\ntrusted = []\n\n[gateways]\ntokens_kept = 1\n",
+            "mine.toml: cannot be read: line 4: the table [gateways] stands twice; write all of it below",
+        ),
+    ],
+    ids=["scope of an app", "scope of a rule", "table"],
+)
+def test_a_mistake_names_the_file_and_the_table(gw, folder, text, words):
+    """FS31: one knows where to look."""
+    (folder / "mine.toml").write_text(text)
+    assert words in gw("import", "mine.toml", "--dry-run", code=1).stderr

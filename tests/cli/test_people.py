@@ -1,6 +1,11 @@
 """`grantway user` and `grantway grants`."""
 
+from dataclasses import replace
+
 import pytest
+
+from grantway.testing.bench import Bench, approval
+from tests.cli.test_sessions import in_store
 
 PASSWORD = "a long walk by the lake"
 
@@ -26,6 +31,34 @@ def test_a_password_that_others_would_try_first_is_refused(gw, password):
     """C21: nobody is admin/admin."""
     gw("user", "add", "admin", "--password-stdin", input=password + "\n", code=1)
     assert gw.json("user", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [(["password", "short", "a long walk by the sea"], 0), (["password", "12345678", "qwertyuiop"], 1)],
+    ids=["third try", "no more tries"],
+)
+def test_a_password_that_will_not_do_is_asked_for_again(gw, monkeypatch, typed, code):
+    """C6: up to three times; what else was typed on the command line is not lost."""
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    lines = "".join(f"{one}\n{one}\n" for one in typed)
+    done = gw("user", "add", "ada", code=code, input=lines)
+    assert "This password is one of the first that others would try." in done.stderr
+    assert [one["username"] for one in gw.json("user", "list")] == ([] if code else ["ada"])
+
+
+def test_what_was_allowed_says_until_when(gw, folder):
+    """FN12: a consent without an end holds until the app asks for more."""
+    gw("user", "add", "ada", "--password-stdin", input="a long walk by the sea\n")
+
+    async def act(store):
+        (ada,) = await store.list_people()
+        given = await approval(Bench((store,), None), subject=ada.subject, client_id="printer")
+        consent = replace(given.consent, expires_at=None)
+        await store.issue_code(given.code, given.grant, consent, [])
+
+    in_store(gw, act)
+    assert "when it asks for more" in gw("grants", "list", "ada").stdout
 
 
 def test_without_a_terminal_nobody_is_asked_for_a_password(gw):

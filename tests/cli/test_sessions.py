@@ -98,7 +98,7 @@ def test_what_apps_have_not_been_told_is_shown_with_the_reason(gw, ada, club, tw
             )
         )
         await store.end_session("session1", [])
-        (due,) = await store.take_logouts(limit=1, lease=30)
+        (due,) = await store.take_logouts(limit=1, lease=30, each=1, under_way=())
         await store.put_off_logout(due, wait=60, problem="no answer within 5 s", with_others=True)
 
     in_store(gw, act)

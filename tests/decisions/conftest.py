@@ -6,23 +6,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.decisions.asking import Gate, gate_on
-from tests.node import sqlite_url
 
 ALWAYS = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 settings.register_profile("decisions", max_examples=150, derandomize=True, **ALWAYS)
 settings.register_profile("decisions-deep", max_examples=10_000, **ALWAYS)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-async def database(request, tmp_path_factory) -> AsyncIterator[str]:
-    """An empty database of the module's own."""
-    if request.param == "sqlite":
-        yield sqlite_url(tmp_path_factory.mktemp("decisions"))
-        return
-    postgres = request.getfixturevalue("postgres")
-    dsn = await postgres.fresh_database()
-    yield dsn
-    await postgres.drop_database(dsn)
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,7 @@ async def test_a_refusal_is_looked_up_by_the_reference_it_carries(gate, reader):
     """FU1, FC2: what the request was, what its row needs, and what the token lacks."""
     answer = await gate.ask("nginx", "POST", "/v1/photos", bearer(reader))
     record = await looked_up_by(gate.node, answer["grantway-flow"])
-    assert ("GW-200", "insufficient_scope") == (record["diagnosis"], record["error"])
+    assert ("GW-206", "insufficient_scope") == (record["diagnosis"], record["error"])
     assert "POST api.example/v1/photos" == record["received"]
     assert "photos:write" in record["expected"]
     assert "missing: photos:write" == record["difference"]

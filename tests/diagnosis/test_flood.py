@@ -9,6 +9,7 @@ import pytest
 from grantway.crypto.secrets import SecretKind, issue_secret
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.storage.refusal_files import RefusalFiles, lines_of
+from grantway.web.bounded_log import BoundedLog
 from grantway.web.metrics import Metrics
 from grantway.web.refusals import MAX_FIELD, Refusals
 from grantway.web.requests import Request
@@ -88,3 +89,16 @@ def test_a_line_has_an_end_and_no_secret(made, tmp_path):
     assert secret[21:64] not in line.decode()
     assert max(map(len, record.values())) <= MAX_FIELD
     assert record["message"] == "x\\ny\\x1b"
+
+
+def test_warnings_that_strangers_call_forth_are_counted_rather_than_written(caplog):
+    """T1, U3: a flood of requests without a database, or with a forged certificate header, fills no disk."""
+    now = [0.0]
+    log = BoundedLog(logging.getLogger("grantway.web"), clock=lambda: now[0])
+    with caplog.at_level(logging.WARNING, "grantway.web"):
+        for _ in range(1_000):
+            log.warning("header of %s ignored", "192.0.2.1")
+        assert len(caplog.messages) == 20
+        now[0] = 5.0
+        log.warning("header of %s ignored", "192.0.2.2")
+    assert caplog.messages[-1] == "header of 192.0.2.2 ignored (and 980 like it before, unsaid)"

@@ -15,10 +15,17 @@ from tests.node import Visitor, seeded_node, sqlite_url
 
 # Planned in the table of surfaces 2.4, and the ranges that this form of the catalogue has to cover.
 ROWS = (101, 102, 103, 110, 111, 120, 121, 122, 123, 130, 131, 132, 140, 141, 150, 160, 170, 180, 190)
+BEHIND_A_GATEWAY = "tests/decisions/test_diagnoses.py"
 ELSEWHERE = {
     Gw.PASSWORDS_BUSY: "tests/threats/test_u_load.py, which fills the queue",
-    Gw.API_REFUSED: "tests/decisions/test_decisions.py, which stands before a gateway",
     Gw.TOO_MANY_STREAMS: "tests/revocations/test_running.py, which opens them",
+    Gw.API_REFUSED: BEHIND_A_GATEWAY,
+    Gw.API_UNKNOWN: BEHIND_A_GATEWAY,
+    Gw.API_UNLISTED: BEHIND_A_GATEWAY,
+    Gw.API_DENIED: BEHIND_A_GATEWAY,
+    Gw.API_LACKS_SCOPE: BEHIND_A_GATEWAY,
+    Gw.GATEWAY_UNREADABLE: BEHIND_A_GATEWAY,
+    Gw.GATEWAY_UNKNOWN: BEHIND_A_GATEWAY,
 }
 
 

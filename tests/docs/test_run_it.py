@@ -15,26 +15,14 @@ import pytest
 from grantway.settings import ServerSettings
 from tests.certificates import Authority
 from tests.node import Visitor, free_port, leaving_url, seeded_node, sqlite_url
+from tests.services.nginx import AROUND
 from tests.serving import PATIENCE
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "run-it.md"
-SURROUNDINGS = """
-daemon off;
-master_process off;
-error_log {folder}/error.log warn;
-pid {folder}/nginx.pid;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+CERTIFIED = """
     ssl_certificate {certificate};
     ssl_certificate_key {key};
 {printed}
-}}
 """
 
 
@@ -60,7 +48,8 @@ def nginx(tmp_path):
     if tuple(map(int, re.findall(r"\d+", version)[:3])) < (1, 25, 1):
         printed = printed.replace(" ssl;\n    http2 on;", " ssl http2;")
     config = tmp_path / "nginx.conf"
-    config.write_text(SURROUNDINGS.format(folder=tmp_path, certificate=certificate, key=key, printed=printed))
+    lines = CERTIFIED.format(certificate=certificate, key=key, printed=printed)
+    config.write_text(AROUND.format(folder=tmp_path, excerpt=lines))
     command = [program, "-p", str(tmp_path), "-c", str(config), "-e", str(tmp_path / "error.log")]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert checked.returncode == 0, checked.stderr

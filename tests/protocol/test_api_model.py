@@ -146,14 +146,14 @@ def test_what_is_odd_is_found_and_named():
         Rule("GET", "/albums/{id}/cover", frozenset("a")),
     )
     assert [str(one) for one in findings(odd)] == [
-        "* /all is never reached: every method has a row of its own",
+        "* /all is never reached: every method has a rule of its own",
         (
             "/photos/new and /photos/{id} overlap: what both stand for is judged by /photos/new;"
-            " DELETE there is refused: it has no row"
+            " DELETE there is refused: it has no rule"
         ),
         "/photos/new and /{kind}/new overlap: what both stand for is judged by /photos/new",
         "/photos/{id} and /{kind}/new overlap: what both stand for is judged by /photos/{id}",
-        "no row needs the scope c: whoever has it may do no more than without it",
+        "no rule needs the scope c: whoever has it may do no more than without it",
     ]
     assert findings(api(Rule("*", "/", any_of=sets("a", "b", "c")))) == ()
 

@@ -1,8 +1,11 @@
 """API definitions: which rule judges a request."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from grantway.protocol.apis import METHODS, Api, ApiMistakes, ApiScope, Rule
+from grantway.protocol import apis
+from grantway.protocol.apis import METHODS, Api, ApiMistakes, ApiScope, Rule, rule_of
 
 R, W = frozenset({"r"}), frozenset({"w"})
 SCOPES = (ApiScope(name="r", description="Read"), ApiScope(name="w", description="Write"))
@@ -114,3 +117,29 @@ def test_a_row_that_could_be_misread_is_refused(method, path, need):
 def test_a_contradiction_is_named(rules, members, words):
     with pytest.raises(ApiMistakes, match=words):
         api(*rules, **members)
+
+
+@given(st.lists(st.frozensets(st.sampled_from("abcd"), min_size=1), min_size=1, max_size=9))
+def test_of_alternatives_those_remain_that_hold_no_other(sets):
+    """FS48: as comparing each with each would find; however they are written, the row is the same."""
+    rule = rule_of("GET", "/x", sets)
+    least = {one for one in sets if not any(other < one for other in sets)}
+    assert set(rule.alternatives) == least
+    assert rule == rule_of("GET", "/x", reversed(sets))
+
+
+class Compared(frozenset):
+    """A set that counts how often it is compared."""
+
+    count = 0
+
+    def __lt__(self, other):
+        Compared.count += 1
+        return frozenset.__lt__(self, other)
+
+
+def test_many_alternatives_are_not_compared_each_with_each():
+    """U2: a document of others may have thousands; they would take minutes."""
+    sets = {Compared({f"a{number}", f"b{number % 50}"}) for number in range(5_000)}
+    assert len(apis._least(sets)) == 5_000
+    assert Compared.count < 50_000

@@ -268,6 +268,15 @@ async def test_a_caller_cannot_speak_for_the_gateway(front, reader, line):
     assert front.api.seen == []
 
 
+@pytest.mark.parametrize("name", ["X-Original-URL", "x-original-uri", "X-Rewrite-URL", "X_Rewrite_URL"])
+async def test_no_header_names_the_api_another_path(front, reader, name):
+    """O2, O7: some frameworks route by these; the API sees the path that was judged and no other."""
+    answer = await front.ask("GET", "/v1/photos", bearer(reader), f"{name}: /v1/admin")
+    assert 200 == answer.status
+    (request,) = front.api.seen
+    assert "/v1/admin" not in json.dumps(request)
+
+
 @pytest.mark.parametrize("host", ["notes.example", "other.example"])
 async def test_another_host_gives_no_other_rules(front, host):
     """O3: a token for another API, and its name in the Host, open nothing here."""

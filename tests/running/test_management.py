@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grantway.protocol.scope import Scope
 from tests.clients.relying_party import relying_party
-from tests.node import free_port, sqlite_url, web_client
+from tests.node import PHOTOS, Visitor, free_port, sqlite_url, web_client
 from tests.running.callers import get, post, read_answer
 from tests.services.fleet import NodeProcess
 from tests.services.seeds import cookie, register, seeding, stored_code, subject_of
@@ -97,6 +97,28 @@ async def test_apps_are_told_by_whoever_starts_next_and_it_is_counted(postgres_d
                 while (await samples(managed)).get(told) != 1:
                     await asyncio.sleep(0.05)
     assert len(party.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("ticked", "decision"), [(["photos:write"], "allowed"), ([], "narrowed"), (None, "denied")]
+)
+async def test_what_people_answered_is_counted(tmp_path, ticked, decision):
+    """FU1: allowed as it was asked, narrowed, or denied."""
+    port, managed = free_port(), free_port()
+    url, issuer = sqlite_url(tmp_path), f"http://127.0.0.1:{port}"
+    async with seeding(url, tmp_path, issuer) as node:
+        await node.put_api(PHOTOS)
+        await node.put_client(web_client())
+        await node.add_person()
+    settings = {"GRANTWAY_SERVER__MANAGEMENT_PORT": str(managed)}
+    with NodeProcess(url, tmp_path, port=port, settings=settings):
+        visitor = Visitor(node)
+        page = await visitor.sign_in(await visitor.get(visitor.link(scope="photos:read photos:write")))
+        answer = {"answer": "deny"} if ticked is None else {"answer": "allow", "scope": ticked}
+        await visitor.submit(page, **answer)
+        await visitor.http.aclose()
+        found = await samples(managed)
+    assert 1 == found["grantway_consents_total", (("decision", decision),)]
 
 
 async def test_the_port_shows_the_stop_to_the_end(tmp_path):

@@ -140,6 +140,15 @@ async def test_requests_sent_ahead_are_only_so_many(node):
         assert seconds < 15
 
 
+@pytest.mark.parametrize("target", ["/livez#", "/decision/envoy/v1/photos#/../admin", "/jwks?a#b"])
+async def test_a_fragment_in_the_target_is_refused(node, target):
+    """O2: what comes after it would be judged by nobody, and a gateway passes it on."""
+    async with connected(node) as (reader, writer):
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: {node.host}\r\n\r\n".encode())
+        said, _ = await ended_after(reader)
+    assert said.startswith(b"HTTP/1.1 400")
+
+
 async def test_a_head_without_end_is_refused(node):
     """U2, U4: by its length, long before its time is up."""
     async with connected(node) as (reader, writer):

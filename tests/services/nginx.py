@@ -10,7 +10,7 @@ from tests.certificates import Authority, Certified
 from tests.node import free_port
 
 # What docs/howto/authenticate-an-app.md prints, in the surroundings that a process of its own needs.
-_AROUND = """
+AROUND = """
 daemon off;
 master_process off;
 error_log {folder}/error.log warn;
@@ -74,7 +74,7 @@ def nginx_before_an_api(folder: Path, servers: str, *, certificate: Certified, s
         },
     )
     config = folder / "nginx.conf"
-    config.write_text(_AROUND.format(folder=folder, excerpt=lines))
+    config.write_text(AROUND.format(folder=folder, excerpt=lines))
     with started(_processes(folder, config), port):
         yield port
 
@@ -101,7 +101,7 @@ def nginx(folder: Path, excerpt: str, *, authority: Authority, upstream: str):
     )
     config = folder / "nginx.conf"
     server = _SERVER.format(port=port, certificate=certificate, key=key, excerpt=lines)
-    config.write_text(_AROUND.format(folder=folder, excerpt=server))
+    config.write_text(AROUND.format(folder=folder, excerpt=server))
     with started(_processes(folder, config), port):
         yield port
 

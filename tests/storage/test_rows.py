@@ -5,6 +5,7 @@ from dataclasses import fields
 import msgspec
 import pytest
 
+from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
 from grantway.protocol.people import Person, Session
@@ -29,6 +30,18 @@ def test_a_member_of_a_newer_release_is_passed_over():
     key, document = registry_rows.write_client(some_client())
     newer = document[:-1] + ',"invented_later":{"x":1}}'
     assert registry_rows.read_clients([(key, document)], []) == registry_rows.read_clients([(key, newer)], [])
+
+
+def test_an_api_with_too_long_a_lifetime_loads_with_the_longest_there_may_be(caplog):
+    """FS44, FS48: it was stored before there was a bound; the warning names the command that mends it."""
+    api = Api(identifier="https://api.example/old", name="Old photos", token_lifetime=86_400)
+    key, document = registry_rows.write_api(api)
+    stored = document.replace('"token_lifetime":86400', '"token_lifetime":604800')
+    assert stored != document
+    assert registry_rows.read_api((key, stored)) == api
+    assert "grantway api edit 'Old photos' --token-lifetime 1d" in caplog.text
+    assert registry_rows.read_api((key, document)) == api
+    assert len(caplog.messages) == 1
 
 
 def test_a_document_that_cannot_be_read_names_its_client():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from grantway.protocol.apis import Sensitivity
 from grantway.web.account import WAYS
 from grantway.web.account_views import (
     AppCard,
@@ -23,6 +24,7 @@ from grantway.web.account_views import (
 )
 from grantway.web.views import Account
 
+READ, WRITE, SENSITIVE = Sensitivity.READ, Sensitivity.WRITE, Sensitivity.SENSITIVE
 NOON = 1_795_262_400.0  # 21 November 2026, 12:00 UTC
 DAY = 86_400.0
 CSRF = "c3Rvcmtlbg"
@@ -38,11 +40,11 @@ def frame(here, notice=None):
     )
 
 
-def row(scope, sentence, ago, *, sensitive=False, removable=False):
+def row(scope, sentence, ago, *, kind=Sensitivity.NORMAL, removable=False):
     return AppRow(
         scope=scope,
         sentence=sentence,
-        sensitive=sensitive,
+        sensitivity=kind,
         last_used_at=None if ago is None else NOON - ago,
         remove_path=f"/account/apps/narrow?scope={scope}" if removable else None,
     )
@@ -63,9 +65,15 @@ PRINTER = AppCard(
         AppGroup(
             api_name="Photos API",
             rows=(
-                row("photos:read", "See your photos and albums", 3_600),
-                row("photos:write", "Add photos, and change the ones you have", 3 * DAY, removable=True),
-                row("photos:delete", "Delete your photos, for good", DAY, sensitive=True, removable=True),
+                row("photos:read", "See your photos and albums", 3_600, kind=READ),
+                row(
+                    "photos:write",
+                    "Add photos, and change the ones you have",
+                    3 * DAY,
+                    kind=WRITE,
+                    removable=True,
+                ),
+                row("photos:delete", "Delete your photos, for good", DAY, kind=SENSITIVE, removable=True),
             ),
         ),
         AppGroup(

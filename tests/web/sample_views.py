@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from grantway.protocol.apis import Sensitivity
 from grantway.web.views import (
     Account,
     AlreadyDoneView,
@@ -27,7 +28,7 @@ from grantway.web.views import (
     SignedOutView,
     Standing,
 )
-from tests.web.sample_account_views import ACCOUNT_VIEWS
+from tests.web.sample_account_views import ACCOUNT_VIEWS, READ, SENSITIVE, WRITE
 
 NOON = 1_795_262_400.0  # 21 November 2026, 12:00 UTC
 ADA = Account(name="Ada Lovelace", username="ada@example.org")
@@ -35,8 +36,8 @@ PRINTER = "Photo Printer"
 SEAL = "v1.c2VhbGVk.aGlkZGVu"
 
 
-def row(scope, sentence, state=RowState.OPTIONAL, *, ticked=True, sensitive=False):
-    return ScopeRow(scope=scope, sentence=sentence, state=state, ticked=ticked, sensitive=sensitive)
+def row(scope, sentence, state=RowState.OPTIONAL, *, ticked=True, kind=Sensitivity.NORMAL):
+    return ScopeRow(scope=scope, sentence=sentence, state=state, ticked=ticked, sensitivity=kind)
 
 
 LOGIN = LoginView(
@@ -60,19 +61,19 @@ CONSENT = ConsentView(
             api_name="Your identity",
             rows=(
                 row("openid", "Know that it is you who signs in", RowState.IDENTITY),
-                row("email", "See your e-mail address"),
+                row("email", "See your e-mail address", kind=READ),
             ),
         ),
         ScopeGroup(
             api_name="Photos API",
             rows=(
-                row("photos:read", "See your photos and albums", RowState.REQUIRED),
-                row("photos:write", "Add photos, and change the ones you have"),
-                row("photos:delete", "Delete your photos, for good", ticked=False, sensitive=True),
+                row("photos:read", "See your photos and albums", RowState.REQUIRED, kind=READ),
+                row("photos:write", "Add photos, and change the ones you have", kind=WRITE),
+                row("photos:delete", "Delete your photos, for good", ticked=False, kind=SENSITIVE),
             ),
         ),
     ),
-    already=(row("profile", "See your name and your picture"),),
+    already=(row("profile", "See your name and your picture", kind=READ),),
     keeps_access=90 * 86_400,
     withdraw_path="/account/apps",
     terms_uri="https://printer.example/terms",

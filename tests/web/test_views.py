@@ -4,9 +4,8 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from jinja2 import UndefinedError
 
 from grantway.web import account_views, render, views
 from grantway.web.render import Renderer
+from tests.web.parsed import Page
 from tests.web.sample_views import CONSENT, LOGIN, VIEWS, row
 
 RENDERER = Renderer()
@@ -32,52 +32,7 @@ ADDRESSES = {
     *("end_path", "end_others_path", "sign_out_path", "name_path", "password_path", "explained"),
     *("frames", "next_url"),
 }
-VOID = {"meta", "link", "input", "img"}
 TEMPLATES = sorted((Path(render.__file__).parents[1] / "templates").glob("*.html"))
-
-
-@dataclass
-class Element:
-    name: str
-    attributes: dict
-    text: str = ""
-
-
-class Page(HTMLParser):
-    """The elements of a page in document order, each with all text inside it."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self._open, self.words = [], [], ""
-        self.feed(html)
-        self.close()
-        assert not self._open, f"never closed: {[element.name for element in self._open]}"
-
-    def handle_starttag(self, tag, attrs):
-        assert len(attrs) == len(dict(attrs)), f"attribute twice in <{tag}>: {attrs}"
-        self.elements.append(Element(tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(self.elements[-1])
-
-    def handle_endtag(self, tag):
-        assert self._open, f"</{tag}> without start"
-        assert self._open.pop().name == tag
-
-    def handle_data(self, data):
-        self.words += data
-        for element in self._open:
-            element.text += data
-
-    def all(self, tag, /, **attributes):
-        wanted = attributes.items()
-        return [e for e in self.elements if e.name == tag and wanted <= e.attributes.items()]
-
-    def one(self, tag, /, **attributes):
-        (found,) = self.all(tag, **attributes)
-        return found
-
-    def outline(self):
-        return [(element.name, sorted(element.attributes)) for element in self.elements]
 
 
 def page_of(view, renderer=RENDERER):
@@ -284,13 +239,30 @@ def test_allow_is_the_first_button_of_the_consent_form():
     assert [b.attributes["value"] for b in buttons] == ["allow", "deny"]
 
 
-def test_locked_rows_are_ticked_and_disabled_and_sensitive_ones_marked():
+def test_locked_rows_are_ticked_and_disabled():
     page = page_of(CONSENT)
     boxes = {box.attributes["value"]: box.attributes for box in page.all("input", name="scope")}
     assert {scope for scope, box in boxes.items() if "disabled" in box} == {"openid", "photos:read"}
     assert {scope for scope, box in boxes.items() if "checked" in box} == set(boxes) - {"photos:delete"}
-    note = page.one("p", id=boxes["photos:delete"]["aria-describedby"])
-    assert note.text.split() == ["Sensitive"]
+
+
+def test_each_permission_says_whether_it_reads_or_changes():
+    """FS44: in words beside the box and read out with it: nobody has to guess it from the sentence."""
+    page = page_of(CONSENT)
+    boxes = {box.attributes["value"]: box.attributes for box in page.all("input", name="scope")}
+    notes = {
+        scope: " ".join(page.one("p", id=box["aria-describedby"]).text.split())
+        for scope, box in boxes.items()
+    }
+    assert notes == {
+        "openid": "Part of signing in",
+        "email": "Can see",
+        "photos:read": "Can see Always needed by this app",
+        "photos:write": "Can change",
+        "photos:delete": "Sensitive",
+    }
+    folded = page.all("details")[0]
+    assert "See your name and your picture Can see" in " ".join(folded.text.split())
 
 
 @pytest.mark.parametrize(
@@ -347,60 +319,3 @@ def test_the_error_page_names_the_error_and_links_nothing_it_received():
     assert "http://localhost:3000/callback/" in page.one("details").text
     links = [a.attributes["href"] for a in page.all("a")]
     assert links == ["#main", "https://printer.example/", "/errors/GW-102?ref=7F3A-91"]
-
-
-# ------------------------------------------------------------------------------------------ the renderer
-
-
-def test_files_are_addressed_by_their_content_below_the_base():
-    renderer = Renderer(base="/id")
-    url = renderer.asset_url("grantway.css")
-    assert re.fullmatch(r"/id/static/grantway\.[0-9a-f]{8}\.css", url)
-    asset = renderer.assets[url.removeprefix("/id")]
-    assert asset.content_type == "text/css; charset=utf-8"
-    assert asset.body.startswith(b"/*")
-    assert "immutable" in render.CACHE_FOR_EVER
-
-
-@pytest.mark.parametrize("base", ["/", "id", "/id/", "//evil.example", '/"'])
-def test_a_base_that_is_no_plain_path_is_refused(base):
-    with pytest.raises(ValueError, match="base"):
-        Renderer(base=base)
-
-
-@pytest.mark.parametrize("lang", ["en", "en-GB", "tlh", "", '"><svg>'])
-def test_the_language_named_is_the_language_written(lang):
-    assert Page(RENDERER.render(LOGIN, lang=lang).decode()).one("html").attributes["lang"] == "en"
-
-
-def test_the_style_sheet_is_small_and_loads_nothing():
-    css = RENDERER.assets[RENDERER.asset_url("grantway.css")].body
-    assert len(css) <= 20_000
-    assert not re.search(rb"url\(|@import|!important", css)
-    drawn_with = set(re.findall(rb"#[0-9a-f]{3,8}\b", css.partition(b"@layer reset {")[2]))
-    assert drawn_with == set(), "colours are tokens"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "a moment"),
-        (1, "1 second"),
-        (60, "1 minute"),
-        (61, "61 seconds"),
-        (290, "5 minutes"),
-        (3_600, "1 hour"),
-        (5_400, "90 minutes"),
-        (86_400, "1 day"),
-        (90 * 86_400, "90 days"),
-    ],
-)
-def test_durations_are_words_and_never_too_short(seconds, words):
-    assert render.duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("at", "words"), [(0, "00:00 UTC"), (1, "00:01 UTC"), (60, "00:01 UTC"), (60.5, "00:02 UTC")]
-)
-def test_the_time_to_come_back_is_never_too_early(at, words):
-    assert render.clock(at) == words

@@ -8,7 +8,7 @@ from grantway.protocol.session_clients import origin_of
 from grantway.web.render import Renderer
 from grantway.web.views import Account, Destination, DestinationKind, ScopeGroup
 from tests.web.axe import assert_accessible
-from tests.web.sample_account_views import APPS, PRINTER, SESSIONS, SURE, THERE
+from tests.web.sample_account_views import APPS, PRINTER, SENSITIVE, SESSIONS, SURE, THERE
 from tests.web.sample_views import CONSENT, VIEWS, row
 
 HERE = "http://id.example"
@@ -23,7 +23,7 @@ LONG = replace(
     client_name=WORD,
     account=Account(name=WORD, username=f"{WORD}@"),
     destination=Destination(kind=DestinationKind.WEB, shown=WORD),
-    groups=(ScopeGroup(api_name=WORD, rows=(row("a", WORD, sensitive=True),)),),
+    groups=(ScopeGroup(api_name=WORD, rows=(row("a", WORD, kind=SENSITIVE),)),),
 )
 PAGES = {
     **VIEWS,

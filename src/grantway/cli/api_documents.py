@@ -26,7 +26,7 @@ _LOOKS_REMOTE = ("https://", "http://")
 @click.argument("spec")
 @click.option("--name", metavar="API", help="Which API it is, or what to call it. Else: by its title.")
 @click.option("--audience", metavar="URI", help="Its own address. Else: its first https server.")
-@click.option("--prune", is_flag=True, help="Remove the rows and scopes that the document has no more.")
+@click.option("--prune", is_flag=True, help="Remove the rules and scopes that the document has no more.")
 @click.option("--clean", is_flag=True, help="Take removed scopes away from the apps that name them.")
 @click.option(
     "--unprotected",
@@ -207,7 +207,7 @@ def _plan_json(plan: "ImportPlan", *, applied: bool) -> dict[str, Any]:
     type=click.Choice(("openapi", "toml")),
     default="openapi",
     show_default=True,
-    help="OpenAPI in JSON, or the table that `grantway import` and the SDK read.",
+    help="OpenAPI, or the table that `grantway import` and the SDK read.",
 )
 @click.option(
     "--into",
@@ -215,7 +215,10 @@ def _plan_json(plan: "ImportPlan", *, applied: bool) -> dict[str, Any]:
     help="Fill the security into this OpenAPI document instead of making a bare one.",
 )
 def export_api(*, name: str, form: str, into: Path | None) -> None:
-    """Print an API's definition, with the security of every operation filled in."""
+    """Print an API's definition, with the security of every operation filled in.
+
+    Filled into a document in YAML, it comes out in YAML, without the comments; else in JSON.
+    """
 
     async def act(server: "Server") -> "Api":
         from grantway.flows.registry import find_api
@@ -238,8 +241,23 @@ def export_api(*, name: str, form: str, into: Path | None) -> None:
     _load(str(into))
     from grantway.flows.openapi_text import read_text
 
-    root = read_text(_read(into)).root
-    document, refused = filled_in(root if isinstance(root, dict) else {}, found, issuer=issuer)
+    read = read_text(_read(into))
+    document, refused = filled_in(read.root if isinstance(read.root, dict) else {}, found, issuer=issuer)
     for one in refused:
         note(f"  note: {one} is refused by the definition; the document still has it")
-    show_json(document)
+    if read.is_json or choices().json:
+        show_json(document)
+    else:
+        click.echo(_as_yaml(document), nl=False)
+
+
+def _as_yaml(document: object) -> str:
+    """As people write it: keys in the order of the document, no aliases, no line broken."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the library's signature
+            return True
+
+    written: str = yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=1 << 20)
+    return written

@@ -40,7 +40,7 @@ def log(*, name: str, limit: int) -> None:
 
     found = run(act)
     show_table(
-        ("VERSION", "WHEN", "WHO", "SCOPES", "ROWS", "WHAT"),
+        ("VERSION", "WHEN", "WHO", "SCOPES", "RULES", "WHAT"),
         [
             (
                 str(one.number),
@@ -89,7 +89,11 @@ def diff(*, name: str, old: int | None, new: int | None) -> None:
         changes = [{"sign": line.sign, "words": line.words} for line in found.lines]
         show_json({"from": found.old.number, "to": found.new.number, "changes": changes})
     else:
-        click.echo(f"  {name}: version {found.old.number} → {found.new.number}")
+        same = found.old.number == found.new.number
+        step = "the same version" if same else f"→ {found.new.number}"
+        click.echo(f"  {name}: version {found.old.number}{',' if same else ''} {step}")
+        if not same and not found.lines:
+            click.echo("  no difference")
         show_lines(found.lines)
     if found.lines:
         raise click.exceptions.Exit(CONFLICT)
@@ -131,7 +135,7 @@ def matrix(*, name: str) -> None:
         [(path, *(cells.get(method, "–") for method in methods)) for path, cells in rows.items()],
         json_rows=[{"path": path, "methods": cells} for path, cells in rows.items()],
         ids=list(rows),
-        empty=f"{found.name} has no rows: everything is refused.",
+        empty=f"{found.name} has no rules: everything is refused.",
     )
 
 

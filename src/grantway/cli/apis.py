@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from grantway.protocol.apis import Api
 
 _SCOPE = "A scope and what people read at consent, such as 'photos:read=See your photos'."
-_RULE = "A row: 'GET /photos/{id} photos:read', '… a b or c', '… public', '… deny'."
+_RULE = "A rule: 'GET /photos/{id} photos:read', '… a b or c', '… public', '… deny'."
 _ALIAS = "Another address by which `resource` may name it."
 _SERVER = "A base URL; the paths of the rules are below it."
 _READ = "Lets an app look at things."
@@ -168,14 +168,15 @@ def show(name: str) -> None:
 )
 @click.option("--remove-scope", multiple=True, metavar="SCOPE", help="No longer this scope.")
 @click.option(
-    "--add-rule", multiple=True, metavar="'METHOD PATH SCOPE…'", help="One more row, or a changed one."
+    "--add-rule", multiple=True, metavar="'METHOD PATH SCOPE…'", help="One more rule, or a changed one."
 )
-@click.option("--remove-rule", multiple=True, metavar="'METHOD PATH'", help="No longer this row.")
+@click.option("--remove-rule", multiple=True, metavar="'METHOD PATH'", help="No longer this rule.")
 @click.option(
     "--default", "defaults", multiple=True, metavar="SCOPE", help="Given when nothing is asked for."
 )
 @click.option("--read", multiple=True, metavar="SCOPE", help=_READ)
 @click.option("--write", multiple=True, metavar="SCOPE", help=_WRITE)
+@click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the one it has.")
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
 @click.option("--add-alias", multiple=True, metavar="URI", help=_ALIAS)
 @click.option("--remove-alias", multiple=True, metavar="URI", help="No longer this one.")
@@ -193,13 +194,14 @@ def edit(
     read: tuple[str, ...],
     write: tuple[str, ...],
     sensitive: tuple[str, ...],
+    token_lifetime: float | None,
     add_alias: tuple[str, ...],
     remove_alias: tuple[str, ...],
     add_server: tuple[str, ...],
     remove_server: tuple[str, ...],
     clean: bool,
 ) -> None:
-    """Change the scopes, rows and addresses of an API. What is not named stays."""
+    """Change the scopes, rules and addresses of an API. What is not named stays."""
     from grantway.flows.registry_apis import change_api
     from grantway.protocol.apis import ApiMistakes
 
@@ -218,6 +220,7 @@ def edit(
             rules=(*rows, *more_rules),
             aliases=_changed(old.aliases, add_alias, remove_alias),
             servers=_changed(old.servers, add_server, remove_server),
+            token_lifetime=old.token_lifetime if token_lifetime is None else int(token_lifetime),
         )
 
     async def act(server: "Server") -> "Api":

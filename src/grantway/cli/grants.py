@@ -30,9 +30,14 @@ def list_grants(*, username: str) -> None:
 
     found = run(act)
     show_table(
-        ("APP", "SCOPES", "SINCE", "EXPIRES"),
+        ("APP", "SCOPES", "SINCE", "ASKED AGAIN"),
         [
-            (one.client_id, str(one.scope), when(one.created_at), when(one.expires_at) or "never")
+            (
+                one.client_id,
+                str(one.scope),
+                when(one.created_at),
+                when(one.expires_at) or "when it asks for more",
+            )
             for one in found
         ],
         json_rows=[

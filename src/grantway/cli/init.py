@@ -77,8 +77,8 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
         f"    grantway{at} api create photos --audience {_API} --scope 'photos:read=See your photos' "
         "--rule 'GET /photos photos:read'"
     )
-    click.echo(f"    grantway{at} user add YOU")
     click.echo(f"    grantway{at} app create NAME --redirect-uri https://… --scope photos:read")
+    click.echo(f"    grantway{at} user add YOU")
     click.echo(f"    grantway{at} serve")
     if not dev:
         note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")

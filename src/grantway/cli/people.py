@@ -18,6 +18,7 @@ _STDIN = click.option(
     "--password-stdin", is_flag=True, help="Read the password from stdin instead of asking."
 )
 
+_TRIES = 3  # for a password that nobody would guess at once
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -68,8 +69,15 @@ def _password(*, from_stdin: bool) -> str:
         raise Failure(
             "no password: nobody can be asked here", hint="pipe it in: --password-stdin", code=USAGE
         )
-    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return typed
+    from grantway.crypto.passwords import password_problem
+
+    for _ in range(_TRIES):
+        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        problem = password_problem(typed)
+        if problem is None:
+            return typed
+        note(problem)
+    raise Failure("no password was given", hint="a few unusual words in a row are long and easy to keep")
 
 
 @user.command("add")

@@ -117,6 +117,12 @@ class PatientProtocol(WholeReplies):
         self._stage, self._received = Stage.HEAD, 0
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        """Its target. Raises ValueError for a `#`: none has one (RFC 9112 §3.2), and uvicorn would cut it."""
+        if b"#" in url:
+            raise ValueError("a fragment in the target")
+        super().on_url(url)
+
     def on_headers_complete(self) -> None:
         """Its head is here; a body has a deadline of its own."""
         if self._receipt is not None:

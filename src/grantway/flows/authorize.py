@@ -49,6 +49,7 @@ class Leave:
     interaction: Interaction | None  # None: the parameters were too large to carry
     refusal: OAuthError | None = None
     reference: str = ""  # of the refusal: the client was told it in `error_uri`
+    narrowed: bool = False  # the person has just allowed less than was asked
 
 
 class Refused(Exception):

@@ -1,6 +1,6 @@
 """What the person answers on the pages of a running flow: signs in, chooses, allows, denies, turns back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grantway.crypto.secrets import IssuedSecret
 from grantway.flows.authorize import Ask, Leave, advance, leave_with_code, refuse, reread
@@ -91,9 +91,10 @@ async def allow(server: Server, browser: Browser, seal: str, ticked: Scope) -> A
     if not granted:
         nothing = _declined("the person allowed none of the scopes")
         return refuse(server, ask.request, interaction, nothing)
-    return await leave_with_code(
+    left = await leave_with_code(
         server, interaction, ask.request, who, scope=granted, consent=ask.consent, answered=True
     )
+    return replace(left, narrowed=bool(ask.step.question.optional - granted))
 
 
 def _declined(words: str) -> OAuthError:

@@ -19,6 +19,7 @@ from grantway.storage.port import Unavailable
 
 LOOK_EVERY = 1.0  # seconds, for sessions that ended on another node, or by a command
 AT_ONCE = 16  # calls of one node under way
+EACH = 3  # of them to one client: one that is slow takes no place of the others
 LEASE = 30.0  # seconds for which a message is one node's: longer than a call may take
 FIRST_WAIT = 10.0  # seconds before the second try; twice as long before each further one
 LONGEST_WAIT = 3600.0  # seconds
@@ -27,6 +28,9 @@ REFUSALS = 3  # tries for a client that answers, and says no
 _MAX_PROBLEM = 200
 _DONE = (200, 204)  # §2.8
 _log = logging.getLogger("grantway.logouts")
+
+
+Calls = dict[asyncio.Task[None], str]  # under way, and the client each is for
 
 
 class _Refused(Exception):
@@ -41,32 +45,34 @@ class LogoutDelivery:
 
     async def keep_telling(self) -> None:
         """Until cancelled. What is under way then is due again when its lease is over."""
-        calls: set[asyncio.Task[None]] = set()
+        calls: Calls = {}
         try:
             while True:
                 self._server.logouts_due.clear()
                 try:
-                    taken = await self._server.store.take_logouts(limit=AT_ONCE - len(calls), lease=LEASE)
+                    taken = await self._server.store.take_logouts(
+                        limit=AT_ONCE - len(calls), lease=LEASE, each=EACH, under_way=tuple(calls.values())
+                    )
                 except Unavailable as away:
                     _log.warning("logouts put off: %s", away)
                     taken = []
-                calls |= {asyncio.create_task(self._tell_safely(one)) for one in taken}
+                calls |= {asyncio.create_task(self._tell_safely(one)): one.client_id for one in taken}
                 calls = await self._next_turn(calls)
         finally:
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
 
-    async def _next_turn(self, calls: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    async def _next_turn(self, calls: Calls) -> Calls:
         """Wait until there may be something to take, and room for it."""
         wake = asyncio.create_task(self._server.logouts_due.wait())
         try:
             full = len(calls) == AT_ONCE
-            waits = calls if full else {wake, *calls}
+            waits = {*calls} if full else {wake, *calls}
             await asyncio.wait(waits, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
         finally:
             wake.cancel()
-        return {call for call in calls if not call.done()}
+        return {call: client_id for call, client_id in calls.items() if not call.done()}
 
     async def _tell_safely(self, told: SessionClient) -> None:
         """Tell one client. Whatever fails leaves the message to be taken again after its lease."""

@@ -24,7 +24,7 @@ email = "ada@id.example"                  # and given_name, birthdate, address.l
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ from grantway.protocol.people import Address, Profile
 from grantway.protocol.profiles import ADDRESS_TEXTS, TEXTS
 from grantway.protocol.registration import default_auth_method
 from grantway.protocol.scope import Scope
+from grantway.protocol.toml_mistakes import toml_mistake
 
 TABLES = ("apis", "apps", "people")
 _MAX_LABEL = 100
@@ -74,6 +75,7 @@ class Wanted:
     apis: tuple[Api, ...] = ()
     clients: tuple[WantedClient, ...] = ()
     people: tuple[PersonDraft, ...] = ()
+    file: Path | None = None  # where it stands, for messages
 
 
 def read_registry_file(path: Path, *, env: Mapping[str, str], dev: bool) -> Wanted:
@@ -84,8 +86,12 @@ def read_registry_file(path: Path, *, env: Mapping[str, str], dev: bool) -> Want
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:
-        raise Rejected(f"{path}: cannot be read: {bad}") from None
-    return read_registry(document, folder=path.parent, env=env, dev=dev)
+        raise Rejected(f"{path}: cannot be read: {toml_mistake(bad)}") from None
+    try:
+        wanted = read_registry(document, folder=path.parent, env=env, dev=dev)
+    except Rejected as wrong:
+        raise Rejected("\n".join(f"{path}: {one}" for one in str(wrong).split("\n"))) from None
+    return replace(wanted, file=path)
 
 
 def read_registry(

@@ -4,6 +4,7 @@ What the file names belongs to the file from then on. What it no longer names is
 second run finds nothing to do.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -31,6 +32,7 @@ from grantway.storage.changes import (
 )
 
 SecretHash = Callable[[str, str], bytes]  # client id, text → what is stored
+_KIND = re.compile(r"\A(app|api)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +118,14 @@ async def plan_for(server: Server, wanted: Wanted, *, prune: bool = False) -> Pl
     clients = [one.client.id for one in made.changes if isinstance(one, PutClient)]
     apis = [one.api.identifier for one in made.changes if isinstance(one, PutApi)]
     if wrong := registry_problems(after, clients, apis, issuer=server.policy.issuer):
-        raise Rejected("\n".join(dict.fromkeys(wrong)))
+        raise Rejected("\n".join(_placed(one, wanted) for one in dict.fromkeys(wrong)))
     return made
+
+
+def _placed(problem: str, wanted: Wanted) -> str:
+    """The problem with its file and the kind of table, where there is a file."""
+    kind = _KIND.sub(r"[[\1s]]", problem)
+    return problem if wanted.file is None else f"{wanted.file}: {kind}"
 
 
 async def apply(server: Server, wanted: Wanted, *, actor: str, prune: bool = False) -> Plan:

@@ -63,7 +63,7 @@ def decide(api: Api, method: str, path: str, scope: Scope | None) -> Decision:
         need = rule.enough()
         return Decision(Outcome.NO_TOKEN, f"{method} {path} needs {in_words(rule)}", rule, need, need)
     if is_enough(rule, scope):
-        return Decision(Outcome.ALLOWED, f"the row {rule} needs {in_words(rule)}", rule, rule.enough(scope))
+        return Decision(Outcome.ALLOWED, f"the rule {rule} needs {in_words(rule)}", rule, rule.enough(scope))
     need = rule.enough(scope)
     missing = need - scope
     why = f"{method} {path} needs {in_words(rule)}; the token lacks {_and(missing)}"

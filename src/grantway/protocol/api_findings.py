@@ -40,7 +40,7 @@ def _unreachable(api: Api) -> Iterator[Finding]:
         methods[template_shape(rule.path)] |= {rule.method, "HEAD"} if rule.method == "GET" else {rule.method}
     for rule in api.rules:
         if rule.method == ANY_METHOD and methods[template_shape(rule.path)] >= METHODS:
-            words = f"{rule} is never reached: every method has a row of its own"
+            words = f"{rule} is never reached: every method has a rule of its own"
             yield Finding(FindingKind.UNREACHABLE, str(rule), words)
 
 
@@ -49,7 +49,7 @@ def _overlaps(api: Api) -> Iterator[Finding]:
     for here, there in api.templates.overlaps():
         lost = [] if ANY_METHOD in here else sorted(there.keys() - here.keys())
         narrow, wide = next(iter(here.values())).path, next(iter(there.values())).path
-        refused = f"; {', '.join(lost)} there is refused: it has no row" if lost else ""
+        refused = f"; {', '.join(lost)} there is refused: it has no rule" if lost else ""
         words = f"{narrow} and {wide} overlap: what both stand for is judged by {narrow}{refused}"
         yield Finding(FindingKind.OVERLAP, narrow, words)
 
@@ -58,7 +58,7 @@ def _unused(api: Api) -> Iterator[Finding]:
     needed = frozenset[str]().union(*(rule.scopes for rule in api.rules))
     for scope in api.scopes:
         if scope.name not in needed:
-            words = f"no row needs the scope {scope.name}: whoever has it may do no more than without it"
+            words = f"no rule needs the scope {scope.name}: whoever has it may do no more than without it"
             yield Finding(FindingKind.UNUSED_SCOPE, scope.name, words)
     if api.rules and all(rule.access is Access.DENY for rule in api.rules):
-        yield Finding(FindingKind.UNREACHABLE, api.name, "every row says deny: nothing ever passes")
+        yield Finding(FindingKind.UNREACHABLE, api.name, "every rule says deny: nothing ever passes")

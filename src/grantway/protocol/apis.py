@@ -3,6 +3,7 @@
 Shared with the SDK, so that the server, the gateway and the API read one set of rules one way.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -148,10 +149,25 @@ def _in_order(
     if sets:
         common = reduce(frozenset.__and__, sets)
         need, sets = need | common, {one - common for one in sets}
-    least = [one for one in sets if not any(other < one for other in sets)]
-    if frozenset() in least:
+    if frozenset() in sets:
         return need, ()
-    return need, tuple(sorted(least, key=sorted))
+    return need, tuple(sorted(_least(sets), key=sorted))
+
+
+def _least(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    """Those that hold no other of them. Each is compared with those alone that share its rarest scope.
+
+    A set within another has all its scopes there, so it stands among the sets of one of the other's scopes:
+    filed under its own rarest, it is found by looking under each scope of the other.
+    """
+    found: list[frozenset[str]] = []
+    filed: dict[str, list[frozenset[str]]] = {}
+    often = Counter(scope for one in sets for scope in one)
+    for one in sorted(sets, key=len):
+        if not any(other < one for scope in one for other in filed.get(scope, ())):
+            found.append(one)
+            filed.setdefault(min(one, key=lambda scope: (often[scope], scope)), []).append(one)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from grantway.protocol.catalogue_of_apps import OF_APPS
+from grantway.protocol.catalogue_of_gateways import OF_GATEWAYS
 from grantway.protocol.catalogue_of_people import OF_PEOPLE
 from grantway.protocol.diagnosis import Gw
 from grantway.protocol.entries import Entry
 from grantway.protocol.errors import ONE_FOR_ALL
 from grantway.protocol.names import ErrorCode
 
-CATALOGUE: Mapping[Gw, Entry] = MappingProxyType({entry.gw: entry for entry in (*OF_APPS, *OF_PEOPLE)})
+CATALOGUE: Mapping[Gw, Entry] = MappingProxyType(
+    {entry.gw: entry for entry in (*OF_APPS, *OF_GATEWAYS, *OF_PEOPLE)}
+)
 
 
 @dataclass(frozen=True, slots=True)

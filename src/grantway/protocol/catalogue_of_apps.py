@@ -331,23 +331,4 @@ OF_APPS = (
         "Let the proxy pass Host on (nginx: proxy_set_header Host $host;), or name the host in server.hosts.",
         "RFC 9110 §7.4, §15.5.20",
     ),
-    Entry(
-        Gw.API_REFUSED,
-        "The request did not pass the gateway of an API",
-        "The access token is not good here, was issued for another API, or lacks a scope; no row of the API "
-        "names this resource and method; or the gateway's question could not be read.",
-        "`grantway api matrix NAME` shows what each resource and method needs. Ask for the scopes that the "
-        "challenge names, with the API's audience as resource.",
-        "RFC 6750 §3.1",
-        (E.INVALID_TOKEN, E.INSUFFICIENT_SCOPE, E.INVALID_REQUEST, E.ACCESS_DENIED),
-    ),
-    Entry(
-        Gw.TOKEN_REFUSED,
-        "The access token is not good here",
-        "It is none of this server's, has expired, was revoked, or what it was issued for is over; or there "
-        "was none in the Authorization header.",
-        "Refresh, and send the new access token as Authorization: Bearer.",
-        "RFC 6750 §3.1",
-        (E.INVALID_TOKEN,),
-    ),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from grantway.protocol.apis import TokenFormat
+from grantway.protocol.apis import Sensitivity, TokenFormat
 from grantway.protocol.changes_since import Change, changes_since
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import Consent, LiveGrants, ScopeUse
@@ -18,7 +18,7 @@ class ConnectedScope:
     name: str
     sentence: str
     api: str | None  # the name of its API; None: it belongs to this server, or to nobody any more
-    sensitive: bool
+    sensitivity: Sensitivity
     optional: bool  # it can be taken back alone; the app goes on without it
     last_used_at: float  # when the app last got a token that carries it
 
@@ -131,7 +131,7 @@ def _scope(name: str, registry: Registry, *, optional: bool, used_at: float) -> 
         name=name,
         sentence=registry.sentence_of(name),
         api=None if api is None else api.name,
-        sensitive=registry.is_sensitive(name),
+        sensitivity=registry.sensitivity_of(name),
         optional=optional and name not in SERVER_SCOPES,
         last_used_at=used_at,
     )

@@ -16,14 +16,18 @@ OFFLINE_ACCESS = "offline_access"
 OPENID = "openid"
 # Scopes that belong to no API. Their sentences are read at consent like any other's.
 SERVER_SCOPES: Mapping[str, ApiScope] = {
-    name: ApiScope(name=name, description=description)
-    for name, description in (
-        (OPENID, "Know that it is you who signs in"),
-        ("profile", "See your name and the rest of your profile, such as your picture and birthday"),
-        ("email", "See your e-mail address"),
-        ("address", "See your postal address"),
-        ("phone", "See your phone number"),
-        (OFFLINE_ACCESS, "Keep this access while you are not using the app"),
+    name: ApiScope(name=name, description=description, sensitivity=kind)
+    for name, kind, description in (
+        (OPENID, Sensitivity.NORMAL, "Know that it is you who signs in"),
+        (
+            "profile",
+            Sensitivity.READ,
+            "See your name and the rest of your profile, such as your picture and birthday",
+        ),
+        ("email", Sensitivity.READ, "See your e-mail address"),
+        ("address", Sensitivity.READ, "See your postal address"),
+        ("phone", Sensitivity.READ, "See your phone number"),
+        (OFFLINE_ACCESS, Sensitivity.NORMAL, "Keep this access while you are not using the app"),
     )
 }
 
@@ -148,7 +152,13 @@ class Registry:
         defaults = (name for api in tuple(apis) or self.apis.values() for name in api.default_scope)
         return Scope(tuple(defaults)) & client.scope
 
+    def sensitivity_of(self, name: str) -> Sensitivity:
+        """What a scope, or a claim asked for by itself, gives away: people are told at consent and later."""
+        scope = self.find_scope(name)
+        if scope is not None:
+            return scope.sensitivity
+        return Sensitivity.READ if name.startswith(CLAIM_PREFIX) else Sensitivity.NORMAL
+
     def is_sensitive(self, name: str) -> bool:
         """Is this scope marked as giving much away?"""
-        scope = self.find_scope(name)
-        return scope is not None and scope.sensitivity is Sensitivity.SENSITIVE
+        return self.sensitivity_of(name) is Sensitivity.SENSITIVE

@@ -247,8 +247,13 @@ class Logouts(Protocol):
     async def list_session_clients(self, sso_id: str) -> Sequence[str]:
         """The clients that take part in a session that goes on, by id."""
 
-    async def take_logouts(self, *, limit: int, lease: float) -> Sequence[SessionClient]:
+    async def take_logouts(
+        self, *, limit: int, lease: float, each: int, under_way: Sequence[str]
+    ) -> Sequence[SessionClient]:
         """Those that are due, the longest waiting first, each with one try more.
+
+        At most `limit`, and at most `each` of one client together with those `under_way`: client ids, one for
+        each call that has not ended.
 
         Nobody else is given them for `lease` seconds; when nothing was settled by then, they are due again.
         """

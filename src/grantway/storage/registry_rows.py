@@ -1,5 +1,7 @@
 """Rows ↔ clients, APIs and keys, written once for both databases; see `rows`."""
 
+import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -7,12 +9,13 @@ from typing import TypeVar
 
 import msgspec
 
-from grantway.protocol.apis import Api
+from grantway.protocol.apis import LONGEST_TOKEN, Api
 from grantway.protocol.clients import Client, ClientSecret, SecretScheme
 from grantway.storage.changes import ApiSource, ApiVersion, KeyPurpose, KeyState, PutApi, StoredKey
 from grantway.storage.rows import Row, Values
 
 _T = TypeVar("_T")
+_log = logging.getLogger("grantway.registry")
 _json = msgspec.json.Encoder(order="deterministic")  # sets, too: the same API is the same text
 _jwk = msgspec.json.Decoder(dict[str, str])
 _client = msgspec.json.Decoder(Client)
@@ -63,7 +66,30 @@ def read_api(row: Row) -> Api:
 @lru_cache(maxsize=64)
 def _read_api(key: str, document: str) -> Api:
     """A thousand rows take 10 ms to read, and every change of the registry reads all APIs again."""
-    return _read_document("api", key, _api, document)
+    return _read_document("api", key, _api, _within_bounds(key, document))
+
+
+def _within_bounds(key: str, document: str) -> str:
+    """The document of an API from before there was an upper bound of lifetimes, brought below it.
+
+    An API that did not load would take the whole registry with it; one that loads in silence, nobody mends.
+    """
+    try:
+        members = msgspec.json.decode(document)
+        lifetime = members["token_lifetime"]
+        too_long = lifetime > LONGEST_TOKEN
+    except (msgspec.DecodeError, KeyError, TypeError):  # without one; or no document at all, as is said later
+        return document
+    if not too_long:
+        return document
+    _log.warning(
+        "the API %r has a token_lifetime of %d seconds; it is taken for the longest there may be, one day. "
+        "Put it right: grantway api edit %s --token-lifetime 1d",
+        key,
+        lifetime,
+        shlex.quote(str(members.get("name", key))),
+    )
+    return _to_json({**members, "token_lifetime": LONGEST_TOKEN})
 
 
 def write_api_version(change: PutApi) -> Values:

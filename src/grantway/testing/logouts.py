@@ -1,5 +1,7 @@
 """The clients of a session: remembered while it lives, told once it has ended, by one node at a time."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from grantway.protocol.people import Person, Session
@@ -19,6 +21,7 @@ from grantway.testing.bench import (
 )
 
 LEASE = 30.0
+EACH = 100  # of one client at once: as many as there are, where a check is about something else
 
 
 async def signed_in(bench: Bench, person: Person, *clients: str) -> Session:
@@ -47,9 +50,16 @@ async def emptied(bench: Bench) -> None:
             await bench.store.logout_told(one)
 
 
-async def due_at(bench: Bench, *, limit: int = 100) -> list[str]:
+async def taken_at(
+    bench: Bench, *, limit: int = 100, each: int = EACH, under_way: Sequence[str] = ()
+) -> Sequence[SessionClient]:
+    """What a node that looks now is given."""
+    return await bench.store.take_logouts(limit=limit, lease=LEASE, each=each, under_way=under_way)
+
+
+async def due_at(bench: Bench) -> list[str]:
     """Who is to be told now."""
-    return sorted(one.client_id for one in await bench.store.take_logouts(limit=limit, lease=LEASE))
+    return sorted(one.client_id for one in await taken_at(bench))
 
 
 def names(count: int) -> list[str]:
@@ -93,7 +103,7 @@ async def clients_are_told_when_their_session_ends(bench: Bench) -> None:
     same(await bench.store.end_session(here.id, []), [one, two], "for the browser that is at hand")
     same(await bench.store.end_session(here.id, []), (), "it had ended")
     same(await bench.store.list_session_clients(here.sso_id), [])
-    due = await bench.store.take_logouts(limit=10, lease=LEASE)
+    due = await taken_at(bench, limit=10)
     same({each.client_id for each in due}, {one, two})
     same({(each.sso_id, each.subject, each.tries) for each in due}, {(here.sso_id, person.subject, 1)})
     same(await bench.store.list_session_clients(there.sso_id), [three], "another session goes on")
@@ -146,16 +156,38 @@ async def one_node_tells_a_client(bench: Bench) -> None:
     clients = names(30)
     session = await signed_in(bench, person, *clients)
     await bench.store.end_session(session.id, [])
-    taken = await at_once(bench.node(number).take_logouts(limit=5, lease=LEASE) for number in range(10))
+    taken = await at_once(
+        bench.node(number).take_logouts(limit=5, lease=LEASE, each=EACH, under_way=()) for number in range(10)
+    )
     given = [one.client_id for few in taken for one in few]
     same(len(given), len(set(given)), "nobody was given to two")
     rest = await due_at(bench)
     same(sorted([*given, *rest]), clients, "all were given, none twice")
     same(await due_at(bench), [], "while the leases last")
     await bench.pass_time(LEASE + 1)
-    again = await bench.store.take_logouts(limit=100, lease=LEASE)
+    again = await taken_at(bench)
     same(len(again), 30, "a node that died leaves its messages to the others")
     same({one.tries for one in again}, {2})
+
+
+async def one_client_takes_few_places(bench: Bench) -> None:
+    """LO08: however much is to be told to it, and counting the calls to it that have not ended."""
+    await emptied(bench)
+    person = await some_person(bench)
+    many, fine = names(2)
+    sessions = [await signed_in(bench, person, many) for _ in range(9)]
+    sessions.append(await signed_in(bench, person, fine))
+    for session in sessions:
+        await bench.store.end_session(session.id, [])
+
+    async def given(*under_way: str) -> dict[str, int]:
+        return Counter(one.client_id for one in await taken_at(bench, each=3, under_way=under_way))
+
+    same(await given(many, many, many), {fine: 1}, "it has all its places")
+    same(await given(many, fine), {many: 2}, "one place is taken")
+    same(await given(), {many: 3})
+    same(await given(), {many: 3})
+    same(await given(), {many: 1}, "all were given in the end")
 
 
 async def a_client_that_was_told_is_forgotten(bench: Bench) -> None:
@@ -164,7 +196,7 @@ async def a_client_that_was_told_is_forgotten(bench: Bench) -> None:
     person = await some_person(bench)
     session = await signed_in(bench, person, *names(1))
     await bench.store.end_session(session.id, [])
-    (due,) = await bench.store.take_logouts(limit=9, lease=LEASE)
+    (due,) = await taken_at(bench, limit=9)
     await bench.store.logout_told(due)
     await bench.pass_time(LEASE + 1)
     same(await due_at(bench), [])
@@ -194,12 +226,12 @@ async def what_waits_for_a_silent_client_waits_together(bench: Bench) -> None:
     sessions.append(await signed_in(bench, person, fine))
     for session in sessions:
         await bench.store.end_session(session.id, [])
-    first = next(one for one in await bench.store.take_logouts(limit=1, lease=LEASE))
+    first = next(one for one in await taken_at(bench, limit=1))
     same(first.client_id, silent, "the longest waiting first")
     await bench.store.put_off_logout(first, wait=100.0, problem="no answer", with_others=True)
     same(await due_at(bench), [fine])
     await bench.pass_time(101)
-    waiting = [one for one in await bench.store.take_logouts(limit=9, lease=LEASE) if one.client_id == silent]
+    waiting = [one for one in await taken_at(bench, limit=9) if one.client_id == silent]
     same(sorted(one.tries for one in waiting), [1, 1, 2])
     same({one.problem for one in waiting}, {"no answer"})
     await bench.store.put_off_logout(waiting[0], wait=100.0, problem="says no", with_others=False)
@@ -225,6 +257,7 @@ CHECKS = checks_of(
     every_end_of_a_session_tells_its_clients,
     a_session_that_goes_on_under_a_new_id_keeps_its_clients,
     one_node_tells_a_client,
+    one_client_takes_few_places,
     a_client_that_was_told_is_forgotten,
     one_that_takes_part_is_not_forgotten_by_an_old_message,
     what_waits_for_a_silent_client_waits_together,

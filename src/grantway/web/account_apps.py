@@ -70,7 +70,7 @@ def _row(own: Own, app: ConnectedApp, scope: ConnectedScope) -> AppRow:
     return AppRow(
         scope=scope.name,
         sentence=scope.sentence,
-        sensitive=scope.sensitive,
+        sensitivity=scope.sensitivity,
         last_used_at=None if scope.name in SERVER_SCOPES else scope.last_used_at,
         remove_path=narrow if scope.optional else None,
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from grantway.protocol.apis import Sensitivity
 from grantway.web.views import Account, need_own_path
 
 OVERVIEW, APPS, SESSIONS = "/account", "/account/apps", "/account/sessions"
@@ -57,7 +58,7 @@ class AppRow:
 
     scope: str
     sentence: str
-    sensitive: bool
+    sensitivity: Sensitivity
     last_used_at: float | None  # None: it is nothing that is used
     remove_path: str | None  # where this alone is taken back; None: the app does not work without it
 

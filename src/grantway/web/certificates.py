@@ -8,6 +8,7 @@ from grantway.protocol.client_certificates import PresentedCertificate
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
+from grantway.web.bounded_log import BoundedLog
 from grantway.web.requests import Network, Request, comes_from
 
 _VERIFIED = "SUCCESS"  # nginx's $ssl_client_verify
@@ -21,6 +22,7 @@ class CertificateHeader:
         self._name = name.lower().encode("ascii")
         self._verify = None if verify is None else verify.lower().encode("ascii")
         self._trusted = tuple(trusted)
+        self._ignored = BoundedLog(_log)
 
     def read(self, request: Request) -> PresentedCertificate | None:
         """The certificate, or None. Anybody can send a header: only a trusted proxy's counts (threat O3).
@@ -31,7 +33,9 @@ class CertificateHeader:
         if not values:
             return None
         if not comes_from(request, self._trusted):
-            _log.warning("certificate header of %s ignored: not among server.trusted_proxies", request.peer)
+            self._ignored.warning(
+                "certificate header of %s ignored: not among server.trusted_proxies", request.peer
+            )
             return None
         if len(values) > 1:
             raise _unreadable(request, "sent more than once")

@@ -15,7 +15,6 @@ import msgspec
 
 from grantway.flows.decision import Passes, Question, TurnedAway, decide_request
 from grantway.protocol.apis import Api
-from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError, wire_safe
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.paths import BadPath
@@ -24,8 +23,10 @@ from grantway.sdk.bearer import OVERRIDES, Brought
 from grantway.sdk.challenge import challenge
 from grantway.sdk.guard import Refused
 from grantway.storage.port import Unavailable
+from grantway.web.bounded_log import BoundedLog
 from grantway.web.door import Door
 from grantway.web.forwarded import BadForwarding, Family, Forwarded
+from grantway.web.gateway_diagnoses import diagnosis_of
 from grantway.web.refusals import unavailable
 from grantway.web.replies import (
     NO_STORE,
@@ -40,11 +41,11 @@ from grantway.web.requests import Request
 
 DOCUMENT_KEPT = 300  # seconds
 NOTHING: Final = b"-"
-UNREAD: Final = "a question that cannot be read"
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 _REALM = "grantway"
 _OVERRIDES = frozenset(name.encode() for name in OVERRIDES)
 _log = logging.getLogger("grantway.decisions")
+_away = BoundedLog(_log)
 
 
 async def decision(door: Door, request: Request, family: Family) -> Reply:
@@ -52,7 +53,7 @@ async def decision(door: Door, request: Request, family: Family) -> Reply:
     try:
         outcome, reply = await _answer(door, request, family)
     except Unavailable as away:
-        _log.warning("no decision: %s", away)
+        _away.warning("no decision: %s", away)
         outcome, reply = "unavailable", _unavailable(door, request, str(away))
     except Exception:  # noqa: BLE001 - whatever it was, it must not let the request pass
         _log.exception("no decision")
@@ -77,18 +78,18 @@ async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Re
             None,
             f"{request.peer} is not among gateways.trusted",
         )
-        return "untrusted", _refused(door, request, stranger, "a question of nobody known")
+        return "untrusted", _refused(door, request, stranger, None)
     try:
         asked = family.read(request, door.base)
         certificate = door.certificate_behind(request) if family.shows_certificates else None
     except (BadForwarding, BadPath) as bad:
-        return "malformed", _refused(door, request, _malformed(bad.reason), UNREAD)
+        return "malformed", _refused(door, request, _malformed(bad.reason), None)
     except OAuthError as bad:
-        return "malformed", _refused(door, request, _malformed(bad.tell_client, bad.tell_operator), UNREAD)
+        return "malformed", _refused(door, request, _malformed(bad.tell_client, bad.tell_operator), None)
     found = await decide_request(door.server, _question(request, asked, certificate))
     if isinstance(found, Passes):
         return "passes", Reply(HTTPStatus.OK, (*_identity(found), NO_STORE))
-    return "refused", _refused(door, request, found, f"{asked.method} {asked.api or asked.host}{asked.path}")
+    return "refused", _refused(door, request, found, asked)
 
 
 def _question(request: Request, asked: Forwarded, certificate: bytes | None) -> Question:
@@ -125,17 +126,9 @@ def _told(text: str | None) -> bytes:
     return quote(text, safe=_PLAIN).encode() if text else NOTHING
 
 
-def _refused(door: Door, request: Request, found: TurnedAway, received: str) -> Reply:
+def _refused(door: Door, request: Request, found: TurnedAway, asked: Forwarded | None) -> Reply:
     refused = found.refused
-    needed = f"a token with scope={refused.need}" if refused.need else "a row of the API that lets it pass"
-    diagnosis = Diagnosis(
-        Gw.API_REFUSED,
-        found.tell_operator,
-        received=received,
-        expected=needed,
-        difference=f"missing: {refused.missing}" if refused.missing else refused.why,
-        fix="" if found.api is None else f"`grantway api matrix {found.api.name}` shows the rows.",
-    )
+    diagnosis = diagnosis_of(found, asked, door.server.snapshots.newest.registry)
     error = "missing_token" if refused.error is None else refused.error.value
     return _refusal(refused, found.api, door.refused_behind_gateway(request, diagnosis, error=error))
 

@@ -18,6 +18,7 @@ from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 from grantway.storage.port import Unavailable
+from grantway.web.bounded_log import BoundedLog
 from grantway.web.door import Door
 from grantway.web.refusals import origin_refused, too_large, unavailable
 from grantway.web.replies import (
@@ -36,7 +37,7 @@ from grantway.web.replies import (
 from grantway.web.requests import Request, TooLarge, bearer_token
 
 METADATA_KEPT = 300  # seconds
-_log = logging.getLogger("grantway.refusals")
+_away = BoundedLog(logging.getLogger("grantway.refusals"))
 _VARY: Header = (b"vary", b"Origin")
 _ALLOWED_HEADERS = b"authorization, content-type, x-requested-with"  # the last is sent by Swagger UI
 
@@ -136,7 +137,7 @@ def _too_large(door: Door, request: Request) -> Reply:
 
 
 def _unavailable(door: Door, request: Request, away: Unavailable) -> Reply:
-    _log.warning("%s unavailable: %s", request.path, away)
+    _away.warning("%s unavailable: %s", request.path, away)
     error = unavailable(str(away))
     return refusal_reply(error, door.told(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
 

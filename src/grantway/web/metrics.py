@@ -154,7 +154,9 @@ class PrometheusMetrics(Metrics):
         self._decisions = counter("decisions", "What gateways were told", "family", "outcome")
         self._revocations = counter("revocations", "Revocations accepted")
         self._logins = counter("logins", "How sign-ins ended", "method", "outcome")
-        self._consents = counter("consents", "What people answered", "decision")
+        self._consents = counter(
+            "consents", "What people answered: allowed, narrowed, denied, not_allowed", "decision"
+        )
         self._limited = counter("rate_limited", "Callers told to wait", "limit")
         self._logouts = counter("logouts", "Tries to tell apps that a session has ended", "outcome")
         self._told = counter("revocations_told", "Revocations told to APIs that listen", "kind")

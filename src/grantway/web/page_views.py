@@ -139,7 +139,7 @@ def _row(name: str, question: ConsentQuestion, registry: Registry) -> ScopeRow:
         sentence=registry.sentence_of(name),
         state=RowState.OPTIONAL if optional else locked,
         ticked=name in question.ticked or not optional,
-        sensitive=registry.is_sensitive(name),
+        sensitivity=registry.sensitivity_of(name),
     )
 
 

@@ -193,11 +193,18 @@ async def answer_consent(door: Door, request: Request, browser: Browser, form: P
         then = await choose_account(door.server, browser, seal, another=True)
     elif answer == "allow":
         then = await allow(door.server, browser, seal, Scope(form.every("scope")))
-        door.metrics.consent("allowed" if isinstance(then, Leave) and then.refusal is None else "not_allowed")
+        door.metrics.consent(_said(then))
     else:
         then = await turn_back(door.server, browser, seal)
         door.metrics.consent("denied")
     return _go_to(door, then) if isinstance(then, Ask) else _leave_after_form(door, request, then)
+
+
+def _said(then: Ask | Leave) -> str:
+    """What became of a press of Allow, for the count."""
+    if isinstance(then, Ask) or then.refusal is not None:
+        return "not_allowed"
+    return "narrowed" if then.narrowed else "allowed"
 
 
 # --- leaving ---------------------------------------------------------------

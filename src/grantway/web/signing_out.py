@@ -1,7 +1,6 @@
 """Signing out: by the person's own wish, or because an app asks (RP-Initiated Logout 1.0)."""
 
 from dataclasses import replace
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -11,12 +10,14 @@ from grantway.flows.browser import Browser, sign_out, signed_in
 from grantway.flows.interaction import NotYours
 from grantway.flows.logout import (
     NOBODY,
-    PARAMETERS,
+    WAY_LIFETIME,
     LogoutRequest,
+    arrived,
     clients_of,
     frames_of,
     needs_no_question,
     read_logout,
+    set_out,
     still_registered,
     why_no_return,
 )
@@ -43,20 +44,31 @@ async def end_session(door: Door, request: Request) -> Reply:
     """GET or POST /end-session (RP-Initiated Logout §2): an app asks to sign somebody out.
 
     A POST may come from another site, whose browser leaves the session cookie at home: it goes on at our
-    own address. An ID token of the very session that is to end needs no question; anything else does
+    own address, sealed. An ID token of the very session that is to end needs no question; anything else does
     (threat P2).
     """
     if request.method == "POST":
-        form = await request.form()
-        kept = [(name, value) for name in PARAMETERS for value in form.every(name)]
-        return see_other(f"{door.base}{END_SESSION}?{urlencode(kept)}")
-    params = request.query_params()
+        asked = _read(door, request, await request.form())
+        way = set_out(door.server, asked)
+        cookies = door.cookies.set_flow(way.id, way.binding, lifetime=WAY_LIFETIME, running=())
+        reply = see_other(f"{door.base}{END_SESSION}?x={way.sealed}").plus(*cookies)
+    else:
+        params = request.query_params()
+        sealed = params.get("x")
+        if sealed is not None:
+            asked = arrived(door.server, door.browser(request), sealed)
+        else:
+            asked = _read(door, request, params)
+        reply = await _asked_to(door, request, asked)
+    return reply.plus(flow_header(asked.reference)) if asked.reference else reply
+
+
+def _read(door: Door, request: Request, params: Params) -> LogoutRequest:
+    """What is asked; an address nobody registered is noted, once."""
     asked = read_logout(door.server, params)
     if not asked.refused_return:
-        return await _asked_to(door, request, asked)
-    reference = door.refused(request, why_no_return(door.server, params), error="")
-    reply = await _asked_to(door, request, replace(asked, reference=reference))
-    return reply.plus(flow_header(reference))
+        return asked
+    return replace(asked, reference=door.refused(request, why_no_return(door.server, params), error=""))
 
 
 async def _asked_to(door: Door, request: Request, asked: LogoutRequest) -> Reply:

@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from grantway.protocol.apis import Sensitivity
+
 # A path on our own origin. A second slash or a backslash would make it an address of another host.
 _OWN_PATH: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*|/")
 # An absolute address without spaces and control characters: browsers drop those before they read a scheme.
@@ -159,7 +161,12 @@ class ScopeRow:
     sentence: str  # what the app could do, for the person
     state: RowState
     ticked: bool  # at first sight; locked rows always show a tick
-    sensitive: bool  # carries a mark; the caller leaves it unticked
+    sensitivity: Sensitivity  # told in a badge; the caller leaves sensitive ones unticked
+
+    @property
+    def has_note(self) -> bool:
+        """Something is said below the sentence."""
+        return self.is_locked or self.sensitivity is not Sensitivity.NORMAL
 
     @property
     def is_locked(self) -> bool:

@@ -29,9 +29,17 @@ _END_ALL = sql(_ENDED, whose="subject = $1 AND sso_id IS DISTINCT FROM $2", kept
 _TAKING_PART = """
 SELECT client_id FROM session_clients WHERE sso_id = $1 AND ended_at IS NULL ORDER BY client_id"""
 _TAKE = sql("""
-WITH due AS MATERIALIZED (
-    SELECT sso_id, client_id FROM session_clients WHERE due_at <= {now}
-    ORDER BY due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
+WITH waiting AS MATERIALIZED (
+    SELECT sso_id, client_id, row_number() OVER (PARTITION BY client_id ORDER BY due_at, sso_id) AS place
+    FROM session_clients WHERE due_at <= {now}),
+busy AS MATERIALIZED (
+    SELECT client_id, count(*) AS calls FROM unnest($4::text[]) AS u (client_id) GROUP BY client_id),
+due AS MATERIALIZED (
+    SELECT d.sso_id, d.client_id FROM session_clients d
+    JOIN waiting w ON w.sso_id = d.sso_id AND w.client_id = d.client_id
+    LEFT JOIN busy b ON b.client_id = d.client_id
+    WHERE d.due_at <= {now} AND w.place <= $3::integer - coalesce(b.calls, 0)
+    ORDER BY d.due_at LIMIT $1 FOR NO KEY UPDATE OF d SKIP LOCKED)
 UPDATE session_clients s SET due_at = {now} + $2::float8, tries = s.tries + 1 FROM due
 WHERE s.sso_id = due.sso_id AND s.client_id = due.client_id RETURNING {session_client:s}""")
 _TOLD = "DELETE FROM session_clients WHERE sso_id = $1 AND client_id = $2 AND ended_at IS NOT NULL"
@@ -56,8 +64,10 @@ class LogoutVerbs(Verbs):
     async def list_session_clients(self, sso_id: str) -> Sequence[str]:
         return [client_id for (client_id,) in await self._database.all(_TAKING_PART, sso_id)]
 
-    async def take_logouts(self, *, limit: int, lease: float) -> Sequence[SessionClient]:
-        rows = await self._database.all(_TAKE, limit, lease)
+    async def take_logouts(
+        self, *, limit: int, lease: float, each: int, under_way: Sequence[str]
+    ) -> Sequence[SessionClient]:
+        rows = await self._database.all(_TAKE, limit, lease, each, list(under_way))
         return sorted((read_session_client(row) for row in rows), key=lambda one: one.ended_at or 0.0)
 
     async def logout_told(self, told: SessionClient) -> None:

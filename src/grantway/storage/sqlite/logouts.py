@@ -1,5 +1,6 @@
 """The clients of sessions, and which of them are to be told that theirs has ended, in SQLite."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 
@@ -24,7 +25,12 @@ SELECT client_id FROM session_clients WHERE sso_id = ? AND ended_at IS NULL ORDE
 _IS_ANY_DUE = sql("SELECT 1 FROM session_clients WHERE due_at <= {now} LIMIT 1")
 _TAKE = sql("""
 UPDATE session_clients SET due_at = {now} + ?2, tries = tries + 1 WHERE (sso_id, client_id) IN (
-    SELECT sso_id, client_id FROM session_clients WHERE due_at <= {now} ORDER BY due_at LIMIT ?1)
+    SELECT sso_id, client_id FROM (
+        SELECT sso_id, client_id, due_at,
+            row_number() OVER (PARTITION BY client_id ORDER BY due_at, sso_id) AS place
+        FROM session_clients WHERE due_at <= {now})
+    WHERE place <= ?3 - (SELECT count(*) FROM json_each(?4) WHERE value = client_id)
+    ORDER BY due_at LIMIT ?1)
 RETURNING {session_client}""")
 _TOLD = "DELETE FROM session_clients WHERE sso_id = ? AND client_id = ? AND ended_at IS NOT NULL"
 _PUT_OFF = sql("""
@@ -44,10 +50,12 @@ class LogoutVerbs(Verbs):
     async def list_session_clients(self, sso_id: str) -> Sequence[str]:
         return [client_id for (client_id,) in self._reader.all(_TAKING_PART, sso_id)]
 
-    async def take_logouts(self, *, limit: int, lease: float) -> Sequence[SessionClient]:
+    async def take_logouts(
+        self, *, limit: int, lease: float, each: int, under_way: Sequence[str]
+    ) -> Sequence[SessionClient]:
         if self._reader.one(_IS_ANY_DUE) is None:  # asked every second: nothing is to be written for that
             return []
-        rows = await self._writer.run(_take, limit, lease)
+        rows = await self._writer.run(_take, limit, lease, each, json.dumps(under_way))
         return sorted((read_session_client(row) for row in rows), key=lambda one: one.ended_at or 0.0)
 
     async def logout_told(self, told: SessionClient) -> None:
@@ -88,8 +96,10 @@ def _execute(db: sqlite3.Connection, statement: str, values: tuple[object, ...])
     db.execute(statement, values)
 
 
-def _take(db: sqlite3.Connection, limit: int, lease: float) -> list[tuple[object, ...]]:
-    return db.execute(_TAKE, (limit, lease)).fetchall()
+def _take(
+    db: sqlite3.Connection, limit: int, lease: float, each: int, under_way: str
+) -> list[tuple[object, ...]]:
+    return db.execute(_TAKE, (limit, lease, each, under_way)).fetchall()
 
 
 def _put_off(
