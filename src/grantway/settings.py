@@ -133,8 +133,7 @@ class GatewaySettings:
     trusted: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "Addresses or networks of the gateways that may ask at /decision. Nobody else may.",
-            "list",
+            "Addresses or networks of the gateways that may ask at /decision. Nobody else may.", "list"
         ),
     )
     client_certificate_header: str | None = field(
@@ -153,6 +152,10 @@ class GatewaySettings:
             least=0,
             most=3,
         ),
+    )
+    session_lifetime: float = field(
+        default=8 * 3600.0,
+        metadata=about("Of a session at a site with login=1.", "duration", least=60, most=86400),
     )
 
 

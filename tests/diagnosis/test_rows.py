@@ -18,6 +18,7 @@ ROWS = (101, 102, 103, 110, 111, 120, 121, 122, 123, 130, 131, 132, 140, 141, 15
 ELSEWHERE = {
     Gw.PASSWORDS_BUSY: "tests/threats/test_u_load.py, which fills the queue",
     Gw.API_REFUSED: "tests/decisions/test_decisions.py, which stands before a gateway",
+    Gw.SITE_LOGIN: "tests/decisions/test_sites.py, which stands before a gateway, too",
 }
 
 

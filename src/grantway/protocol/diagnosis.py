@@ -48,6 +48,7 @@ class Gw(StrEnum):
     HOST = "GW-190"
     API_REFUSED = "GW-200"
     TOKEN_REFUSED = "GW-201"
+    SITE_LOGIN = "GW-202"
     DECLINED = "GW-221"
     QUESTION_NEEDED = "GW-222"
     ANOTHER_PERSON = "GW-223"

@@ -37,6 +37,7 @@ from grantway.web.replies import (
     refusal_reply,
 )
 from grantway.web.requests import Request
+from grantway.web.sites import Site
 
 DOCUMENT_KEPT = 300  # seconds
 NOTHING: Final = b"-"
@@ -85,20 +86,35 @@ async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Re
         return "malformed", _refused(door, request, _malformed(bad.reason), UNREAD)
     except OAuthError as bad:
         return "malformed", _refused(door, request, _malformed(bad.tell_client, bad.tell_operator), UNREAD)
-    found = await decide_request(door.server, _question(request, asked, certificate))
+    site = Site(door, request, asked) if asked.origin else None
+    if site is not None and (page := await site.own_page()) is not None:
+        return "signs_in", page
+    found = await decide_request(door.server, _question(request, asked, certificate, site))
     if isinstance(found, Passes):
-        return "passes", Reply(HTTPStatus.OK, (*_identity(found), NO_STORE))
+        cookies = () if site is None else site.other_cookies
+        return "passes", Reply(HTTPStatus.OK, (*_identity(found), *cookies, NO_STORE))
+    if site is not None:
+        if (instead := site.instead(found)) is not None:
+            return "signs_in", instead
+        found = site.explained(found)
     return "refused", _refused(door, request, found, f"{asked.method} {asked.api or asked.host}{asked.path}")
 
 
-def _question(request: Request, asked: Forwarded, certificate: bytes | None) -> Question:
+def _question(request: Request, asked: Forwarded, certificate: bytes | None, site: Site | None) -> Question:
     brought = Brought(
         authorization=request.every(b"authorization"),
         query=asked.query.decode("latin-1"),
         overrides_method=request.has_any(_OVERRIDES),
         certificate=certificate,
     )
-    return Question(method=asked.method, host=asked.host, path=asked.path, brought=brought, api=asked.api)
+    return Question(
+        method=asked.method,
+        host=asked.host,
+        path=asked.path,
+        brought=brought,
+        api=asked.api,
+        cookie=None if site is None else site.cookie,
+    )
 
 
 def _malformed(why: str, tell_operator: str = "") -> TurnedAway:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from grantway.protocol.params import Params
 from grantway.protocol.paths import BadPath, canonical_path
@@ -19,7 +20,7 @@ from grantway.web.requests import Request
 NGINX: Final = "/decision/nginx"
 FORWARD: Final = "/decision/forward"
 ENVOY: Final = "/decision/envoy"  # followed by the path of the request
-_URL = re.compile(r"https?://(?P<host>[^/?#@ ]+)(?P<target>[/?].*)?")
+_URL = re.compile(r"(?P<scheme>https?)://(?P<host>[^/?#@ ]+)(?P<target>[/?].*)?")
 _SHORT = 200  # octets of a path whose reading is remembered
 _USUAL_PORT = re.compile(r":(?:80|443)\Z")
 
@@ -40,6 +41,18 @@ class Forwarded(Struct, frozen=True):
     path: str
     query: bytes
     api: str | None  # the identifier of the API, where the gateway's own configuration names it
+    target: str = "/"  # path and query as they came
+    origin: str = ""  # of the site, where people may sign in there; else empty
+
+
+class Own(Struct, frozen=True):
+    """What the gateway's own configuration says, in the query of our address."""
+
+    api: str | None = None
+    login: bool = False
+
+
+NOTHING_SAID: Final = Own()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +75,21 @@ def _nginx(request: Request, _base: str) -> Forwarded:
     url = _URL.fullmatch(told[b"x-original-url"])
     if url is None:
         raise BadForwarding("X-Original-URL is not an address such as https://api.example/photos")
-    return _forwarded(told[b"x-original-method"], url["host"], url["target"] or "/", _pinned(request))
+    own = _own(request)
+    forwarded = _forwarded(told[b"x-original-method"], url["host"], url["target"] or "/", own.api)
+    return _with_login(forwarded, url["scheme"]) if own.login else forwarded
 
 
 def _forward(request: Request, _base: str) -> Forwarded:
     """Where Traefik and Caddy ask: `X-Forwarded-Method`, `X-Forwarded-Host` and `X-Forwarded-Uri`."""
     told = _told(request, (b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"))
-    return _forwarded(
-        told[b"x-forwarded-method"], told[b"x-forwarded-host"], told[b"x-forwarded-uri"], _pinned(request)
+    own = _own(request)
+    forwarded = _forwarded(
+        told[b"x-forwarded-method"], told[b"x-forwarded-host"], told[b"x-forwarded-uri"], own.api
     )
+    if not own.login:
+        return forwarded
+    return _with_login(forwarded, _told(request, (b"x-forwarded-proto",))[b"x-forwarded-proto"])
 
 
 def _envoy(request: Request, base: str) -> Forwarded:
@@ -108,17 +127,27 @@ def _told(request: Request, names: Iterable[bytes]) -> dict[bytes, str]:
     return told
 
 
-def _pinned(request: Request) -> str | None:
-    """`?api=`: which API the gateway stands before, whatever Host the caller writes."""
-    return _named_in(request.query) if request.query else None
+def _own(request: Request) -> Own:
+    """`api=`: the API that it stands before, whatever Host the caller writes. `login=1`: people sign in."""
+    return _said_in(request.query) if request.query else NOTHING_SAID
 
 
 @lru_cache(maxsize=256)  # it stands in the gateway's configuration
-def _named_in(query: bytes) -> str:
+def _said_in(query: bytes) -> Own:
     params = Params.parse(query)
-    if unknown := sorted(params.values.keys() - {"api"}):
-        raise BadForwarding(f"the address of the decision has no parameter but api, not {unknown[0]}")
-    return params.need("api")
+    if unknown := sorted(params.values.keys() - {"api", "login"}):
+        words = f"the address of the decision has no parameter but api and login, not {unknown[0]}"
+        raise BadForwarding(words)
+    if params.get("login") not in {None, "1"}:
+        raise BadForwarding("login has no value but 1")
+    login = params.get("login") is not None
+    return Own(params.get("api") if login and b"api" not in query else params.need("api"), login)
+
+
+def _with_login(forwarded: Forwarded, scheme: str) -> Forwarded:
+    if scheme not in {"https", "http"}:
+        raise BadForwarding("X-Forwarded-Proto is neither https nor http")
+    return replace(forwarded, origin=f"{scheme}://{forwarded.host}")
 
 
 def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarded:
@@ -126,7 +155,7 @@ def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarde
     if b" " in raw:
         raise BadPath("the path holds a space: two values in one header")
     read = _once_read if len(raw) <= _SHORT else canonical_path
-    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), read(raw), query, api)
+    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), read(raw), query, api, target)
 
 
 _once_read = lru_cache(maxsize=4096)(canonical_path)
