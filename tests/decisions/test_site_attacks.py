@@ -205,7 +205,7 @@ async def test_signing_in_again_ends_the_session_of_before(site, ada):
 
 
 async def test_a_person_who_cancels_is_told_and_has_no_session(site):
-    """FS48: a page, no circle."""
+    """DC06: a page, no circle."""
     browser = SiteBrowser(site)
     page = await browser.person.get((await browser.visit("/"))["location"])
     page = await browser.person.submit(page, answer="cancel")

@@ -28,7 +28,7 @@ async def site(gate):
 
 
 async def test_a_person_is_sent_to_sign_in_and_comes_back_with_a_session(site):
-    """FS48: there and back; the identity is told as for a token; the cookie is a good one (W3)."""
+    """DC06: there and back; the identity is told as for a token; the cookie is a good one (W3)."""
     browser = SiteBrowser(site)
     sent = await browser.visit("/pages/7?size=9")
     asked = parameters(sent)
@@ -57,7 +57,7 @@ async def test_a_person_is_sent_to_sign_in_and_comes_back_with_a_session(site):
 
 
 async def test_a_site_behind_nginx_is_told_in_the_words_of_nginx(site):
-    """FS48: 403 with the status beside it, and one cookie at a time."""
+    """DC06: 403 with the status beside it, and one cookie at a time."""
     browser = SiteBrowser(site, family="nginx")
     sent = await browser.visit("/")
     assert (403, "302", 1) == (sent.status, sent["x-grantway-status"], len(sent.every("set-cookie")))
@@ -80,7 +80,7 @@ async def test_a_site_behind_nginx_is_told_in_the_words_of_nginx(site):
     ids=range(7),
 )
 async def test_only_a_person_who_opens_a_page_is_sent_away(site, lines):
-    """FS48, DC02: everybody else gets the challenge of RFC 6750."""
+    """DC06, DC02: everybody else gets the challenge of RFC 6750."""
     answer = await SiteBrowser(site).ask("/", *lines)
     assert (401, []) == (answer.status, answer.every("location"))
     assert answer["www-authenticate"].startswith('Bearer realm="Album"')
@@ -88,13 +88,13 @@ async def test_only_a_person_who_opens_a_page_is_sent_away(site, lines):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD"])
 async def test_another_method_than_get_is_not_sent_away(site, method):
-    """FS48."""
+    """DC06."""
     answer = await SiteBrowser(site).ask("/", *NAVIGATES, method=method)
     assert (401, []) == (answer.status, answer.every("location"))
 
 
 async def test_without_login_in_the_address_nobody_is_sent_anywhere(site):
-    """FS48: the gateway's configuration decides, and a cookie counts for nothing there."""
+    """DC06: the gateway's configuration decides, and a cookie counts for nothing there."""
     browser = SiteBrowser(site)
     await browser.sign_in()
     jar = f"Cookie: {SITE_COOKIE}={browser.cookies[SITE_COOKIE]}"
@@ -103,7 +103,7 @@ async def test_without_login_in_the_address_nobody_is_sent_anywhere(site):
 
 
 async def test_a_token_counts_before_a_cookie(site):
-    """FS48: where both come, the header alone is judged."""
+    """DC06: where both come, the header alone is judged."""
     browser = SiteBrowser(site)
     await browser.sign_in()
     assert 200 == (await browser.visit("/")).status
@@ -113,20 +113,20 @@ async def test_a_token_counts_before_a_cookie(site):
 
 
 async def test_a_public_page_needs_nobody(site):
-    """FS48."""
+    """DC06."""
     passed = await SiteBrowser(site).visit("/about")
     assert (200, "-") == (passed.status, passed.identity["x-grantway-subject"])
 
 
 @pytest.mark.parametrize("host", ["evil.example", "album.example.evil.example", "album.example:8443"])
 async def test_a_host_without_an_app_sends_nobody_anywhere(site, host):
-    """FS48, A1: the address to come back to is the registered one, byte for byte."""
+    """DC06, A1: the address to come back to is the registered one, byte for byte."""
     answer = await SiteBrowser(site, host=host).visit("/")
     assert (401, []) == (answer.status, answer.every("location"))
 
 
 async def test_two_apps_of_one_callback_are_none(site):
-    """FS48: which of them would get the consent?"""
+    """DC06: which of them would get the consent?"""
     await site.node.put_client(album_client(), secret=False)
     twin = album_client()
     await site.node.put_client(type(twin)(**{**_members(twin), "id": "twin"}), secret=False)
@@ -151,7 +151,7 @@ def _members(client):
     ids=range(3),
 )
 async def test_people_come_back_to_the_site_and_to_nowhere_else(site, target, to):
-    """FS48, A1: whatever the address holds, and however long it is."""
+    """DC06, A1: whatever the address holds, and however long it is."""
     back = await SiteBrowser(site).sign_in(target)
     assert f"{ORIGIN}{to}" == back["location"]
 
@@ -165,7 +165,7 @@ async def test_nothing_is_stored_for_whoever_does_not_sign_in(site):
 
 
 async def test_a_revoked_consent_ends_the_session(site):
-    """FS48, O9: as it ends access tokens."""
+    """DC06, O9: as it ends access tokens."""
     browser = SiteBrowser(site)
     await browser.sign_in()
     assert 200 == (await browser.visit("/")).status
@@ -179,7 +179,7 @@ async def test_a_revoked_consent_ends_the_session(site):
 
 
 async def test_a_permission_that_is_missing_is_named_and_can_be_given(site):
-    """FS48: a page that says so, with the way to it; nobody is sent round in a circle."""
+    """DC06: a page that says so, with the way to it; nobody is sent round in a circle."""
     await site.node.store.revoke_consent(site.node.people["ada"].subject, "album", [])
     browser = SiteBrowser(site)
     await browser.sign_in(ticked=[])
@@ -200,7 +200,7 @@ async def test_a_permission_that_is_missing_is_named_and_can_be_given(site):
 
 
 async def test_what_the_app_may_not_ask_for_has_no_way_to_it(site):
-    """FS48: no link that would lead to a refusal."""
+    """DC06: no link that would lead to a refusal."""
     await site.node.change_client("album", scope=Scope.of(["album:see"]), optional_scope=Scope())
     try:
         browser = SiteBrowser(site)
@@ -212,7 +212,7 @@ async def test_what_the_app_may_not_ask_for_has_no_way_to_it(site):
 
 
 async def test_signing_out_ends_the_session_and_offers_the_rest(site):
-    """FS48, P2, P4: the cookie is dead, not only gone."""
+    """DC06, P2, P4: the cookie is dead, not only gone."""
     browser = SiteBrowser(site)
     await browser.sign_in()
     kept = browser.cookies[SITE_COOKIE]
@@ -241,7 +241,7 @@ async def test_nobody_is_signed_out_by_a_link_of_another_site(site, lines):
 
 
 async def test_the_cookies_of_the_site_are_told_without_ours(site):
-    """FS48: gateways that copy it pass on nothing that opens the site."""
+    """DC06: gateways that copy it pass on nothing that opens the site."""
     browser = SiteBrowser(site)
     await browser.sign_in()
     passed = await browser.ask("/", "Accept: */*", others="theme=dark; lang=en")

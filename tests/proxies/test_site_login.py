@@ -136,7 +136,7 @@ async def nothing_allowed_before(behind) -> None:
 
 
 async def test_from_a_deep_link_to_signing_out_in_a_browser(front):
-    """FS48, W3: sign in, read, post a form, sign out; and the site never sees a cookie of ours."""
+    """DC06, W3: sign in, read, post a form, sign out; and the site never sees a cookie of ours."""
     ada = front.gate.node.people["ada"].subject
     async with front.page() as page:
         await page.goto(f"{ORIGIN}/pages/7?size=9")
@@ -166,7 +166,7 @@ async def test_from_a_deep_link_to_signing_out_in_a_browser(front):
 
 
 async def test_a_second_visit_while_signed_in_takes_no_click(front):
-    """FS48: the session of the site is over, the one at Grantway is not."""
+    """DC06: the session of the site is over, the one at Grantway is not."""
     async with front.page() as page:
         await page.goto(f"{ORIGIN}/")
         await sign_in(page)
@@ -211,7 +211,7 @@ _EVIL = f'<form method="post" action="{ORIGIN}/"><button>Win</button></form>'
 
 
 async def test_programs_are_challenged_and_tokens_pass(front):
-    """FS48, DC02: the same addresses, without a browser."""
+    """DC06, DC02: the same addresses, without a browser."""
     none = await front.ask("GET", "/", "Accept: application/json")
     assert (401, []) == (none.status, none.every("location"))
     assert none["www-authenticate"].startswith('Bearer realm="Album"')
@@ -225,7 +225,7 @@ async def test_programs_are_challenged_and_tokens_pass(front):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
 async def test_a_missing_permission_is_a_page_that_can_be_read(behind, tmp_path, theme, width):
-    """FS48: what is missing, and the way to it; behind Caddy, which hands pages on."""
+    """DC06: what is missing, and the way to it; behind Caddy, which hands pages on."""
     gate, site, ports = behind
     api = gate.node.server.snapshots.current().registry.apis[ORIGIN]
     rules = [rule for rule in api.rules if rule.method != "POST"]
@@ -254,7 +254,7 @@ async def test_a_missing_permission_is_a_page_that_can_be_read(behind, tmp_path,
 
 
 def test_traefik_takes_our_cookies_out():
-    """FS48: what it strips from the caller's request and copies from the answer, on the page."""
+    """DC06: what it strips from the caller's request and copies from the answer, on the page."""
     forward = yaml.safe_load(block("yaml"))["http"]["middlewares"]["grantway"]["forwardAuth"]
     pattern = re.compile(forward["authResponseHeadersRegex"])
     for name in ("Cookie", "cookie", "X-Grantway-Subject", "x_grantway_subject"):

@@ -20,9 +20,9 @@ from grantway.protocol.apis import Api, Rule
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
-from grantway.protocol.tokens import AccessToken
+from grantway.protocol.tokens import AccessToken, sign_in_of
 from grantway.sdk.bearer import Brought, bearer_token
-from grantway.sdk.guard import Refused, is_public, needed_scope
+from grantway.sdk.guard import Refused, is_public, needed_scope, stale
 
 _DEAD = "The access token is invalid, expired or revoked"  # the same for every token that is none, or no more
 _FROM_ELSEWHERE = "The request did not come from a page of this site; send an access token"
@@ -86,37 +86,51 @@ async def decide_request(server: Server, question: Question) -> Passes | TurnedA
         return TurnedAway(Refused(403, ErrorCode.INSUFFICIENT_SCOPE, why), None, f"{why}: {where}")
     api, path = found
     rule = api.rule_for(method, path)
-    text = bearer_token(question.brought)
     if is_public(rule) and not question.brought.overrides_method:
         return Passes(api)
-    if isinstance(text, Refused):
-        cookie = None if question.brought.authorization or text.status != 401 else question.cookie
-        if cookie is not None and cookie.distrusted is not None:
-            refused = Refused(403, ErrorCode.ACCESS_DENIED, _FROM_ELSEWHERE)
-            return TurnedAway(refused, api, f"the cookie of the site does not count: {cookie.distrusted}")
-        known = None if cookie is None else await _known_session(server, cookie)
-        if known is None:
-            needing = Refused(text.status, text.error, text.why, needed_scope(rule))
-            return TurnedAway(needing, api, text.why)
-    else:
-        known = await _known(server, snapshot, text)
-    if known is None:
-        return _bad(api, rule, _DEAD, "not an access token of ours")
+    known = await _proven(server, snapshot, question, api, rule)
+    if isinstance(known, TurnedAway):
+        return known
     token = known.token
     why_dead, scope = life_of(server, snapshot, token, known.facts)
     if why_dead is not None:
         return _bad(api, rule, _DEAD, f"token {token.id}: {why_dead}")
     if not shows_its_key(token, question.brought.certificate):
         why = "The access token is bound to a client certificate that did not come with it"
-        return _bad(api, rule, why, f"token {token.id}: {why}")
+        return _bad(api, rule, why, f"token {token.id}: {why}", token)
     if api.identifier not in token.audience:
         why = f"The access token is not meant for {api.identifier}"
-        return _bad(api, rule, why, f"token {token.id}: {why}")
+        return _bad(api, rule, why, f"token {token.id}: {why}", token)
     if rule is not None and is_enough(rule, scope):
-        return Passes(api, token, scope, known.facts.person)
+        demanded = api.step_up_of(rule)
+        if demanded is None:
+            return Passes(api, token, scope, known.facts.person)
+        sign_in, words = sign_in_of(known.facts.grant), f"{method} {path}"
+        old = stale(sign_in, demanded, needed_scope(rule), words, now=server.now())
+        if old is None:
+            return Passes(api, token, scope, known.facts.person)
+        return TurnedAway(old, api, f"token {token.id}: {old.why}", token)
     decision = decide(api, method, path, scope)  # refuses, and says why
     refused = Refused(403, ErrorCode.INSUFFICIENT_SCOPE, decision.why, decision.need, decision.missing)
     return TurnedAway(refused, api, f"token {token.id}: {decision.why}", token)
+
+
+async def _proven(
+    server: Server, snapshot: Snapshot, question: Question, api: Api, rule: Rule | None
+) -> KnownToken | TurnedAway:
+    """The token that was sent, or the session of the site where none was; alive or dead."""
+    text = bearer_token(question.brought)
+    if isinstance(text, str):
+        known = await _known(server, snapshot, text)
+        return _bad(api, rule, _DEAD, "not an access token of ours") if known is None else known
+    cookie = None if question.brought.authorization or text.status != 401 else question.cookie
+    if cookie is not None and cookie.distrusted is not None:
+        refused = Refused(403, ErrorCode.ACCESS_DENIED, _FROM_ELSEWHERE)
+        return TurnedAway(refused, api, f"the cookie of the site does not count: {cookie.distrusted}")
+    known = None if cookie is None else await _known_session(server, cookie)
+    if known is None:
+        return TurnedAway(Refused(text.status, text.error, text.why, needed_scope(rule)), api, text.why)
+    return known
 
 
 async def living_session(server: Server, cookie: SiteCookie) -> AccessToken | None:
@@ -157,6 +171,9 @@ async def _remembered(
     return known
 
 
-def _bad(api: Api, rule: Rule | None, why: str, tell_operator: str) -> TurnedAway:
+def _bad(
+    api: Api, rule: Rule | None, why: str, tell_operator: str, token: AccessToken | None = None
+) -> TurnedAway:
     """A token that opens nothing here (RFC 6750 §3.1: `invalid_token`)."""
-    return TurnedAway(Refused(401, ErrorCode.INVALID_TOKEN, why, needed_scope(rule)), api, tell_operator)
+    refused = Refused(401, ErrorCode.INVALID_TOKEN, why, needed_scope(rule))
+    return TurnedAway(refused, api, tell_operator, token)

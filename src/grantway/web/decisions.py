@@ -163,6 +163,8 @@ def _refusal(refused: Refused, api: Api | None, reference: str) -> Reply:
         error=refused.error,
         description=refused.why,
         scope=refused.need,
+        acr_values=() if refused.step_up is None else refused.step_up.acr_values,
+        max_age=None if refused.step_up is None else refused.step_up.max_age,
         resource_metadata=None if api is None else resource_metadata_url(api.identifier),
     )
     content = {

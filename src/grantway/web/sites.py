@@ -33,7 +33,7 @@ from grantway.web.site_views import SiteView
 from grantway.web.views import Link
 
 JUST_NOW: Final = 10.0  # seconds: whoever signed in so lately gains nothing by signing in again
-_NOBODY_SIGNED_IN = frozenset({None, ErrorCode.INVALID_TOKEN})
+_SIGN_IN_MENDS = frozenset({None, ErrorCode.INVALID_TOKEN, ErrorCode.INSUFFICIENT_USER_AUTHENTICATION})
 _LEAVING = "site-sign-out"
 
 
@@ -102,15 +102,18 @@ class Site:
         refused, client = found.refused, self._client
         if client is None or not self._fetch.is_navigation or self._request.has_any(_AUTHORIZATION):
             return None
-        if refused.status == HTTPStatus.UNAUTHORIZED and refused.error in _NOBODY_SIGNED_IN:
-            return self._to_sign_in(client)
+        if refused.status == HTTPStatus.UNAUTHORIZED and refused.error in _SIGN_IN_MENDS:
+            more = {} if refused.step_up is None else refused.step_up.parameters
+            now = self._door.server.now()
+            in_vain = found.token is not None and now - found.token.issued_at < JUST_NOW
+            return self._in_vain(client, found) if in_vain else self._to_sign_in(client, more)
         if refused.error is ErrorCode.INSUFFICIENT_SCOPE and refused.missing:
             return self._lacking(client, found)
         return None
 
     # --- in --------------------------------------------------------------------
 
-    def _to_sign_in(self, client: Client, more: Mapping[str, str] = {}) -> Reply:
+    def _to_sign_in(self, client: Client, more: Mapping[str, str]) -> Reply:
         url, cookie = self._begun(client, more)
         return _found(url).plus(cookie)
 
@@ -156,6 +159,25 @@ class Site:
             if declined
             else "It was begun in another browser, too long ago, or is over already; or cookies are off.",
             button=Link(text="Try again", url=self._origin + "/"),
+        )
+
+    def _in_vain(self, client: Client, found: TurnedAway) -> Reply:
+        """Whoever has just signed in, and is no better off: a page, not a circle."""
+        diagnosis = Diagnosis(
+            Gw.SITE_LOGIN,
+            found.tell_operator,
+            received=f"a session of {client.id}, just begun",
+            expected=found.refused.why,
+            difference="signing in again would not mend it",
+            fix=f"`grantway app show {client.id}`: has it scopes of this API? `grantway api matrix`: what is "
+            "demanded of the sign-in?",
+        )
+        return self._page(
+            diagnosis,
+            found.refused.error or ErrorCode.ACCESS_DENIED,
+            heading="Signing in was not enough",
+            sentence="This page asks for another sign-in than the one you have just made.",
+            button=None,
         )
 
     def _lacking(self, client: Client, found: TurnedAway) -> Reply:
