@@ -97,7 +97,8 @@ async def decide_request(server: Server, question: Question) -> Passes | TurnedA
         return _bad(api, rule, _DEAD, f"token {token.id}: {why_dead}")
     if not shows_its_key(token, question.brought.certificate):
         why = "The access token is bound to a client certificate that did not come with it"
-        return _bad(api, rule, why, f"token {token.id}: {why}", token)
+        shown = "another came" if question.brought.certificate else "the gateway has handed over none"
+        return _bad(api, rule, why, f"token {token.id}: {why}: {shown}", token)
     if api.identifier not in token.audience:
         why = f"The access token is not meant for {api.identifier}"
         return _bad(api, rule, why, f"token {token.id}: {why}", token)

@@ -81,7 +81,9 @@ async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Re
         return "untrusted", _refused(door, request, stranger, "a question of nobody known")
     try:
         asked = family.read(request, door.base)
-        certificate = door.certificate_behind(request) if family.shows_certificates else None
+        certificate = door.certificate_behind(request) if family.shows_certificates else asked.certificate
+    except ValueError as bad:  # of a certificate that the gateway has written
+        return "malformed", _refused(door, request, _malformed(str(bad)), UNREAD)
     except (BadForwarding, BadPath) as bad:
         return "malformed", _refused(door, request, _malformed(bad.reason), UNREAD)
     except OAuthError as bad:
