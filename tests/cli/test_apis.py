@@ -142,3 +142,14 @@ def test_what_is_demanded_of_a_sign_in_is_shown_everywhere(gw, photos):
 def test_a_demand_that_cannot_be_read_is_code_2(gw, photos, row):
     """DC07."""
     gw("api", "edit", "photos", "--add-rule", f"GET /photos/{{id}} photos:read {row}", code=2)
+
+
+def test_an_api_is_listed_for_everybody_only_when_it_is_said(gw, photos):
+    """MD12: the switch, and what shows it."""
+    assert photos["listed"] is False
+    gw("api", "edit", "photos", "--listed")
+    assert gw.json("api", "show", "photos")["listed"] is True
+    gw("api", "edit", "photos", "--add-rule", "GET /new photos:read")
+    assert gw.json("api", "show", "photos")["listed"] is True
+    gw("api", "edit", "photos", "--unlisted")
+    assert gw.json("api", "show", "photos")["listed"] is False

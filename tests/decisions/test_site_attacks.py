@@ -144,6 +144,9 @@ async def test_a_sign_in_ends_in_the_browser_that_began_it(site):
     await victim.visit("/")
     assert FLOW_COOKIE in victim.cookies
     assert 403 == (await victim.visit(callback)).status
+    told = _query(callback)
+    forged = f"/.grantway/callback?error=access_denied&state={told['state']}&iss={told['iss']}"
+    assert b"cannot be finished" in (await victim.visit(forged)).body
     assert SITE_COOKIE not in victim.cookies
     assert 302 == (await attacker.visit(callback)).status
 

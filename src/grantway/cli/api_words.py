@@ -124,6 +124,7 @@ def api_facts(api: "Api") -> dict[str, Cell]:
         "Aliases": "\n".join(api.aliases),
         "Servers": "\n".join(api.servers),
         "Tokens": f"{api.token_format} {api.token_alg}{lifetime}",
+        "Listed": "in the server's metadata" if api.listed else None,
         "Demands": None if api.step_up is None else str(api.step_up),
         "Scopes": "\n".join(f"{one.name.ljust(width)}  {one.description}{_marks(one)}" for one in api.scopes),
         "Rules": "\n".join(
@@ -153,6 +154,7 @@ def api_json(api: "Api") -> dict[str, Any]:
         "token_alg": api.token_alg,
         "token_lifetime": api.token_lifetime,
         **step_up_json(api.step_up),
+        "listed": api.listed,
         "scopes": [
             {
                 "name": one.name,

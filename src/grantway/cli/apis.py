@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _SCOPE = "A scope and what people read at consent, such as 'photos:read=See your photos'."
 _RULE = "A row: 'GET /photos/{id} photos:read', '… a b or c', '… a max_age=300', '… public', '… deny'."
 _MAX_AGE = "So lately people must have signed in, where a row says nothing else; 0: whenever."
+_LISTED = "Named in the server's metadata, for everybody to read."
 _ACR = "How they must have signed in; repeat for several, empty: however."
 _ALIAS = "Another address by which `resource` may name it."
 _SERVER = "A base URL; the paths of the rules are below it."
@@ -73,6 +74,7 @@ def api() -> None:
 @click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the server's setting.")
 @click.option("--max-age", type=DURATION, help=_MAX_AGE)
 @click.option("--acr", "acr_values", multiple=True, metavar="NAME", help=_ACR)
+@click.option("--listed", is_flag=True, help=_LISTED)
 @click.option("--credentials", is_flag=True, help=_CREDENTIALS)
 def create(
     *,
@@ -91,6 +93,7 @@ def create(
     token_lifetime: float | None,
     max_age: float | None,
     acr_values: tuple[str, ...],
+    listed: bool,
     credentials: bool,
 ) -> None:
     """Register an API.
@@ -119,6 +122,7 @@ def create(
             token_alg=token_alg,
             token_lifetime=None if token_lifetime is None else int(token_lifetime),
             step_up=_step_up(None, max_age, acr_values),
+            listed=listed,
         )
     except ApiMistakes as wrong:
         raise Failure(str(wrong), hint="grantway api create --help") from None
@@ -191,6 +195,7 @@ def show(name: str) -> None:
 @click.option("--remove-server", multiple=True, metavar="URL", help="No longer this one.")
 @click.option("--max-age", type=DURATION, help=_MAX_AGE)
 @click.option("--acr", "acr_values", multiple=True, metavar="NAME", help=_ACR)
+@click.option("--listed/--unlisted", default=None, help=_LISTED)
 @click.option("--clean", is_flag=True, help="Take removed scopes away from the apps that name them.")
 def edit(
     *,
@@ -209,6 +214,7 @@ def edit(
     remove_server: tuple[str, ...],
     max_age: float | None,
     acr_values: tuple[str, ...],
+    listed: bool | None,
     clean: bool,
 ) -> None:
     """Change the scopes, rows and addresses of an API. What is not named stays."""
@@ -231,6 +237,7 @@ def edit(
             aliases=_changed(old.aliases, add_alias, remove_alias),
             servers=_changed(old.servers, add_server, remove_server),
             step_up=_step_up(old.step_up, max_age, acr_values),
+            listed=old.listed if listed is None else listed,
         )
 
     async def act(server: "Server") -> "Api":

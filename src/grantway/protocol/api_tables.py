@@ -6,6 +6,7 @@ The server's registry and the SDK read the same tables with the same function:
     name = "photos"
     audience = "https://api.example/photos"     # the `aud` of its tokens
     aliases = ["https://photos.example"]        # by which `resource` may name it, too
+    listed = true                               # in the server's metadata, for everybody to read
     servers = ["https://api.example/v1"]        # base URLs; the paths of the rules are below them
     token_format = "jwt"                        # or "opaque"; also token_alg, token_lifetime (seconds)
     max_age = 86400                             # people signed in so lately (seconds); also acr_values
@@ -228,6 +229,7 @@ def _read_api(table: _Table) -> Api | None:
             token_alg=table.one_of("token_alg", TOKEN_ALGS, TOKEN_ALGS[0]),
             token_lifetime=table.seconds("token_lifetime"),
             step_up=table.step_up(),
+            listed=table.flag("listed"),
         )
     except ApiMistakes as wrong:
         for mistake in wrong.mistakes:
@@ -286,6 +288,7 @@ def table_of(api: Api) -> dict[str, object]:
         "token_alg": api.token_alg,
         "token_lifetime": api.token_lifetime,
         **_step_up_table(api.step_up),
+        "listed": api.listed or None,
         "scopes": [_scope_table(scope) for scope in api.scopes],
         "rules": _rule_tables(api.rules),
     }

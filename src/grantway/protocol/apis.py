@@ -177,6 +177,7 @@ class Api:
     token_alg: str = "ES256"
     token_lifetime: int | None = None  # seconds; None: the server's setting
     step_up: StepUp | None = None  # demanded of every sign-in, where a row demands nothing of its own
+    listed: bool = False  # named to whoever reads the server's metadata (RFC 9728 §4)
     managed_by_file: bool = False  # of the server's registry: changed in that file only
 
     def __post_init__(self) -> None:
@@ -232,6 +233,8 @@ def _wrong_with(api: Api) -> list[str]:
         wrong.append(f"token_alg {api.token_alg!r} is not one of {', '.join(TOKEN_ALGS)}")
     if api.token_lifetime is not None and not 0 < api.token_lifetime <= LONGEST_TOKEN:
         wrong.append(f"token_lifetime must be above 0 and at most {LONGEST_TOKEN} seconds (one day)")
+    if api.listed and not api.identifier.startswith(("https://", "http://")):
+        wrong.append("listed: only an API whose audience is an address, where its description is")
     if api.step_up is not None and (problem := step_up_problem(api.step_up)):
         wrong.append(problem)
     names = [scope.name for scope in api.scopes]
