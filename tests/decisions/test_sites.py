@@ -225,6 +225,15 @@ async def test_signing_out_ends_the_session_and_offers_the_rest(site):
             await asyncio.sleep(0.1)
 
 
+async def test_a_picture_on_a_page_of_the_site_signs_nobody_out(site):
+    """P2: what others wrote on the site is of the same origin."""
+    browser = SiteBrowser(site)
+    await browser.sign_in()
+    picture = ("Accept: image/*", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Dest: image")
+    assert 403 == (await browser.ask("/.grantway/sign-out", *picture)).status
+    assert 200 == (await browser.visit("/")).status
+
+
 @pytest.mark.parametrize("lines", [("Sec-Fetch-Site: cross-site",), ("Sec-Fetch-Site: same-site",), ()])
 async def test_nobody_is_signed_out_by_a_link_of_another_site(site, lines):
     """P2: it asks first; only the page that asked ends it."""

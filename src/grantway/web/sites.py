@@ -229,8 +229,8 @@ class Site:
         return _found(url).plus(self._cookies.clear_site())
 
     def _means_it(self, cookie: SiteCookie) -> bool:
-        if self._fetch.site in {"same-origin", "none"}:
-            return True
+        if self._fetch.site in {"same-origin", "none"} and self._fetch.is_navigation:
+            return True  # a picture in somebody's comment has another destination
         seal = Params.parse(self._asked.query).get("x") or ""
         try:
             payload = self._door.server.snapshots.newest.sealer.open(
