@@ -19,7 +19,6 @@ from grantway.flows.registry_plan import apply
 from grantway.storage.changes import PutApi
 from tests.certificates import Authority
 from tests.clients.person import press, sign_in
-from tests.clients.serving import serving
 from tests.decisions.asking import HERE, Answer, Gate, bearer, gate_on, read
 from tests.node import sqlite_url
 from tests.services.browser import chromium
