@@ -24,6 +24,7 @@ from tests.node import sqlite_url
 from tests.services.browser import chromium
 from tests.services.caddy import caddy_before_an_api
 from tests.services.nginx import nginx_before_an_api
+from tests.serving import serving
 from tests.web.axe import assert_accessible
 
 PAGE = (
