@@ -118,6 +118,7 @@ _CONTENT_TYPES = {
     at.REVOCATION_STREAM: ["text/event-stream"],
 }
 _MANY = {(at.AUTHORIZE, "resource")}
+_SIGNING_IN = {"302": {"description": "with `login=1`: to the sign-in, or back to where it began"}}
 _REQUIRED = {
     at.TOKEN: ["grant_type"],
     at.REVOKE: ["token"],
@@ -261,6 +262,7 @@ def _decision(path: str) -> Json:
         parameters.append({"name": "X-Grantway-Api", "in": "header", "schema": text("the API's identifier")})
     else:
         parameters.append({"name": "api", "in": "query", "schema": text("the API's identifier")})
+        parameters.append({"name": "login", "in": "query", "schema": text("people sign in", enum=["1"])})
     headers = {
         f"X-Grantway-{name}": {"required": True, "schema": text("`-` where there is nothing to tell")}
         for name in IDENTITY
@@ -281,9 +283,18 @@ def _decision(path: str) -> Json:
         "security": [{"bearer": []}, {}],
         "responses": {
             "200": {"description": "it may; who it is, for the API", "headers": headers},
-            **{status: {"description": words, **_json("Refusal")} for status, words in refused.items()},
+            **({} if path == ENVOY else _SIGNING_IN),
+            **{status: {"description": words, **_refusal(path)} for status, words in refused.items()},
         },
     }
+
+
+def _refusal(path: str) -> Json:
+    """JSON for programs; a page for people where they sign in."""
+    found = _json("Refusal")
+    if path != ENVOY:
+        found["content"]["text/html"] = {}
+    return found
 
 
 def _resource_document(target: Json) -> Json:

@@ -42,6 +42,11 @@ class Certified:
         return quote(self.pem.decode(), safe="")
 
     @property
+    def base64(self) -> str:
+        """As Caddy and Traefik write it."""
+        return base64.b64encode(self.der).decode()
+
+    @property
     def rfc9440(self) -> str:
         """As RFC 9440 §2.1 hands it over."""
         return f":{base64.b64encode(self.der).decode()}:"

@@ -106,7 +106,7 @@ async def started(
                 await _listening(process, port, folder / log)
             yield process
         except BaseException as failed:
-            failed.add_note(f"{command[0]} said:\n{(folder / 'said.txt').read_text('utf-8')}")
+            failed.add_note(f"{command[0]} said:\n{(folder / log).read_text('utf-8')}")
             raise
         finally:
             await _ended(process)

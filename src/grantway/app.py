@@ -52,6 +52,7 @@ def policy_of(settings: Settings) -> Policy:
         session_lifetime=login.session_lifetime,
         session_idle_lifetime=login.session_idle_lifetime,
         flow_lifetime=login.flow_lifetime,
+        site_session_lifetime=settings.gateways.session_lifetime,
         keys_cached=settings.keys.cache_lifetime,
         keys_rotated_every=settings.keys.rotate_every,
         dev=settings.dev,

@@ -17,13 +17,13 @@ from urllib.parse import quote
 from grantway.protocol.durations import parse_duration
 from grantway.protocol.toml_mistakes import toml_mistake
 from grantway.settings import (
-    DEFAULT_PORT,
     SECTIONS,
     Option,
     Settings,
     options,
 )
 from grantway.settings_rules import BadSettings, Mistake
+from grantway.settings_server import DEFAULT_PORT
 
 _SQLITE: Final = "sqlite:///"
 FILE_NAME: Final = "grantway.toml"

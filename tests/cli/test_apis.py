@@ -30,6 +30,8 @@ def test_an_api_is_registered_with_scopes_rules_and_credentials(gw, photos):
         "access": "scopes",
         "needs": ["photos:delete", "photos:read"],
         "any_of": [],
+        "max_age": None,
+        "acr_values": [],
     }
     assert [one["name"] for one in gw.json("api", "list")] == ["photos"]
     assert {key["alg"] for key in gw.json("keys", "list")} >= {"ES256", "RS256"}
@@ -117,3 +119,37 @@ def test_an_api_is_deleted_with_its_credentials(gw, photos):
     assert gw.json("api", "list") == []
     gw("app", "show", photos["credentials"]["client_id"], code=3)
     gw("api", "show", "photos", code=3)
+
+
+def test_what_is_demanded_of_a_sign_in_is_shown_everywhere(gw, photos):
+    """DC07: show, matrix, diff and log; a row, and the whole API."""
+    gw("api", "edit", "photos", "--add-rule", "DELETE /photos/{id} photos:delete max_age=300 acr=gold")
+    row = next(one for one in gw.json("api", "show", "photos")["rules"] if one["method"] == "DELETE")
+    assert (300, ["gold"], ["photos:delete"]) == (row["max_age"], row["acr_values"], row["needs"])
+    gw("api", "edit", "photos", "--max-age", "1d", "--acr", "urn:grantway:acr:1")
+    shown = gw("api", "show", "photos").stdout
+    assert "a sign-in as urn:grantway:acr:1 at most 86400 s ago" in shown
+    assert "no sign-in here is gold" in shown
+    (cells,) = [one["methods"] for one in gw.json("api", "matrix", "photos")]
+    assert "photos:read; a sign-in as urn:grantway:acr:1 at most 86400 s ago" == cells["GET"]
+    assert "photos:delete; a sign-in as gold at most 300 s ago" == cells["DELETE"]
+    assert "step_up none → a sign-in" in gw("api", "diff", "photos", "2", "3", code=5).stdout
+    gw("api", "edit", "photos", "--max-age", "0s", "--acr", "")
+    assert gw.json("api", "show", "photos")["max_age"] is None
+
+
+@pytest.mark.parametrize("row", ["max_age=5m", "max_age=0", "max_age=1 max_age=2"])
+def test_a_demand_that_cannot_be_read_is_code_2(gw, photos, row):
+    """DC07."""
+    gw("api", "edit", "photos", "--add-rule", f"GET /photos/{{id}} photos:read {row}", code=2)
+
+
+def test_an_api_is_listed_for_everybody_only_when_it_is_said(gw, photos):
+    """MD12: the switch, and what shows it."""
+    assert photos["listed"] is False
+    gw("api", "edit", "photos", "--listed")
+    assert gw.json("api", "show", "photos")["listed"] is True
+    gw("api", "edit", "photos", "--add-rule", "GET /new photos:read")
+    assert gw.json("api", "show", "photos")["listed"] is True
+    gw("api", "edit", "photos", "--unlisted")
+    assert gw.json("api", "show", "photos")["listed"] is False

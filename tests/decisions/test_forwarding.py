@@ -128,7 +128,7 @@ async def test_nginx_tells_one_whole_address(gate, reader, url):
 
 
 @pytest.mark.parametrize(
-    "query", ["?api=", "?api=a&api=b", "?login=1", "?scope=photos:read", "?api=%zz", "?%E9"]
+    "query", ["?api=", "?api=a&api=b", "?login=2", "?login=1&api=", "?scope=photos:read", "?api=%zz", "?%E9"]
 )
 async def test_the_address_of_the_decision_has_no_other_parameters(gate, reader, query):
     """DC04: a misspelt one is found at once."""

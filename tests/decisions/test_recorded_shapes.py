@@ -138,3 +138,26 @@ async def test_envoy_copies_all_of_it_and_fails_closed(gate, reader):
     answer = await gate.ask("envoy", "GET", "/v1/health", bearer(reader))
     assert all(name.startswith(prefixes[0]["prefix"]) for name in answer.identity)
     assert ENVOY["failure_mode_allow"] is False
+
+
+async def test_their_pages_say_how_certificates_are_handed_over(gate):
+    """DC08: each names the header as its own, and nothing lets a caller do so."""
+    pages = {name: (PAGES / f"{name}.md").read_text() for name in ("traefik", "envoy")}
+    blocks = {
+        name: [
+            yaml.safe_load(one) for one in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        ]
+        for name, text in pages.items()
+    }
+    bound = blocks["traefik"][1]["http"]
+    assert bound["middlewares"]["certificate"]["passTLSClientCert"] == {"pem": True}
+    assert ["certificate", "grantway"] == bound["routers"]["photos"]["middlewares"]
+    assert urlsplit(bound["middlewares"]["grantway"]["forwardAuth"]["address"]).query.endswith(
+        "&mtls=traefik"
+    )
+    manager, asking = blocks["envoy"][-2:]
+    assert "SANITIZE_SET" == manager["forward_client_cert_details"]
+    assert {"cert": True} == manager["set_current_client_cert_details"]
+    assert [{"key": "x-grantway-mtls", "value": "envoy"}] == asking["headers_to_add"]
+    allowed = [one["exact"] for one in asking["allowed_headers"]["patterns"]]
+    assert ["x-forwarded-client-cert"] == allowed

@@ -26,6 +26,7 @@ ELSEWHERE = {
     Gw.API_LACKS_SCOPE: BEHIND_A_GATEWAY,
     Gw.GATEWAY_UNREADABLE: BEHIND_A_GATEWAY,
     Gw.GATEWAY_UNKNOWN: BEHIND_A_GATEWAY,
+    Gw.SITE_LOGIN: "tests/decisions/test_sites.py, which stands before a gateway, too",
 }
 
 

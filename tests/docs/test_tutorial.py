@@ -35,7 +35,7 @@ class Reader:
             command = (sys.executable, "-m", *words)
             await self._start(command, int(self.issuer.rpartition(":")[2]))
         elif words[0] == "uvicorn":
-            await self._start((sys.executable, "-m", *words), int(words[-1]))
+            await self._start((sys.executable, "-m", *words), int(words[words.index("--port") + 1]))
         elif words[0] == "grantway":
             typed = f"{PASSWORD}\n" if words[1] == "user" else None
             more = ["--password-stdin"] if typed else []

@@ -67,6 +67,7 @@ KNOWN = {
     "X-Forwarded-Uri": ["/photos", "/photos/7?x=y", "/photos/../x"],
     "X-Grantway-Api": [PHOTOS.identifier],
     "api": [PHOTOS.identifier],
+    "login": ["1"],
     "token": ["TOKEN"],
     "grant_type": ["client_credentials"],
     "path": ["photos", "calendar", "photos/7"],

@@ -1,7 +1,11 @@
 """The metadata document."""
 
+from dataclasses import replace
+
 import pytest
 
+from grantway.protocol.api_tables import read_apis, table_of
+from grantway.protocol.apis import ApiMistakes
 from grantway.protocol.metadata import WELL_KNOWN, MutualTls, metadata_path, server_metadata
 from grantway.protocol.registry import Registry
 from tests.protocol.samples import ISSUER, REGISTRY
@@ -62,3 +66,15 @@ def test_certificates_are_named_only_where_they_can_be_shown(vouched):
     plain = server_metadata("https://example/id", REGISTRY)
     assert not any("tls" in member for member in plain)
     assert "mtls_endpoint_aliases" not in server_metadata(ISSUER, REGISTRY, MutualTls(vouched, None))
+
+
+def test_only_an_api_that_is_said_to_be_listed_is_listed():
+    """MD12: RFC 9728 §4; nobody learns of an API because it was registered."""
+    assert "protected_resources" not in server_metadata(ISSUER, REGISTRY)
+    first, *others = REGISTRY.apis.values()
+    registry = Registry.of(1, (), (replace(first, listed=True), *others))
+    assert [first.identifier] == server_metadata(ISSUER, registry)["protected_resources"]
+    (read,) = read_apis([table_of(replace(first, listed=True))])
+    assert read.listed
+    with pytest.raises(ApiMistakes, match="whose audience is an address"):
+        replace(first, identifier="urn:photos", listed=True)

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -305,6 +306,51 @@ async def test_a_bound_token_is_good_beside_its_certificate_alone(fronts, tmp_pa
     assert (
         401 == (await front.ask("GET", "/v1/photos", token, shown, tls=trusting(stranger, tmp_path))).status
     )
+
+
+async def test_a_bound_token_behind_caddy_needs_its_certificate_whatever_headers_say(fronts, tmp_path):
+    """DC08, MT01, O3: Caddy writes it into its own address; no header of a caller is one."""
+    front, own, stranger = fronts["nginx"], self_signed("CN=own"), self_signed("CN=own")
+    node = front.gate.node
+    await node.change_client("robot", certificate_bound_tokens=True)
+    async with node.http() as http:
+        reply = await http.post(
+            "/token",
+            data={"grant_type": "client_credentials", "scope": "photos:read"},
+            headers={**node.basic("robot"), "x-certificate": own.escaped},
+        )
+    token = bearer(reply.json()["access_token"])
+    page, (opening, uri) = block("caddy.md", "caddyfile"), lines_for_certificates()
+    asked = next(line for line in page.splitlines() if line.strip().startswith("uri "))
+    site = page.replace(asked + "\n", uri)
+    tls = opening.partition("tls {\n")[2].rpartition("\t}")[0]
+    certificate = AUTHORITY.issue("CN=api.example", dns=["api.example"])
+    async with serving(lambda _origin: front.api) as origin:
+        where = {"server": node.issuer, "api": origin, "certificate": certificate, "tls": tls}
+        with caddy_before_an_api(tmp_path, site, **where) as port:
+            caddy = Front(front.gate, front.api, port, trusting())
+            ours, others = trusting(own, tmp_path), trusting(stranger, tmp_path)
+            assert 200 == (await caddy.ask("GET", "/v1/photos", token, tls=ours)).status
+            assert 401 == (await caddy.ask("GET", "/v1/photos", token, tls=others)).status
+            assert 401 == (await caddy.ask("GET", "/v1/photos", token)).status
+            for line in (
+                f"X-Client-Cert: {own.escaped}",
+                f"Client-Cert: {own.rfc9440}",
+                f"X-Forwarded-Tls-Client-Cert: {own.base64}",
+                f'X-Forwarded-Client-Cert: Cert="{own.escaped}"',
+            ):
+                for context in (None, others):
+                    assert 401 == (await caddy.ask("GET", "/v1/photos", token, line, tls=context)).status
+            target = f"/v1/photos?certificate={quote(own.base64, safe='')}"
+            assert 401 == (await caddy.ask("GET", target, token)).status
+
+
+def lines_for_certificates() -> list[str]:
+    """The blocks below the first one of Caddy's page."""
+    found = re.findall(
+        r"^```caddyfile\n(.*?)^```", (PAGES / "caddy.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    return found[1:]
 
 
 async def test_the_description_of_the_api_is_at_its_own_host(front):

@@ -4,6 +4,7 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.certificates import Certified
 from tests.node import free_port
 from tests.services.nginx import replaced, started
 
@@ -16,17 +17,32 @@ _OPTIONS = """
 
 
 @contextmanager
-def caddy_before_an_api(folder: Path, site: str, *, server: str, api: str):
-    """Caddy with this site; the page's server, API and address become these. Yields its port."""
+def caddy_before_an_api(
+    folder: Path,
+    site: str,
+    *,
+    server: str,
+    api: str,
+    host: str = "api.example",
+    certificate: Certified | None = None,
+    tls: str = "",
+):
+    """Caddy with this site; the page's server, API and address become these. Yields its port.
+
+    With a certificate, it speaks TLS; `tls` are further lines of that block.
+    """
     program = shutil.which("caddy")
     assert program, "caddy is missing: scripts/test_services.py installs it"
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     changes = {
-        "api.example {": f"http://api.example:{port} {{",
+        f"{host} {{": f"http://{host}:{port} {{",
         "127.0.0.1:8600": server.removeprefix("http://"),
         "127.0.0.1:9000": api.removeprefix("http://"),
     }
+    if certificate is not None:
+        crt, key = certificate.write(folder, "site")
+        changes[f"{host} {{"] = f"https://{host}:{port} {{\n\ttls {crt} {key} {{\n{tls}\n\t}}"
     config = folder / "Caddyfile"
     config.write_text(_OPTIONS + replaced(site, changes))
     command = [program, "run", "--config", str(config), "--adapter", "caddyfile"]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from grantway.protocol.apis import Sensitivity
+from grantway.web.site_views import SiteView
 from grantway.web.views import (
     Account,
     AlreadyDoneView,
@@ -230,6 +231,24 @@ VIEWS = {
         issuer_host="id.example",
         metadata_path="/.well-known/oauth-authorization-server",
         account_path="/account",
+    ),
+    "site": SiteView(
+        code="insufficient_scope",
+        site="album.example",
+        heading="You have not allowed this",
+        sentence="This page needs your permission for: Change your albums.",
+        button=Link(text="Allow it", url="https://id.example/authorize?client_id=album"),
+        reference="7F3A-91",
+        assets_at="https://id.example",
+    ),
+    "site_question": SiteView(
+        code="",
+        site="album.example",
+        heading="Sign out?",
+        sentence="You came here from another site.",
+        button=Link(text="Sign out", url="https://album.example/.grantway/sign-out?x=seal"),
+        reference=None,
+        assets_at="https://id.example",
     ),
     **ACCOUNT_VIEWS,
 }

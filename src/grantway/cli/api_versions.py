@@ -140,12 +140,13 @@ def matrix(*, name: str) -> None:
 
 
 def _matrix_of(api: "Api") -> tuple[list[str], dict[str, dict[str, str]]]:
-    from grantway.protocol.api_access import in_words
+    from grantway.protocol.api_access import demands_in_words
     from grantway.protocol.apis import ANY_METHOD, Access
 
     rows: dict[str, dict[str, str]] = {}
     for rule in api.rules:
-        cell = in_words(rule) if rule.access is Access.SCOPES else rule.access.value
+        demanded = api.step_up_of(rule)
+        cell = demands_in_words(rule, demanded) if rule.access is Access.SCOPES else rule.access.value
         rows.setdefault(rule.path, {})[rule.method] = cell
     order = ["GET", "HEAD", "QUERY", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", ANY_METHOD]
     used = {method for cells in rows.values() for method in cells}

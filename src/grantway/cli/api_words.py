@@ -10,6 +10,7 @@ from grantway.protocol.durations import show_duration
 
 if TYPE_CHECKING:
     from grantway.protocol.apis import Api, ApiScope, Rule
+    from grantway.protocol.step_up import StepUp
 
 FORMATS = ("jwt", "opaque")
 
@@ -48,18 +49,53 @@ def with_marks(
     )
 
 
+def read_step_up(max_age: str | None, acr_values: Sequence[str]) -> "StepUp | None":
+    """What is demanded of a sign-in; None where nothing is. Raises ValueError."""
+    from grantway.protocol.step_up import StepUp
+
+    if max_age is not None and not max_age.isdecimal():
+        raise ValueError(f"max_age={max_age} is no number of seconds")
+    seconds = None if max_age is None else int(max_age)
+    return (
+        None if seconds is None and not acr_values else StepUp(acr_values=tuple(acr_values), max_age=seconds)
+    )
+
+
+def step_up_json(step_up: "StepUp | None") -> dict[str, Any]:
+    """Stable keys for scripts."""
+    return {
+        "max_age": None if step_up is None else step_up.max_age,
+        "acr_values": [] if step_up is None else list(step_up.acr_values),
+    }
+
+
+def _demanded(words: Sequence[str]) -> "tuple[list[str], StepUp | None]":
+    """The words of a row without `max_age=300` and `acr=NAME`, and what those demand."""
+    told = [word.partition("=")[::2] for word in words]
+    ages = [value for name, value in told if name == "max_age"]
+    names = [value for name, value in told if name == "acr"]
+    if len(ages) > 1:
+        raise ValueError("max_age is given twice")
+    rest = [word for word in words if word.partition("=")[0] not in {"max_age", "acr"}]
+    return rest, read_step_up(ages[0] if ages else None, names)
+
+
 def read_rule(text: str) -> "Rule":
-    """A row written as `GET /photos/{id} photos:read`, `… a b or c`, `… public` or `… deny`."""
+    """A rule: `GET /photos/{id} photos:read`, `… a b or c`, `… a max_age=300 acr=NAME`, `… public`, `… deny`.
+
+    What it demands of the sign-in stands behind the scopes.
+    """
     from grantway.protocol.apis import Access, Rule, rule_of
 
     words = text.replace(",", " ").split()
     if len(words) < 3:
         raise _unreadable(f"rule {text!r} is not METHOD PATH SCOPE", "--rule 'GET /photos/{id} photos:read'")
-    method, path, *needs = words
     try:
+        (method, path, *needs), step_up = _demanded(words)
         if needs in (["public"], ["deny"]):
-            return Rule(method.upper(), path, access=Access(needs[0]))
-        return rule_of(method.upper(), path, [one.split() for one in " ".join(needs).split(" or ")])
+            return Rule(method.upper(), path, access=Access(needs[0]), step_up=step_up)
+        alternatives = [one.split() for one in " ".join(needs).split(" or ")]
+        return rule_of(method.upper(), path, alternatives, step_up)
     except ValueError as bad:
         raise _unreadable(str(bad), "--rule 'GET /photos/{id} photos:read'") from None
 
@@ -78,7 +114,7 @@ def _unreadable(words: str, hint: str) -> Failure:
 
 def api_facts(api: "Api") -> dict[str, Cell]:
     """What there is to say about an API."""
-    from grantway.protocol.api_access import in_words
+    from grantway.protocol.api_access import demands_in_words
     from grantway.protocol.api_findings import findings
 
     lifetime = "" if api.token_lifetime is None else f", for {show_duration(api.token_lifetime)}"
@@ -88,8 +124,13 @@ def api_facts(api: "Api") -> dict[str, Cell]:
         "Aliases": "\n".join(api.aliases),
         "Servers": "\n".join(api.servers),
         "Tokens": f"{api.token_format} {api.token_alg}{lifetime}",
+        "Listed": "in the server's metadata" if api.listed else None,
+        "Demands": None if api.step_up is None else str(api.step_up),
         "Scopes": "\n".join(f"{one.name.ljust(width)}  {one.description}{_marks(one)}" for one in api.scopes),
-        "Rules": "\n".join(f"{rule.method.ljust(7)} {rule.path}  {in_words(rule)}" for rule in api.rules),
+        "Rules": "\n".join(
+            f"{rule.method.ljust(7)} {rule.path}  {demands_in_words(rule, rule.step_up)}"
+            for rule in api.rules
+        ),
         "Odd": "\n".join(map(str, findings(api))),
         "State": "by file" if api.managed_by_file else None,
     }
@@ -113,6 +154,8 @@ def api_json(api: "Api") -> dict[str, Any]:
         "token_format": api.token_format.value,
         "token_alg": api.token_alg,
         "token_lifetime": api.token_lifetime,
+        **step_up_json(api.step_up),
+        "listed": api.listed,
         "scopes": [
             {
                 "name": one.name,
@@ -129,6 +172,7 @@ def api_json(api: "Api") -> dict[str, Any]:
                 "access": rule.access.value,
                 "needs": sorted(rule.need),
                 "any_of": [sorted(one) for one in rule.any_of],
+                **step_up_json(rule.step_up),
             }
             for rule in api.rules
         ],

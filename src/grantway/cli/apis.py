@@ -25,9 +25,13 @@ from grantway.cli.values import DURATION
 if TYPE_CHECKING:
     from grantway.flows.server import Server
     from grantway.protocol.apis import Api
+    from grantway.protocol.step_up import StepUp
 
 _SCOPE = "A scope and what people read at consent, such as 'photos:read=See your photos'."
-_RULE = "A rule: 'GET /photos/{id} photos:read', '… a b or c', '… public', '… deny'."
+_RULE = "A rule: 'GET /photos/{id} photos:read', '… a b or c', '… a max_age=300', '… public', '… deny'."
+_MAX_AGE = "So lately people must have signed in, where a rule says nothing else; 0: whenever."
+_LISTED = "Named in the server's metadata, for everybody to read."
+_ACR = "How they must have signed in; repeat for several, empty: however."
 _ALIAS = "Another address by which `resource` may name it."
 _SERVER = "A base URL; the paths of the rules are below it."
 _READ = "Lets an app look at things."
@@ -68,6 +72,9 @@ def api() -> None:
     help="What its JWTs are signed with; a key is made when there is none.",
 )
 @click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the server's setting.")
+@click.option("--max-age", type=DURATION, help=_MAX_AGE)
+@click.option("--acr", "acr_values", multiple=True, metavar="NAME", help=_ACR)
+@click.option("--listed", is_flag=True, help=_LISTED)
 @click.option("--credentials", is_flag=True, help=_CREDENTIALS)
 def create(
     *,
@@ -84,6 +91,9 @@ def create(
     token_format: str,
     token_alg: str,
     token_lifetime: float | None,
+    max_age: float | None,
+    acr_values: tuple[str, ...],
+    listed: bool,
     credentials: bool,
 ) -> None:
     """Register an API.
@@ -111,6 +121,8 @@ def create(
             token_format=TokenFormat(token_format),
             token_alg=token_alg,
             token_lifetime=None if token_lifetime is None else int(token_lifetime),
+            step_up=_step_up(None, max_age, acr_values),
+            listed=listed,
         )
     except ApiMistakes as wrong:
         raise Failure(str(wrong), hint="grantway api create --help") from None
@@ -182,6 +194,9 @@ def show(name: str) -> None:
 @click.option("--remove-alias", multiple=True, metavar="URI", help="No longer this one.")
 @click.option("--add-server", multiple=True, metavar="URL", help=_SERVER)
 @click.option("--remove-server", multiple=True, metavar="URL", help="No longer this one.")
+@click.option("--max-age", type=DURATION, help=_MAX_AGE)
+@click.option("--acr", "acr_values", multiple=True, metavar="NAME", help=_ACR)
+@click.option("--listed/--unlisted", default=None, help=_LISTED)
 @click.option("--clean", is_flag=True, help="Take removed scopes away from the apps that name them.")
 def edit(
     *,
@@ -199,6 +214,9 @@ def edit(
     remove_alias: tuple[str, ...],
     add_server: tuple[str, ...],
     remove_server: tuple[str, ...],
+    max_age: float | None,
+    acr_values: tuple[str, ...],
+    listed: bool | None,
     clean: bool,
 ) -> None:
     """Change the scopes, rules and addresses of an API. What is not named stays."""
@@ -221,6 +239,8 @@ def edit(
             aliases=_changed(old.aliases, add_alias, remove_alias),
             servers=_changed(old.servers, add_server, remove_server),
             token_lifetime=old.token_lifetime if token_lifetime is None else int(token_lifetime),
+            step_up=_step_up(old.step_up, max_age, acr_values),
+            listed=old.listed if listed is None else listed,
         )
 
     async def act(server: "Server") -> "Api":
@@ -293,6 +313,18 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
     )
     if not passes:
         raise click.exceptions.Exit(FAILED)
+
+
+def _step_up(old: "StepUp | None", max_age: float | None, acr_values: tuple[str, ...]) -> "StepUp | None":
+    """What is demanded of every sign-in, after an edit. What is not named stays."""
+    from grantway.protocol.step_up import StepUp
+
+    age, names = (None, ()) if old is None else (old.max_age, old.acr_values)
+    if max_age is not None:
+        age = int(max_age) or None
+    if acr_values:
+        names = tuple(one for one in acr_values if one)
+    return StepUp(acr_values=names, max_age=age) if names or age is not None else None
 
 
 def _changed(old: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...]) -> tuple[str, ...]:

@@ -97,7 +97,8 @@ def demo(*, port: int, app_port: int, api_port: int, data: Path | None) -> None:
 
 def _settings(own: Demo) -> "Settings":
     """The demo's settings, also written to a file, so that other commands find its data."""
-    from grantway.settings import DatabaseSettings, ServerSettings, Settings, TokenSettings
+    from grantway.settings import DatabaseSettings, Settings, TokenSettings
+    from grantway.settings_server import ServerSettings
 
     settings = Settings(
         issuer=own.issuer,

@@ -37,6 +37,8 @@ class SecretKind(StrEnum):
     """Cookie of a person's session."""
     FLOW = "gwfl"
     """Cookie to which a pending authorization request is bound."""
+    SITE_SESSION = "gwss"
+    """Cookie of a person's session at a site behind a gateway."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.protocol.confirmation import CERTIFICATE, Confirmation
+from grantway.protocol.grants import OpaqueToken
 from grantway.protocol.people import may_authenticate
 from grantway.protocol.scope import Scope
 from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, GRANT_CLAIM, AccessToken, why_inactive
@@ -35,6 +36,11 @@ async def recognise(server: Server, snapshot: Snapshot, text: str) -> Recognised
     row = await server.store.find_opaque_token(presented.selector)
     if row is None or not compare_digest(row.hash, presented.hash):
         return None
+    return as_access_token(row)
+
+
+def as_access_token(row: OpaqueToken) -> Recognised:
+    """What a stored row says, once its secret was proven."""
     token = AccessToken(
         id=row.id,
         client_id=row.client_id,

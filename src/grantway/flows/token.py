@@ -81,7 +81,7 @@ async def exchange(server: Server, call: Call) -> TokenReply:
     if granted is not accepted.granted:
         accepted = replace(accepted, granted=granted)
     minted = mint(granted, snapshot, server.policy, now)
-    return await _commit(server, accepted, minted, now)
+    return await commit(server, accepted, minted, now)
 
 
 def require_grant_type(client: Client, grant_type: GrantType) -> None:
@@ -113,7 +113,8 @@ def _credential(kind: SecretKind, text: str) -> Credential:
     return Credential(kind=kind, text=text, id=presented.selector, hash=presented.hash)
 
 
-async def _code(asked: Asked) -> Accepted:
+async def accept_code(asked: Asked) -> Accepted:
+    """Is this code good for this client? Nothing is spent yet. Raises `invalid_grant`."""
     request = CodeRequest.parse(asked.params)
     code = _credential(SecretKind.CODE, request.code)
     evidence = await asked.server.store.find_code(code.id)
@@ -149,13 +150,13 @@ async def _client_credentials(asked: Asked) -> Accepted:
 
 
 GRANT_TYPES: dict[GrantType, Callable[[Asked], Awaitable[Accepted]]] = {
-    GrantType.AUTHORIZATION_CODE: _code,
+    GrantType.AUTHORIZATION_CODE: accept_code,
     GrantType.REFRESH_TOKEN: _refresh,
     GrantType.CLIENT_CREDENTIALS: _client_credentials,
 }
 
 
-async def _commit(server: Server, accepted: Accepted, minted: Minted, now: float) -> TokenReply:
+async def commit(server: Server, accepted: Accepted, minted: Minted, now: float) -> TokenReply:
     """Spend the credential and store what it bought, in one transaction, before anything is said."""
     grant, credential = accepted.granted.grant, accepted.credential
     if grant is None or credential is None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from grantway.protocol.apis import Access, Api, Rule
 from grantway.protocol.scope import Scope
+from grantway.protocol.step_up import StepUp
 
 
 class Outcome(StrEnum):
@@ -63,7 +64,8 @@ def decide(api: Api, method: str, path: str, scope: Scope | None) -> Decision:
         need = rule.enough()
         return Decision(Outcome.NO_TOKEN, f"{method} {path} needs {in_words(rule)}", rule, need, need)
     if is_enough(rule, scope):
-        return Decision(Outcome.ALLOWED, f"the rule {rule} needs {in_words(rule)}", rule, rule.enough(scope))
+        words = demands_in_words(rule, api.step_up_of(rule))
+        return Decision(Outcome.ALLOWED, f"the rule {rule} needs {words}", rule, rule.enough(scope))
     need = rule.enough(scope)
     missing = need - scope
     why = f"{method} {path} needs {in_words(rule)}; the token lacks {_and(missing)}"
@@ -84,6 +86,12 @@ def in_words(rule: Rule) -> str:
         return "no token" if rule.access is Access.PUBLIC else "nothing passes"
     told = [_and(sorted(one)) for one in rule.alternatives]
     return (", or " if any(" and " in one for one in told) else " or ").join(told)
+
+
+def demands_in_words(rule: Rule, step_up: StepUp | None) -> str:
+    """The same, with what is demanded of the sign-in; of `public` and `deny` nothing is."""
+    demanded = step_up is not None and rule.access is Access.SCOPES
+    return f"{in_words(rule)}; {step_up}" if demanded else in_words(rule)
 
 
 def _and(scopes: "Scope | list[str]") -> str:

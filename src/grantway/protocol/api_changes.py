@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import TypeVar
 
-from grantway.protocol.api_access import in_words
-from grantway.protocol.apis import Api, ApiScope, Rule, Sensitivity
+from grantway.protocol.api_access import demands_in_words
+from grantway.protocol.apis import Access, Api, ApiScope, Rule, Sensitivity
 from grantway.protocol.paths import template_shape
 
 _T = TypeVar("_T")
@@ -33,7 +33,7 @@ def scope_words(scope: ApiScope) -> str:
 
 def rule_words(rule: Rule) -> str:
     """A row in one line."""
-    return f"{rule}: {in_words(rule)}"
+    return f"{rule}: {demands_in_words(rule, rule.step_up)}"
 
 
 def row_of(rule: Rule) -> tuple[str, _Shape]:
@@ -119,6 +119,11 @@ def merge(ours: Api, base: Api | None, theirs: Api, *, prune: bool) -> Merged:
         for scope in ours.scopes
     }
     rules, gone_rules = _merged(_by_row(ours.rules), old_rules, their_rules)
+    rules |= {
+        key: replace(rules[key], step_up=rule.step_up)  # documents have no word for it
+        for key, rule in _by_row(ours.rules).items()
+        if rules[key].access is Access.SCOPES
+    }
     if prune:
         rules = {key: rule for key, rule in rules.items() if key not in gone_rules}
         needed = _needed(rules.values())  # a row made here by hand may need a scope that is gone

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from grantway.protocol.apis import ANY_METHOD, METHODS, Access, Api
+from grantway.protocol.assurance import ACR_VALUES
 from grantway.protocol.paths import template_shape
 
 
@@ -60,5 +61,11 @@ def _unused(api: Api) -> Iterator[Finding]:
         if scope.name not in needed:
             words = f"no rule needs the scope {scope.name}: whoever has it may do no more than without it"
             yield Finding(FindingKind.UNUSED_SCOPE, scope.name, words)
+    for rule in api.rules:
+        demanded = api.step_up_of(rule)
+        named = demanded is not None and rule.access is Access.SCOPES and demanded.acr_values
+        if named and not set(named) & set(ACR_VALUES):
+            words = f"{rule} never lets anybody pass: no sign-in here is {' or '.join(named)}"
+            yield Finding(FindingKind.UNREACHABLE, str(rule), words)
     if api.rules and all(rule.access is Access.DENY for rule in api.rules):
         yield Finding(FindingKind.UNREACHABLE, api.name, "every rule says deny: nothing ever passes")

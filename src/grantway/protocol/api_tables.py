@@ -6,8 +6,10 @@ The server's registry and the SDK read the same tables with the same function:
     name = "photos"
     audience = "https://api.example/photos"     # the `aud` of its tokens
     aliases = ["https://photos.example"]        # by which `resource` may name it, too
+    listed = true                               # in the server's metadata, for everybody to read
     servers = ["https://api.example/v1"]        # base URLs; the paths of the rules are below them
     token_format = "jwt"                        # or "opaque"; also token_alg, token_lifetime (seconds)
+    max_age = 86400                             # people signed in so lately (seconds); also acr_values
 
     [[apis.scopes]]
     name = "photos:read"
@@ -19,8 +21,9 @@ The server's registry and the SDK read the same tables with the same function:
     path = "/photos/{id}"
     GET = ["photos:read"]                       # every scope of the list is needed
     PUT = { any_of = ["photos:write", ["photos:read", "photos:admin"]] }    # all_of beside it, if need be
+    DELETE = { all_of = ["photos:admin"], max_age = 300 }   # of its own, in place of the API's; or acr_values
     HEAD = "public"                             # no token is needed
-    DELETE = "deny"                             # nothing passes
+    POST = "deny"                               # nothing passes
     "*" = ["photos:write"]                      # every method without a line of its own
 """
 
@@ -41,6 +44,7 @@ from grantway.protocol.apis import (
     Sensitivity,
     TokenFormat,
 )
+from grantway.protocol.step_up import StepUp
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _LIST_OF_SCOPES = 'must be a list of scopes such as ["photos:read"], and hold at least one'
@@ -177,8 +181,14 @@ class _Table:
         if len(any_of) < len(found) or (not found and "any_of" in value):
             table.note("must be a list of scopes, or of lists of scopes: one of them is enough", "any_of")
             return None
+        step_up = table.step_up()
         table.refuse_the_rest()
-        return Rule(method, path, need or frozenset(), any_of) if path else None
+        return Rule(method, path, need or frozenset(), any_of, step_up=step_up) if path else None
+
+    def step_up(self) -> StepUp | None:
+        """What is demanded of a sign-in, if anything."""
+        max_age, acr_values = self.seconds("max_age"), tuple(self.texts("acr_values"))
+        return StepUp(acr_values=acr_values, max_age=max_age) if acr_values or max_age is not None else None
 
     def tables(self, key: str) -> list["_Table"]:
         value = self._get(key)
@@ -218,6 +228,8 @@ def _read_api(table: _Table) -> Api | None:
             token_format=table.choice("token_format", TokenFormat.JWT),
             token_alg=table.one_of("token_alg", TOKEN_ALGS, TOKEN_ALGS[0]),
             token_lifetime=table.seconds("token_lifetime"),
+            step_up=table.step_up(),
+            listed=table.flag("listed"),
         )
     except ApiMistakes as wrong:
         for mistake in wrong.mistakes:
@@ -275,10 +287,19 @@ def table_of(api: Api) -> dict[str, object]:
         "token_format": api.token_format.value,
         "token_alg": api.token_alg,
         "token_lifetime": api.token_lifetime,
+        **_step_up_table(api.step_up),
+        "listed": api.listed or None,
         "scopes": [_scope_table(scope) for scope in api.scopes],
         "rules": _rule_tables(api.rules),
     }
     return {name: value for name, value in members.items() if value is not None and value != []}
+
+
+def _step_up_table(step_up: StepUp | None) -> dict[str, object]:
+    if step_up is None:
+        return {}
+    table: dict[str, object] = {"acr_values": list(step_up.acr_values)} if step_up.acr_values else {}
+    return table if step_up.max_age is None else {**table, "max_age": step_up.max_age}
 
 
 def _scope_table(scope: ApiScope) -> dict[str, object]:
@@ -302,7 +323,9 @@ def needs_value(rule: Rule) -> object:
     """What a row needs, as a table writes it."""
     if rule.access is not Access.SCOPES:
         return rule.access.value
+    step_up = _step_up_table(rule.step_up)
     if not rule.any_of:
-        return sorted(rule.need)
+        return {"all_of": sorted(rule.need), **step_up} if step_up else sorted(rule.need)
     choice = [sorted(one) if len(one) > 1 else next(iter(one)) for one in rule.any_of]
-    return {"all_of": sorted(rule.need), "any_of": choice} if rule.need else {"any_of": choice}
+    table = {"all_of": sorted(rule.need), "any_of": choice} if rule.need else {"any_of": choice}
+    return {**table, **step_up}

@@ -20,6 +20,7 @@ from grantway.protocol.paths import (
     template_shape,
 )
 from grantway.protocol.scope import Scope, is_scope_token
+from grantway.protocol.step_up import StepUp, step_up_problem
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
 ANY_METHOD = "*"
@@ -83,6 +84,7 @@ class Rule:
     Every scope of `need` and, where `any_of` holds sets, all of one of them; or no token (`public`); or it
     never passes (`deny`). `path` is a template (`paths.template_problem`). `method` is upper case, or `*` for
     those without a row of their own. However the needs are written, rules that need the same are equal.
+    `step_up` is what it demands of the sign-in behind the token, in place of what its API demands.
     """
 
     method: str
@@ -90,6 +92,7 @@ class Rule:
     need: frozenset[str] = frozenset()
     any_of: tuple[frozenset[str], ...] = ()
     access: Access = Access.SCOPES
+    step_up: StepUp | None = None
 
     def __post_init__(self) -> None:
         if self.method != ANY_METHOD and self.method not in METHODS:
@@ -104,6 +107,10 @@ class Rule:
             raise ValueError(f"rule {self}: needs at least one scope")
         if self.access is not Access.SCOPES and named:
             raise ValueError(f"rule {self}: says {self.access}, and names scopes")
+        if self.step_up is not None and self.access is not Access.SCOPES:
+            raise ValueError(f"rule {self}: says {self.access}, and demands a sign-in")
+        if self.step_up is not None and (problem := step_up_problem(self.step_up)):
+            raise ValueError(f"rule {self}: {problem}")
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -134,11 +141,13 @@ class Rule:
         return covers(self.path, segments)
 
 
-def rule_of(method: str, path: str, alternatives: Iterable[Iterable[str]]) -> Rule:
+def rule_of(
+    method: str, path: str, alternatives: Iterable[Iterable[str]], step_up: StepUp | None = None
+) -> Rule:
     """The row that any one of these sets of scopes satisfies. Raises ValueError as Rule does."""
     sets = [frozenset(one) for one in alternatives]
     common = reduce(frozenset.__and__, sets) if sets else frozenset()
-    return Rule(method, path, common, tuple(one - common for one in sets))
+    return Rule(method, path, common, tuple(one - common for one in sets), step_up=step_up)
 
 
 def _in_order(
@@ -183,6 +192,8 @@ class Api:
     token_format: TokenFormat = TokenFormat.JWT
     token_alg: str = "ES256"
     token_lifetime: int | None = None  # seconds; None: the server's setting
+    step_up: StepUp | None = None  # demanded of every sign-in, where a row demands nothing of its own
+    listed: bool = False  # named to whoever reads the server's metadata (RFC 9728 §4)
     managed_by_file: bool = False  # of the server's registry: changed in that file only
 
     def __post_init__(self) -> None:
@@ -202,6 +213,10 @@ class Api:
     def bases(self) -> tuple[tuple[str, str], ...]:
         """Host (with its port, unless it is the usual one) and base path of each server; no path is empty."""
         return tuple(_base(server) for server in self.servers)
+
+    def step_up_of(self, rule: Rule | None) -> StepUp | None:
+        """What a request that is judged by this row demands of the sign-in behind its token."""
+        return self.step_up if rule is None or rule.step_up is None else rule.step_up
 
     def rule_for(self, method: str, path: str) -> Rule | None:
         """The row that judges this request, or None: what is not listed is refused.
@@ -234,6 +249,10 @@ def _wrong_with(api: Api) -> list[str]:
         wrong.append(f"token_alg {api.token_alg!r} is not one of {', '.join(TOKEN_ALGS)}")
     if api.token_lifetime is not None and not 0 < api.token_lifetime <= LONGEST_TOKEN:
         wrong.append(f"token_lifetime must be above 0 and at most {LONGEST_TOKEN} seconds (one day)")
+    if api.listed and not api.identifier.startswith(("https://", "http://")):
+        wrong.append("listed: only an API whose audience is an address, where its description is")
+    if api.step_up is not None and (problem := step_up_problem(api.step_up)):
+        wrong.append(problem)
     names = [scope.name for scope in api.scopes]
     known = set(names)
     if len(known) < len(names):

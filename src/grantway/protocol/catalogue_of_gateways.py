@@ -81,4 +81,14 @@ OF_GATEWAYS = (
         "RFC 6750 §3.1",
         (E.INVALID_TOKEN,),
     ),
+    Entry(
+        Gw.SITE_LOGIN,
+        "A person could not sign in at a site behind a gateway, or may not do what they wanted there",
+        "The sign-in came back to another browser or too late, was cancelled, or cookies are off; or the "
+        "person has not allowed what the page needs, or the app of the site may not ask for it.",
+        "Open the page again. Of the app: the redirect URI is https://SITE/.grantway/callback, registered "
+        "for one web app alone, and its scopes hold all that the rules of the API need.",
+        "RFC 6749 §4.1.2, §10.12, RFC 9207 §2.4",
+        (E.INVALID_REQUEST, E.ACCESS_DENIED, E.INSUFFICIENT_SCOPE),
+    ),
 )

@@ -49,6 +49,7 @@ class Gw(StrEnum):
     HOST = "GW-190"
     API_REFUSED = "GW-200"
     TOKEN_REFUSED = "GW-201"
+    SITE_LOGIN = "GW-202"
     API_UNKNOWN = "GW-203"
     API_UNLISTED = "GW-204"
     API_DENIED = "GW-205"

@@ -100,7 +100,14 @@ def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = No
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,  # left out, it would mean true
         **_mutual_tls_members(issuer, mtls),
+        **_protected_resources(registry),
     }
+
+
+def _protected_resources(registry: Registry) -> Metadata:
+    """RFC 9728 §4: the APIs that are said to be for everybody to see, and have a description to find."""
+    listed = sorted(api.identifier for api in registry.apis.values() if api.listed)
+    return {"protected_resources": listed} if listed else {}
 
 
 def _mutual_tls_members(issuer: str, mtls: MutualTls | None) -> Metadata:

@@ -16,6 +16,7 @@ class Policy:
     session_lifetime: float = 12 * 3600.0
     session_idle_lifetime: float = 3600.0
     flow_lifetime: float = 30 * 60.0
+    site_session_lifetime: float = 8 * 3600.0
     keys_cached: int = 300  # others may keep /jwks for so long
     keys_rotated_every: float = 90 * 86400.0
     dev: bool = False  # plain http on loopback

@@ -11,6 +11,7 @@ from grantway.protocol.claims import CLAIM_PREFIX, CLAIM_SENTENCES
 from grantway.protocol.clients import Client
 from grantway.protocol.resource_metadata import resource_metadata_url
 from grantway.protocol.scope import Scope
+from grantway.protocol.site_callbacks import site_clients
 
 OFFLINE_ACCESS = "offline_access"
 OPENID = "openid"
@@ -60,6 +61,11 @@ class Registry:
         return frozenset(
             origin for client in self.clients.values() if client.enabled for origin in client.origins
         )
+
+    @cached_property
+    def site_clients(self) -> Mapping[str, Client]:
+        """The app by which people sign in at each site behind a gateway, by its callback."""
+        return site_clients(self.clients.values())
 
     def find_api(self, resource: str) -> Api | None:
         """The API named by a `resource` parameter: by its identifier or one of its aliases.

@@ -57,6 +57,18 @@ def _sign_in(grant: Grant) -> Claims:
     return when if acr is None else {**when, "acr": acr}
 
 
+class SignIn(Struct, frozen=True):
+    """The sign-in behind a token; without a person there is none."""
+
+    acr: str | None = None
+    auth_time: float | None = None
+
+
+def sign_in_of(grant: Grant | None) -> SignIn:
+    """How the person of a grant signed in, as the tokens of it say."""
+    return SignIn() if grant is None else SignIn(acr_of(grant.amr), grant.auth_time)
+
+
 def _one_or_all(audience: tuple[str, ...]) -> str | list[str]:
     return audience[0] if len(audience) == 1 else list(audience)
 

@@ -7,6 +7,7 @@ from grantway.protocol.apis import Access, Api, Rule
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.paths import BadPath, canonical_path
 from grantway.protocol.scope import Scope
+from grantway.protocol.step_up import SignedIn, StepUp
 from grantway.sdk.verify import AccessToken
 
 __all__ = [
@@ -30,28 +31,6 @@ class Allowed:
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepUp:
-    """How good and how fresh the sign-in behind a token has to be (RFC 9470 §3).
-
-    `acr` is one of `acr_values`, if there are any; the person signed in at most `max_age` seconds ago.
-    """
-
-    acr_values: tuple[str, ...] = ()
-    max_age: int | None = None
-
-    def __post_init__(self) -> None:
-        if not self.acr_values and self.max_age is None:
-            raise ValueError("a step-up names acr_values or max_age")
-
-    def is_met_by(self, token: AccessToken, now: float) -> bool:
-        """Is the sign-in behind this token good and fresh enough? What a token does not say, it has not."""
-        if self.acr_values and token.acr not in self.acr_values:
-            return False
-        signed_in = token.auth_time
-        return self.max_age is None or (signed_in is not None and now - signed_in <= self.max_age)
-
-
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The request may not pass: HTTP status, error code (None where RFC 6750 §3.1 wants none) and why.
@@ -68,16 +47,22 @@ class Refused:
     step_up: StepUp | None = None
 
 
-def judge(api: Api, token: AccessToken, method: str, path: str) -> Allowed | Refused:
-    """May this token do this here? (RFC 6750 §3.1, RFC 9068 §4, RFC 8707 §2).
+def judge(
+    api: Api, token: AccessToken, method: str, path: str, *, now: float | None = None
+) -> Allowed | Refused:
+    """May this token do this here? (RFC 6750 §3.1, RFC 9068 §4, RFC 8707 §2, RFC 9470 §3).
 
     `token` is verified, `method` is the request's own and `path` is canonical. What is not listed is refused.
+    `now`, in Unix seconds, is needed where the definition demands a sign-in: without it such a row refuses.
     """
     if api.identifier not in token.audience:
         return Refused(401, ErrorCode.INVALID_TOKEN, f"The token is not meant for {api.identifier}")
     decision = decide(api, method, path, token.scope)
     if decision.passes and decision.rule is not None:
-        return Allowed(decision.rule)
+        demanded = api.step_up_of(decision.rule)
+        at = float("inf") if now is None else now
+        old = None if demanded is None else stale(token, demanded, decision.need, f"{method} {path}", now=at)
+        return old or Allowed(decision.rule)
     return Refused(403, ErrorCode.INSUFFICIENT_SCOPE, decision.why, decision.need, decision.missing)
 
 
@@ -90,13 +75,11 @@ def lacking(token: AccessToken, declared: Scope, what: str) -> Refused | None:
     return Refused(403, ErrorCode.INSUFFICIENT_SCOPE, why, declared, missing)
 
 
-def stale(token: AccessToken, step_up: StepUp, need: Scope, what: str, *, now: float) -> Refused | None:
-    """Why the sign-in behind the token is not good or fresh enough, or None (RFC 9470 §3)."""
-    if step_up.is_met_by(token, now):
+def stale(sign_in: SignedIn, step_up: StepUp, need: Scope, what: str, *, now: float) -> Refused | None:
+    """Why the sign-in behind a token is not good or fresh enough, or None (RFC 9470 §3)."""
+    if step_up.is_met_by(sign_in, now):
         return None
-    fresh = "" if step_up.max_age is None else f" at most {step_up.max_age} seconds ago"
-    kind = f" as one of {_in_words(Scope(step_up.acr_values))}" if step_up.acr_values else ""
-    why = f"{what} needs a sign-in{kind}{fresh}"
+    why = f"{what} needs {step_up}"
     return Refused(401, ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, why, need, step_up=step_up)
 
 

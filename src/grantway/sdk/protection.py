@@ -203,11 +203,13 @@ class Protection:
             return self._refuse_bad(api, BadToken("meant for another audience"), need)
         lacks: Refused | None = None
         if asked.path is not None and not (asked.declared and api.rule_for(asked.method, asked.path) is None):
-            outcome = judge(api, token, asked.method, asked.path)
+            outcome = judge(api, token, asked.method, asked.path, now=self._clock())
             lacks = None if isinstance(outcome, Allowed) else outcome
         elif not asked.declared:
             why = "No rule of this API allows a request without a route that rules can speak of"
             lacks = Refused(403, ErrorCode.INSUFFICIENT_SCOPE, why)
+        elif api.step_up is not None:
+            lacks = stale(token, api.step_up, need, asked.words, now=self._clock())
         lacks = lacks or lacking(token, asked.declared, asked.words)
         for scope, step_up in self._step_up.items():
             if lacks is None and scope in need:

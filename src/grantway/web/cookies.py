@@ -20,6 +20,7 @@ class Cookies:
     def __init__(self, *, https: bool) -> None:
         prefix = "__Host-" if https else ""
         self.session, self.device, self._flow = f"{prefix}gw_s", f"{prefix}gw_d", f"{prefix}gw_tx_"
+        self.site, self.site_flow = f"{prefix}gw_site", f"{prefix}gw_site_tx"  # at sites behind gateways
         self._flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if https else "")
 
     def read(self, headers: tuple[str, ...]) -> dict[str, str]:
@@ -74,6 +75,18 @@ class Cookies:
     def clear_flow(self, flow_id: str) -> Header:
         """End a flow."""
         return self._set(self._flow + flow_id, "", max_age=0)
+
+    def set_site(self, value: str, *, lifetime: float) -> Header:
+        """The session at a site behind a gateway."""
+        return self._set(self.site, value, max_age=int(lifetime))
+
+    def clear_site(self) -> Header:
+        """Forget it."""
+        return self._set(self.site, "", max_age=0)
+
+    def set_site_flow(self, binding: str, *, lifetime: float) -> Header:
+        """What every sign-in of this browser at the site is bound to; good for several tabs at once."""
+        return self._set(self.site_flow, binding, max_age=int(lifetime))
 
     def _set(self, name: str, value: str, *, max_age: int | None = None) -> Header:
         lifetime = "" if max_age is None else f"; Max-Age={max_age}"

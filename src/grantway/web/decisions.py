@@ -38,6 +38,7 @@ from grantway.web.replies import (
     refusal_reply,
 )
 from grantway.web.requests import Request
+from grantway.web.sites import Site
 
 DOCUMENT_KEPT = 300  # seconds
 NOTHING: Final = b"-"
@@ -81,25 +82,42 @@ async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Re
         return "untrusted", _refused(door, request, stranger, None)
     try:
         asked = family.read(request, door.base)
-        certificate = door.certificate_behind(request) if family.shows_certificates else None
+        certificate = door.certificate_behind(request) if family.shows_certificates else asked.certificate
+    except ValueError as bad:  # of a certificate that the gateway has written
+        return "malformed", _refused(door, request, _malformed(str(bad)), None)
     except (BadForwarding, BadPath) as bad:
         return "malformed", _refused(door, request, _malformed(bad.reason), None)
     except OAuthError as bad:
         return "malformed", _refused(door, request, _malformed(bad.tell_client, bad.tell_operator), None)
-    found = await decide_request(door.server, _question(request, asked, certificate))
+    site = Site(door, request, asked) if asked.origin else None
+    if site is not None and (page := await site.own_page()) is not None:
+        return "signs_in", page
+    found = await decide_request(door.server, _question(request, asked, certificate, site))
     if isinstance(found, Passes):
-        return "passes", Reply(HTTPStatus.OK, (*_identity(found), NO_STORE))
+        cookies = () if site is None else site.other_cookies
+        return "passes", Reply(HTTPStatus.OK, (*_identity(found), *cookies, NO_STORE))
+    if site is not None:
+        if (instead := site.instead(found)) is not None:
+            return "signs_in", instead
+        found = site.explained(found)
     return "refused", _refused(door, request, found, asked)
 
 
-def _question(request: Request, asked: Forwarded, certificate: bytes | None) -> Question:
+def _question(request: Request, asked: Forwarded, certificate: bytes | None, site: Site | None) -> Question:
     brought = Brought(
         authorization=request.every(b"authorization"),
         query=asked.query.decode("latin-1"),
         overrides_method=request.has_any(_OVERRIDES),
         certificate=certificate,
     )
-    return Question(method=asked.method, host=asked.host, path=asked.path, brought=brought, api=asked.api)
+    return Question(
+        method=asked.method,
+        host=asked.host,
+        path=asked.path,
+        brought=brought,
+        api=asked.api,
+        cookie=None if site is None else site.cookie,
+    )
 
 
 def _malformed(why: str, tell_operator: str = "") -> TurnedAway:
@@ -140,6 +158,8 @@ def _refusal(refused: Refused, api: Api | None, reference: str) -> Reply:
         error=refused.error,
         description=refused.why,
         scope=refused.need,
+        acr_values=() if refused.step_up is None else refused.step_up.acr_values,
+        max_age=None if refused.step_up is None else refused.step_up.max_age,
         resource_metadata=None if api is None else resource_metadata_url(api.identifier),
     )
     content = {

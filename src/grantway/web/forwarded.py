@@ -11,15 +11,19 @@ from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from grantway.protocol.params import Params
 from grantway.protocol.paths import BadPath, canonical_path
+from grantway.web.gateway_certificates import TRAEFIK, of_caddy, of_envoy, of_traefik
 from grantway.web.requests import Request
 
 NGINX: Final = "/decision/nginx"
 FORWARD: Final = "/decision/forward"
 ENVOY: Final = "/decision/envoy"  # followed by the path of the request
-_URL = re.compile(r"https?://(?P<host>[^/?#@ ]+)(?P<target>[/?].*)?")
+_URL = re.compile(r"(?P<scheme>https?)://(?P<host>[^/?#@ ]+)(?P<target>[/?].*)?")
+_SCHEMES = {"https": "https", "http": "http", "wss": "https", "ws": "http"}  # Traefik tells sockets so
+_PARAMETERS = frozenset({b"api", b"login", b"certificate", b"mtls"})
 _SHORT = 200  # octets of a path whose reading is remembered
 _USUAL_PORT = re.compile(r":(?:80|443)\Z")
 
@@ -40,6 +44,21 @@ class Forwarded(Struct, frozen=True):
     path: str
     query: bytes
     api: str | None  # the identifier of the API, where the gateway's own configuration names it
+    target: str = "/"  # path and query as they came
+    origin: str = ""  # of the site, where people may sign in there; else empty
+    certificate: bytes | None = None  # DER, of the caller; nginx hands it over in a header of its own
+
+
+class Own(Struct, frozen=True):
+    """What the gateway's own configuration says, in the query of our address."""
+
+    api: str | None = None
+    login: bool = False
+    certificate: str | None = None  # what Caddy has written
+    mtls: bool = False  # Traefik hands certificates over in its header
+
+
+NOTHING_SAID: Final = Own()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +81,24 @@ def _nginx(request: Request, _base: str) -> Forwarded:
     url = _URL.fullmatch(told[b"x-original-url"])
     if url is None:
         raise BadForwarding("X-Original-URL is not an address such as https://api.example/photos")
-    return _forwarded(told[b"x-original-method"], url["host"], url["target"] or "/", _pinned(request))
+    own = _own(request)
+    forwarded = _forwarded(told[b"x-original-method"], url["host"], url["target"] or "/", own.api)
+    return _with_login(forwarded, url["scheme"]) if own.login else forwarded
 
 
 def _forward(request: Request, _base: str) -> Forwarded:
     """Where Traefik and Caddy ask: `X-Forwarded-Method`, `X-Forwarded-Host` and `X-Forwarded-Uri`."""
     told = _told(request, (b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"))
-    return _forwarded(
-        told[b"x-forwarded-method"], told[b"x-forwarded-host"], told[b"x-forwarded-uri"], _pinned(request)
+    own = _own(request)
+    forwarded = _forwarded(
+        told[b"x-forwarded-method"], told[b"x-forwarded-host"], told[b"x-forwarded-uri"], own.api
     )
+    if own.certificate is not None or own.mtls:
+        shown = of_traefik(request) if own.mtls else of_caddy(own.certificate)
+        forwarded = replace(forwarded, certificate=shown)
+    if not own.login:
+        return forwarded
+    return _with_login(forwarded, _told(request, (b"x-forwarded-proto",))[b"x-forwarded-proto"])
 
 
 def _envoy(request: Request, base: str) -> Forwarded:
@@ -87,7 +115,10 @@ def _envoy(request: Request, base: str) -> Forwarded:
     if len(named) > 1:
         raise BadForwarding("X-Grantway-Api came more than once")
     target = (path or b"/") + query
-    return _forwarded(request.method, told[b"host"], target.decode("latin-1"), named[0] if named else None)
+    api = named[0] if named else None
+    forwarded = _forwarded(request.method, told[b"host"], target.decode("latin-1"), api)
+    shown = of_envoy(request)
+    return forwarded if shown is None else replace(forwarded, certificate=shown)
 
 
 FAMILIES: Final = {
@@ -108,17 +139,37 @@ def _told(request: Request, names: Iterable[bytes]) -> dict[bytes, str]:
     return told
 
 
-def _pinned(request: Request) -> str | None:
-    """`?api=`: which API the gateway stands before, whatever Host the caller writes."""
-    return _named_in(request.query) if request.query else None
+def _own(request: Request) -> Own:
+    """`api=`: the API that it stands before, whatever Host the caller writes. `login=1`: people sign in.
+
+    `certificate=` and `mtls=traefik`: see `gateway_certificates`.
+    """
+    return _said_in(request.query) if request.query else NOTHING_SAID
 
 
 @lru_cache(maxsize=256)  # it stands in the gateway's configuration
-def _named_in(query: bytes) -> str:
+def _said_in(query: bytes) -> Own:
     params = Params.parse(query)
-    if unknown := sorted(params.values.keys() - {"api"}):
-        raise BadForwarding(f"the address of the decision has no parameter but api, not {unknown[0]}")
-    return params.need("api")
+    named = {pair.partition(b"=")[0] for pair in query.split(b"&")}
+    if unknown := sorted(named - _PARAMETERS):
+        words = f"the address of the decision has no parameter {unknown[0].decode('ascii')[:40]}"
+        raise BadForwarding(words)
+    if b"login" in named and params.need("login") != "1":
+        raise BadForwarding("login has no value but 1")
+    if b"mtls" in named and (params.need("mtls") != TRAEFIK or b"certificate" in named):
+        raise BadForwarding(f"mtls has no value but {TRAEFIK}, and certificate does not stand beside it")
+    return Own(
+        api=params.need("api") if b"api" in named else None,
+        login=b"login" in named,
+        certificate=params.get("certificate"),
+        mtls=b"mtls" in named,
+    )
+
+
+def _with_login(forwarded: Forwarded, scheme: str) -> Forwarded:
+    if scheme not in _SCHEMES:
+        raise BadForwarding("X-Forwarded-Proto is neither https nor http")
+    return replace(forwarded, origin=f"{_SCHEMES[scheme]}://{forwarded.host}")
 
 
 def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarded:
@@ -126,7 +177,7 @@ def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarde
     if b" " in raw:
         raise BadPath("the path holds a space: two values in one header")
     read = _once_read if len(raw) <= _SHORT else canonical_path
-    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), read(raw), query, api)
+    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), read(raw), query, api, target)
 
 
 _once_read = lru_cache(maxsize=4096)(canonical_path)

@@ -17,7 +17,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from grantway.web import account_views, views
+from grantway.web import account_views, site_views, views
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _CONTENT_TYPES: Final = {
@@ -57,6 +57,7 @@ TEMPLATES: Final[Mapping[type[object], str]] = MappingProxyType(
         account_views.PasswordView: "account_password.html",
         account_views.SureView: "account_sure.html",
         account_views.NotThereView: "account_not_there.html",
+        site_views.SiteView: "site.html",
     }
 )
 
@@ -113,7 +114,8 @@ class Renderer:
         KeyError for a type without template, and UndefinedError when a template asks for what the view
         does not have.
         """
-        text = self._templates[type(view)].render(page=view, lang=_spoken(lang))
+        assets_at = getattr(view, "assets_at", "")
+        text = self._templates[type(view)].render(page=view, lang=_spoken(lang), assets_at=assets_at)
         return text.encode("utf-8", "replace")
 
     def asset_url(self, name: str) -> str:

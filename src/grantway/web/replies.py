@@ -162,6 +162,10 @@ def page_reply(
     policy = _POLICY_BYTES[posts_to_us]
     if framed_origins:
         policy += f"; frame-src {' '.join(sorted(framed_origins))}".encode("ascii")
+    return _page(body, status=status, https=https, policy=policy)
+
+
+def _page(body: bytes, *, status: int, https: bool, policy: bytes) -> Reply:
     headers: list[Header] = [
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-security-policy", policy),
@@ -174,6 +178,13 @@ def page_reply(
     if https:
         headers.append((b"strict-transport-security", b"max-age=63072000"))
     return Reply(status, tuple(headers), body)
+
+
+def site_page_reply(body: bytes, *, status: int, assets_at: str) -> Reply:
+    """A page at a site behind a gateway, whose files come from our own origin."""
+    policy = f"default-src 'none'; style-src {assets_at}; img-src {assets_at}; base-uri 'none'; "
+    policy += "form-action 'none'; frame-ancestors 'none'"
+    return _page(body, status=status, https=False, policy=policy.encode("ascii"))
 
 
 def public_page(page: Reply, *, max_age: int) -> Reply:
