@@ -10,7 +10,8 @@ from grantway.protocol.diagnosis import Gw
 from grantway.protocol.errors import ONE_FOR_ALL
 from tests.checks.answers import CheckedNode, signed_in_visitor
 from tests.diagnosis.looked_up import kept, looked_up, told_in
-from tests.diagnosis.provoked import CASES, CLIENTS, Scene
+from tests.diagnosis.provoked import CASES
+from tests.diagnosis.scene import CLIENTS, Scene
 from tests.node import Visitor, seeded_node, sqlite_url
 
 # Planned in the table of surfaces 2.4, and the ranges that this form of the catalogue has to cover.

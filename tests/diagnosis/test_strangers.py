@@ -9,7 +9,8 @@ import pytest
 from grantway.protocol.catalogue import CATALOGUE, CODE_PAGES
 from tests.checks.answers import CheckedNode, signed_in_visitor
 from tests.diagnosis.looked_up import kept, looked_up, told_in
-from tests.diagnosis.provoked import CASES, CLIENTS, Scene
+from tests.diagnosis.provoked import CASES
+from tests.diagnosis.scene import CLIENTS, Scene
 from tests.node import CALLBACK, FETCH, Visitor, answer_of, seeded_node, sqlite_url
 
 NAMES = (*(gw.value for gw in CATALOGUE), *CODE_PAGES)
