@@ -287,18 +287,22 @@ async def test_another_host_gives_no_other_rules(front, host):
     assert answer.status in {200, 401, 403, 404, 421}  # Caddy answers 200 and nothing where no site is
 
 
-async def test_a_bound_token_is_good_beside_its_certificate_alone(fronts, tmp_path):
-    """MT01, FC2: nginx asks for certificates and hands them over, whatever the caller writes."""
-    front, own, stranger = fronts["nginx"], self_signed("CN=own"), self_signed("CN=own")
-    node = front.gate.node
+async def bound_token(node, certificate):
+    """The header with an access token that is good beside this certificate alone."""
     await node.change_client("robot", certificate_bound_tokens=True)
     async with node.http() as http:
         reply = await http.post(
             "/token",
             data={"grant_type": "client_credentials", "scope": "photos:read"},
-            headers={**node.basic("robot"), "x-certificate": own.escaped},
+            headers={**node.basic("robot"), "x-certificate": certificate.escaped},
         )
-    token = bearer(reply.json()["access_token"])
+    return bearer(reply.json()["access_token"])
+
+
+async def test_a_bound_token_is_good_beside_its_certificate_alone(fronts, tmp_path):
+    """MT01, FC2: nginx asks for certificates and hands them over, whatever the caller writes."""
+    front, own, stranger = fronts["nginx"], self_signed("CN=own"), self_signed("CN=own")
+    token = await bound_token(front.gate.node, own)
     shown = f"X-Client-Cert: {own.escaped}"
     assert 200 == (await front.ask("GET", "/v1/photos", token, tls=trusting(own, tmp_path))).status
     assert 401 == (await front.ask("GET", "/v1/photos", token, tls=trusting(stranger, tmp_path))).status
@@ -311,22 +315,14 @@ async def test_a_bound_token_is_good_beside_its_certificate_alone(fronts, tmp_pa
 async def test_a_bound_token_behind_caddy_needs_its_certificate_whatever_headers_say(fronts, tmp_path):
     """DC08, MT01, O3: Caddy writes it into its own address; no header of a caller is one."""
     front, own, stranger = fronts["nginx"], self_signed("CN=own"), self_signed("CN=own")
-    node = front.gate.node
-    await node.change_client("robot", certificate_bound_tokens=True)
-    async with node.http() as http:
-        reply = await http.post(
-            "/token",
-            data={"grant_type": "client_credentials", "scope": "photos:read"},
-            headers={**node.basic("robot"), "x-certificate": own.escaped},
-        )
-    token = bearer(reply.json()["access_token"])
+    token = await bound_token(front.gate.node, own)
     page, (opening, uri) = block("caddy.md", "caddyfile"), lines_for_certificates()
     asked = next(line for line in page.splitlines() if line.strip().startswith("uri "))
     site = page.replace(asked + "\n", uri)
     tls = opening.partition("tls {\n")[2].rpartition("\t}")[0]
     certificate = AUTHORITY.issue("CN=api.example", dns=["api.example"])
     async with serving(lambda _origin: front.api) as origin:
-        where = {"server": node.issuer, "api": origin, "certificate": certificate, "tls": tls}
+        where = {"server": front.gate.node.issuer, "api": origin, "certificate": certificate, "tls": tls}
         with caddy_before_an_api(tmp_path, site, **where) as port:
             caddy = Front(front.gate, front.api, port, trusting())
             ours, others = trusting(own, tmp_path), trusting(stranger, tmp_path)
