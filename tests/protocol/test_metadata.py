@@ -31,7 +31,7 @@ def test_every_address_lies_below_the_issuer(issuer):
     document = server_metadata(issuer, REGISTRY)
     assert issuer == document["issuer"]
     addresses = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))]
-    assert 7 == len(addresses) == len(set(addresses))
+    assert 9 == len(addresses) == len(set(addresses))
     assert {address.startswith(issuer + "/") for address in addresses} == {True}
 
 

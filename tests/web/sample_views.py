@@ -239,7 +239,7 @@ VIEWS = {
         sentence="This page needs your permission for: Change your albums.",
         button=Link(text="Allow it", url="https://id.example/authorize?client_id=album"),
         reference="7F3A-91",
-        assets_at="https://id.example",
+        assets_at="http://id.example",
     ),
     "site_question": SiteView(
         code="",
@@ -248,7 +248,7 @@ VIEWS = {
         sentence="You came here from another site.",
         button=Link(text="Sign out", url="https://album.example/.grantway/sign-out?x=seal"),
         reference=None,
-        assets_at="https://id.example",
+        assets_at="http://id.example",
     ),
     **ACCOUNT_VIEWS,
 }

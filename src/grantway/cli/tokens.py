@@ -27,6 +27,7 @@ _KINDS = {
     "gwcs": "a client secret",
     "gwse": "a session cookie",
     "gwfl": "a flow cookie",
+    "gwss": "a session cookie of a site behind a gateway",
 }
 
 
