@@ -57,7 +57,7 @@ def test_a_document_is_planned_then_applied_then_nothing(gw, spec):
     assert lines[2:4] == ["+ GET /health: no token", "+ GET /albums: albums:read"]
     assert "+ scope albums:read (See albums; read) – suggested" in lines
     assert "+ POST /photos: photos:admin or photos:write" in lines
-    assert "9 added, 1 changed, 0 removed; 1 scopes suggested by us" in lines
+    assert "9 added, 1 changed, 0 removed; 1 scope suggested by us" in lines
     assert gw.json("api", "list") == []
     gw("api", "import", spec, code=2)  # nobody said yes
     gw("api", "import", spec, "--yes")

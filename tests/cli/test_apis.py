@@ -72,6 +72,26 @@ def test_a_request_is_decided_with_its_reason(gw, photos, words, code, told):
     assert told in gw("api", "check", "photos", *words, code=code).stdout
 
 
+def test_a_request_is_asked_about_by_its_address_too(gw, photos):
+    """Rules are below the base of the server; who forgets that is told."""
+    gw(
+        "api",
+        "edit",
+        "photos",
+        "--add-server",
+        "https://api.example/v1",
+        "--add-server",
+        "https://api.example",
+    )
+    for address in ("https://api.example/v1/photos/1", "https://api.example/photos/1?size=2"):
+        gw("api", "check", "photos", "GET", address, "--scope", "photos:read")
+    told = gw("api", "check", "photos", "GET", "/v1/photos/1", "--scope", "photos:raed", code=1).stdout
+    assert "/v1 is of the server, rules are below it: /photos/1" in told
+    assert "photos:raed: no scope of photos" in told
+    told = gw("api", "check", "photos", "GET", "https://api.example.evil/photos/1", code=1).stderr
+    assert "below no server of photos: https://api.example/v1, https://api.example" in told
+
+
 @pytest.mark.parametrize("path", ["/photos/../x", "/photos/%2e%2e/x", "photos", "/photos//1", "/photos;x"])
 def test_a_path_that_could_be_read_in_two_ways_is_not_decided(gw, photos, path):
     """Threat O2."""

@@ -100,6 +100,14 @@ def test_a_machine_app_needs_no_address(gw):
     assert (made["grant_types"], made["redirect_uris"]) == (["client_credentials"], [])
 
 
+def test_an_api_that_is_there_already_gets_credentials(gw, photos):
+    """To ask about its tokens, and to hear of revocations."""
+    made = gw.json("app", "create", "Photos API", "--type", "resource_server", "--api", "photos")
+    assert (made["api"], made["default_api"], made["grant_types"]) == ("https://api.example/photos", None, [])
+    assert made["client_secret"].startswith("gwcs_")
+    assert "(--api)" in gw("app", "create", "Nameless", "--type", "resource_server", code=1).stderr
+
+
 def test_an_app_is_edited(gw, photos, printer):
     client = printer["client_id"]
     gw("app", "edit", client, "--name", "Printer 2", "--add-redirect-uri", "https://printer.example/2",

@@ -53,6 +53,15 @@ async def test_an_api_that_the_gateway_names_is_looked_for_by_its_name(gate, rea
     record = await looked_up_by(gate.node, answer["grantway-flow"])
     assert Gw.API_UNKNOWN == record["diagnosis"]
     assert ("below none of its servers" if "photos" in named else "is not there") in record["fix"]
+    assert record["received"] == f"GET {HOST}/photos for {named}"
+
+
+async def test_a_path_of_two_readings_is_quoted_to_the_operator_alone(gate, reader):
+    """FU1: which one it was, without its query, in which there may be a token."""
+    answer = await gate.ask("nginx", "GET", "/v1/../photos?access_token=x", bearer(reader))
+    record = await looked_up_by(gate.node, answer["grantway-flow"])
+    assert record["message"] == "Not accepted: the path holds a dot segment: /v1/../photos"
+    assert "photos" not in answer["www-authenticate"]
 
 
 @pytest.mark.parametrize("lines", [[], ["Authorization: Bearer gwat_0"], ["Authorization: Basic eDp5"]])

@@ -125,7 +125,6 @@ async def test_what_was_changed_by_hand_stays_while_the_document_says_what_it_sa
     assert (await bring_in(server, first)).is_known
     more = loaded("GET /photos read", "POST /photos read write", "GET /new read")
     assert lines(await bring_in(server, more, replace(PHOTOS, prune=True))) == [
-        "~ scope read (Use read; read) → read (Use read; write)",
         "~ POST /photos: write → POST /photos: read and write",
         "+ GET /new: read",
     ]
@@ -136,7 +135,10 @@ async def test_what_was_changed_by_hand_stays_while_the_document_says_what_it_sa
         "GET /new read",
     ]
     changed = loaded("GET /photos write", "POST /photos read write", "GET /new read")
-    assert lines(await bring_in(server, changed)) == ["~ GET /photos: no token → GET /photos: write"]
+    assert lines(await bring_in(server, changed)) == [
+        "~ scope read (Use read; read) → read (Use read; write)",  # which of the two changes? nobody can tell
+        "~ GET /photos: no token → GET /photos: write",
+    ]
 
 
 async def test_a_new_document_that_says_what_is_there_is_remembered(server):

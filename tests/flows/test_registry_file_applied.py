@@ -20,6 +20,7 @@ from grantway.flows.registry_apis import change_api, delete_api
 from grantway.flows.registry_plan import apply
 from grantway.protocol.clients import ClientType
 from grantway.protocol.scope import Scope
+from grantway.protocol.site_callbacks import CALLBACK
 from grantway.storage.port import Conflict
 from tests.flows.registry_files import FILE, OTHER, SECRET, applied, mistakes, planned, registry, wanted
 from tests.signing import new_signer, signer_for
@@ -177,6 +178,14 @@ async def test_an_app_whose_secrets_are_not_in_the_file_gets_them_by_hand(server
     await add_secret(server, "printer", SecretDraft(), actor="x")
     assert await applied(server, FILE.replace(f'secret = "{SECRET}"', "")) == []
     assert len(registry(server).clients["printer"].secrets) == 1
+
+
+async def test_the_app_of_a_site_behind_a_gateway_is_not_said_to_lack_a_secret(server):
+    """Grantway exchanges its codes itself."""
+    site = f"https://printer.example{CALLBACK}"
+    file = FILE.replace(f'secret = "{SECRET}"', "").replace("https://printer.example/cb", site)
+    assert site in file
+    assert not [line for line in await applied(server, file) if "secret" in line]
 
 
 async def test_nodes_that_start_at_once_bring_the_file_in_once(server):

@@ -149,7 +149,7 @@ def test_what_is_odd_is_found_and_named():
         "* /all is never reached: every method has a rule of its own",
         (
             "/photos/new and /photos/{id} overlap: what both stand for is judged by /photos/new;"
-            " DELETE there is refused: it has no rule"
+            " refused there, for want of a rule: DELETE"
         ),
         "/photos/new and /{kind}/new overlap: what both stand for is judged by /photos/new",
         "/photos/{id} and /{kind}/new overlap: what both stand for is judged by /photos/{id}",

@@ -137,6 +137,27 @@ def test_scopes_have_the_sentences_of_the_document_and_kinds_by_what_they_allow(
     assert made.api.servers == ("https://api.example/photos",)
 
 
+def test_a_scope_that_reads_is_no_change_because_another_is_needed_beside_it():
+    """FS46: "Can see" beside "See your photos", though DELETE needs it and the scope to delete."""
+    paths = {
+        "/photos": {**get([{"oauth": ["read"]}]), "delete": {"security": [{"oauth": ["read", "write"]}]}}
+    }
+    kinds = {one.name: one.sensitivity.value for one in proposal(document(paths)).api.scopes}
+    assert (kinds["read"], kinds["write"]) == ("read", "write")
+    paths["/x"] = get([{"oauth": ["write"]}])  # both are read with: nobody can tell which one changes
+    kinds = {one.name: one.sensitivity.value for one in proposal(document(paths)).api.scopes}
+    assert (kinds["read"], kinds["write"]) == ("write", "write")
+
+
+@pytest.mark.parametrize("said", ["photos.read", "photos/read", "photos-read", "photos_read", "photos:read"])
+def test_a_suggestion_is_spelt_as_the_scopes_of_the_document(said):
+    """FC1: no `photos:read` beside the document's own `photos.read`."""
+    given = document({"/photos/{id}": get([{"oauth": [said]}]), "/photos": get()})
+    made = proposal(given)
+    assert [one.need for one in made.api.rules] == [{said}, {said}]
+    assert not made.suggested
+
+
 def test_a_suggestion_takes_no_name_that_means_something_elsewhere():
     """One scope means one thing in the registry."""
     found = rule(document({"/photos": get()}), taken={"photos:read"})

@@ -211,15 +211,19 @@ _EVIL = f'<form method="post" action="{ORIGIN}/"><button>Win</button></form>'
 
 
 async def test_programs_are_challenged_and_tokens_pass(front):
-    """DC06, DC02: the same addresses, without a browser."""
+    """DC06, DC02, O2, O7: the same addresses, without a browser; no header names the site another path."""
     none = await front.ask("GET", "/", "Accept: application/json")
     assert (401, []) == (none.status, none.every("location"))
     assert none["www-authenticate"].startswith('Bearer realm="Album"')
+    assert none["grantway-flow"]
     node = front.gate.node
     await node.change_client("other", scope=node.server.snapshots.current().registry.clients["album"].scope)
     token = await front.gate.token("album:see", client_id="other", resource=ORIGIN)
     assert 200 == (await front.ask("GET", "/", bearer(token))).status
     assert 403 == (await front.ask("POST", "/", bearer(token), "Content-Length: 0")).status
+    others = [f"{name}: /admin" for name in ("X-Original-URL", "X-Original-URI", "X-Rewrite-URL")]
+    assert 200 == (await front.ask("GET", "/", bearer(token), *others)).status
+    assert "/admin" not in [value for _, value in front.site.seen[-1]["headers"]]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -152,7 +152,8 @@ def _show_some(plan: "ImportPlan", most: int | None) -> None:
     signs = [line.sign for line in plan.lines]
     if signs:
         counts = [f"{signs.count('+')} added", f"{signs.count('~')} changed", f"{signs.count('−')} removed"]
-        click.echo(f"  {', '.join(counts)}; {len(plan.suggested)} scopes suggested by us")
+        scopes = "1 scope" if len(plan.suggested) == 1 else f"{len(plan.suggested)} scopes"
+        click.echo(f"  {', '.join(counts)}; {scopes} suggested by us")
     show_lines(plan.kept[:most])
     told = (*plan.notes, *plan.findings)
     few = None if most is None else _NOTES_SHOWN

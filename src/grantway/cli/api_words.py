@@ -1,5 +1,6 @@
 """How the parts of an API are written on the command line, and how an API is shown."""
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from grantway.protocol.step_up import StepUp
 
 FORMATS = ("jwt", "opaque")
+_WIDEST = 40  # a longer path does not push the others' scopes away
 
 
 def read_scope(text: str) -> "ApiScope":
@@ -108,6 +110,25 @@ def read_rule_name(text: str) -> tuple[str, str]:
     return words[0].upper(), words[1]
 
 
+def below_base(api: "Api", path: str) -> str:
+    """The path below the base of the API, of a whole address; any other path as it is."""
+    if "://" not in path:
+        return path
+    for server in sorted(api.servers, key=len, reverse=True):
+        if path == server or path.startswith(f"{server}/"):
+            return path[len(server) :] or "/"
+    raise Failure(
+        f"{path} is below no server of {api.name}: {', '.join(api.servers) or 'it has none'}",
+        hint=f"grantway api edit {shlex.quote(api.name)} --add-server URL",
+    )
+
+
+def base_in(api: "Api", path: str) -> str:
+    """The path of a server of the API with which this path begins; empty where there is none."""
+    bases = (base.rstrip("/") for _, base in api.bases)
+    return next((base for base in bases if base and path.startswith(f"{base}/")), "")
+
+
 def _unreadable(words: str, hint: str) -> Failure:
     return Failure(words, hint=hint, code=USAGE)
 
@@ -119,6 +140,7 @@ def api_facts(api: "Api") -> dict[str, Cell]:
 
     lifetime = "" if api.token_lifetime is None else f", for {show_duration(api.token_lifetime)}"
     width = max((len(one.name) for one in api.scopes), default=0)
+    path_width = min(_WIDEST, max((len(rule.path) for rule in api.rules), default=0))
     return {
         "Audience": api.identifier,
         "Aliases": "\n".join(api.aliases),
@@ -128,7 +150,7 @@ def api_facts(api: "Api") -> dict[str, Cell]:
         "Demands": None if api.step_up is None else str(api.step_up),
         "Scopes": "\n".join(f"{one.name.ljust(width)}  {one.description}{_marks(one)}" for one in api.scopes),
         "Rules": "\n".join(
-            f"{rule.method.ljust(7)} {rule.path}  {demands_in_words(rule, rule.step_up)}"
+            f"{rule.method.ljust(7)} {rule.path.ljust(path_width)}  {demands_in_words(rule, rule.step_up)}"
             for rule in api.rules
         ),
         "Odd": "\n".join(map(str, findings(api))),

@@ -12,6 +12,8 @@ from grantway.cli.api_words import (
     FORMATS,
     api_facts,
     api_json,
+    base_in,
+    below_base,
     read_rule,
     read_rule_name,
     read_scope,
@@ -284,22 +286,34 @@ def delete(*, name: str, clean: bool) -> None:
     "--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope of the token; repeat for several."
 )
 def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None:
-    """Would a token with these scopes pass, and why? Exit code 0 if it would, 1 if not."""
-    from grantway.protocol.api_access import decide
+    """Would a token with these scopes pass, and why? Exit code 0 if it would, 1 if not.
+
+    PATH is below the base of the API, as in its rules, or a whole address.
+    """
+    from grantway.protocol.api_access import Outcome, decide
     from grantway.protocol.paths import BadPath, canonical_path
     from grantway.protocol.scope import Scope
 
     found = run(_finding(name))
     try:
         scope = Scope.of(token for text in scopes for token in text.replace(",", " ").split())
-        canonical = canonical_path(path.partition("?")[0].encode())
+        canonical = canonical_path(below_base(found, path.partition("?")[0]).encode())
     except (ValueError, BadPath) as bad:
         raise Failure(str(bad), hint="grantway api check photos GET /photos/1 --scope photos:read") from None
     decision = decide(found, method.upper(), canonical, scope)
     passes = decision.passes
+    own = {one.name for one in found.scopes}
+    unknown = ", ".join(one for one in scope.tokens if one not in own)
+    base = base_in(found, canonical) if decision.outcome is Outcome.UNLISTED else ""
     show_record(
         f"{'ALLOWED' if passes else 'REFUSED'}  {method.upper()} {canonical}",
-        {"Because": decision.why},
+        {
+            "Because": decision.why,
+            "Unknown": f"{unknown}: no scope of {found.name}" if unknown else None,
+            "Base": f"{base} is of the server, rules are below it: {canonical[len(base) :]}"
+            if base
+            else None,
+        },
         json_value={
             "allowed": passes,
             "outcome": decision.outcome.value,

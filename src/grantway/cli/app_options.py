@@ -53,7 +53,11 @@ _OPTIONS = (
         help="A scope it may ask for and cannot do without; repeat for several.",
     ),
     click.option("--optional-scope", multiple=True, metavar="SCOPE", help="A scope people may untick."),
-    click.option("--api", metavar="API", help="The API its tokens are for when a request names none."),
+    click.option(
+        "--api",
+        metavar="API",
+        help="The API its tokens are for when a request names none; for a resource_server, the API it is.",
+    ),
     click.option(
         "--grant-type",
         multiple=True,

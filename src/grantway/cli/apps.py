@@ -64,6 +64,8 @@ def create(
 
     async def act(server: "Server") -> registry.Registered:
         wanted = changed(given, server.snapshots.newest.registry)
+        if kind == ClientType.RESOURCE_SERVER and "default_api" in wanted:
+            wanted["api"] = wanted.pop("default_api")  # it asks for no tokens: it is the API
         draft = registry.ClientDraft(name=name, type=ClientType(kind), id=client_id, **wanted)
         about = registry.SecretDraft(text=text, label=secret_label, lifetime=expires)
         asked = about if text or secret_label or expires else None

@@ -70,4 +70,7 @@ def revoke(*, username: str, client_id: str) -> None:
     count = run(act)
     if choices().json:
         show_json({"revoked": count})
-    note(f"Revoked {count} grant{'' if count == 1 else 's'}. JWTs already issued live until they expire.")
+    note(
+        f"Revoked {count} grant{'' if count == 1 else 's'}. Gateways, and APIs that ask or listen for "
+        "revocations, refuse its tokens within seconds; elsewhere JWTs live until they expire."
+    )

@@ -22,6 +22,7 @@ from grantway.protocol.people import Person, canonical_username
 from grantway.protocol.profiles import person_problems
 from grantway.protocol.registration import registry_problems
 from grantway.protocol.registry import Registry
+from grantway.protocol.site_callbacks import CALLBACK
 from grantway.storage.changes import (
     DropClient,
     DropSecret,
@@ -211,7 +212,8 @@ def _plan_client(draft: _Draft, wanted: WantedClient, secret_hash: SecretHash, n
             audit = ("client.changed", target, {"fields": names})
             draft.add("~", f"app {new.id}: {told}", PutClient(kept), audit=[audit])
     _plan_secrets(draft, wanted, () if old is None else old.secrets, secret_hash, now)
-    if new.uses_secret and not wanted.secrets and not (old and old.secrets):
+    for_a_site = any(uri.endswith(CALLBACK) for uri in new.redirect_uris)  # we exchange its codes ourselves
+    if new.uses_secret and not for_a_site and not wanted.secrets and not (old and old.secrets):
         draft.add(" ", f"app {new.id} has no secret yet: grantway app secret add {new.id}")
 
 

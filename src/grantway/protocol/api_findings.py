@@ -50,7 +50,7 @@ def _overlaps(api: Api) -> Iterator[Finding]:
     for here, there in api.templates.overlaps():
         lost = [] if ANY_METHOD in here else sorted(there.keys() - here.keys())
         narrow, wide = next(iter(here.values())).path, next(iter(there.values())).path
-        refused = f"; {', '.join(lost)} there is refused: it has no rule" if lost else ""
+        refused = f"; refused there, for want of a rule: {', '.join(lost)}" if lost else ""
         words = f"{narrow} and {wide} overlap: what both stand for is judged by {narrow}{refused}"
         yield Finding(FindingKind.OVERLAP, narrow, words)
 

@@ -288,7 +288,7 @@ def _contradictions(client: Client) -> list[str]:
         ),
         (
             (client.type is ClientType.RESOURCE_SERVER) != (client.api is not None),
-            "api: belongs to resource_server clients, which need one",
+            "api: a resource_server needs one (--api), and no other client has one",
         ),
         (
             client.type is ClientType.RESOURCE_SERVER and bool(client.grant_types),

@@ -48,7 +48,7 @@ def scope_refused(client: Client, unknown: list[str], forbidden: list[str]) -> D
     allow = edit_app(client, *(word for name in forbidden[:5] for word in ("--add-scope", name)))
     return Diagnosis(
         Gw.SCOPE,
-        f"unknown: {unknown}; not registered for {client.id}: {forbidden}",
+        "; ".join(words),
         received=shown(" ".join((*unknown, *forbidden))),
         expected=f"some of: {client.scope}" if client.scope else "no scope is registered for it",
         difference="; ".join(words),

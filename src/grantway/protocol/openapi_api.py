@@ -12,6 +12,7 @@ from grantway.protocol.registry import SERVER_SCOPES
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 _NO_RESOURCE = re.compile(r"v?\d+(?:\.\d+)*|api|rest|.*[{}].*|")
+_MARKS = ":./-_"  # between resource and verb, ours first
 _MAX_SENTENCE = 300
 
 
@@ -52,7 +53,7 @@ def propose(
     for operation in reading.operations:
         rule = _rule(operation, unprotected)
         if rule is None:
-            scope, sentence = _suggestion(operation, name, {*taken})
+            scope, sentence = _suggestion(operation, name, {*taken}, scopes)
             if scope not in scopes:
                 suggestions.setdefault(scope, sentence)
             rule = Rule(operation.method, operation.path, frozenset({scope}))
@@ -89,26 +90,28 @@ def resource_of(path: str, name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", next(segments, name).lower()).strip("_") or "api"
 
 
-def _suggestion(operation: Operation, name: str, taken: Collection[str]) -> tuple[str, str]:
-    """`<resource>:read` or `<resource>:write`, and a sentence for it."""
+def _suggestion(
+    operation: Operation, name: str, taken: Collection[str], said: Collection[str]
+) -> tuple[str, str]:
+    """`<resource>:read` or `<resource>:write`, as the document itself may spell it, and a sentence for it."""
     resource = resource_of(operation.path, name)
     reads = operation.method in _READING
-    scope = f"{resource}:{'read' if reads else 'write'}"
+    spelt = [f"{resource}{mark}{'read' if reads else 'write'}" for mark in _MARKS]
+    scope = next((one for one in spelt if one in said), spelt[0])
     if scope in taken:
         scope = f"{resource_of('', name)}.{scope}"
     return scope, f"{'See' if reads else 'Change'} {resource.replace('_', ' ')}"
 
 
 def _scopes(said: Mapping[str, str], rules: Sequence[Rule]) -> Iterable[ApiScope]:
-    methods: dict[str, set[str]] = {}
-    for rule in rules:
-        for scope in rule.scopes:
-            methods.setdefault(scope, set()).add(rule.method)
+    read = frozenset[str]().union(*(rule.scopes for rule in rules if rule.method in _READING))
+    # Where a change needs several, those that nothing is read with carry it: `read` beside `delete` reads.
+    changing = frozenset[str]().union(
+        *(one - read or one for rule in rules if rule.method not in _READING for one in rule.alternatives)
+    )
     for scope, words in said.items():
-        own = methods.get(scope)
-        kind = Sensitivity.NORMAL
-        if own:
-            kind = Sensitivity.READ if own <= _READING else Sensitivity.WRITE
+        kind = Sensitivity.READ if scope in read else Sensitivity.NORMAL
+        kind = Sensitivity.WRITE if scope in changing else kind
         sentence = words if len(words) <= _MAX_SENTENCE else f"{words[: _MAX_SENTENCE - 1]}…"
         yield ApiScope(name=scope, description=sentence or f"Use {scope}", sensitivity=kind)
 

@@ -1,5 +1,6 @@
 """Calls from an API to its authorization server: https alone, bounded, without redirects."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
@@ -10,10 +11,11 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["checked_address", "edition", "http_client", "read_body"]
+__all__ = ["answered", "checked_address", "edition", "http_client", "read_body"]
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_BYTES = 256 * 1024
+_REFERENCE = re.compile(r"[0-9A-F]{4}-[0-9A-F]{2}")
 
 
 def checked_address(name: str, uri: str) -> str:
@@ -56,6 +58,13 @@ def _context(certificate: tuple[str, str] | None, _edition: tuple[int, ...]) -> 
     return context
 
 
+def answered(reply: "httpx2.Response") -> str:
+    """An answer of the server that is none, in words: its status, and where its operator reads why."""
+    reference = reply.headers.get("grantway-flow", "")
+    why = f"; why: grantway logs show {reference}" if _REFERENCE.fullmatch(reference) else ""
+    return f"answered {reply.status_code}{why}"
+
+
 async def read_body(
     client: "httpx2.AsyncClient",
     method: str,
@@ -71,7 +80,7 @@ async def read_body(
     """
     async with client.stream(method, uri, headers=dict(headers), data=form) as reply:
         if reply.status_code != 200 and reply.status_code not in also:
-            raise ValueError(f"answered {reply.status_code}")
+            raise ValueError(answered(reply))
         body = b""
         async for chunk in reply.aiter_bytes():
             body += chunk

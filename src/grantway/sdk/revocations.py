@@ -19,7 +19,7 @@ import msgspec
 from grantway.crypto.jose import BadToken, UnknownKey
 from grantway.protocol.revocations import STREAM_MEMBER
 from grantway.sdk.credentials import Credentials
-from grantway.sdk.fetching import checked_address, http_client, read_body
+from grantway.sdk.fetching import answered, checked_address, http_client, read_body
 from grantway.sdk.jwks import Jwks
 from grantway.sdk.kept import Unavailable
 from grantway.sdk.revoked import BadMessage, Revoked
@@ -177,7 +177,7 @@ class RevocationFeed:
                 method, self._address, headers=headers, data=form, timeout=timeout
             ) as reply:
                 if reply.status_code != 200:
-                    raise ValueError(f"{self._address} answered {reply.status_code}")
+                    raise ValueError(f"{self._address} {answered(reply)}")
                 events = _Events()
                 async for chunk in reply.aiter_bytes():
                     for text in events.taken_from(chunk):

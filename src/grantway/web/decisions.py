@@ -15,9 +15,9 @@ import msgspec
 
 from grantway.flows.decision import Passes, Question, TurnedAway, decide_request
 from grantway.protocol.apis import Api
+from grantway.protocol.diagnosis import shown
 from grantway.protocol.errors import OAuthError, wire_safe
 from grantway.protocol.names import ErrorCode
-from grantway.protocol.paths import BadPath
 from grantway.protocol.resource_metadata import resource_metadata, resource_metadata_url
 from grantway.sdk.bearer import OVERRIDES, Brought
 from grantway.sdk.challenge import challenge
@@ -85,8 +85,9 @@ async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Re
         certificate = door.certificate_behind(request) if family.shows_certificates else asked.certificate
     except ValueError as bad:  # of a certificate that the gateway has written
         return "malformed", _refused(door, request, _malformed(str(bad)), None)
-    except (BadForwarding, BadPath) as bad:
-        return "malformed", _refused(door, request, _malformed(bad.reason), None)
+    except BadForwarding as bad:
+        at = "" if bad.path is None else f"Not accepted: {bad.reason}: {shown(bad.path)}"
+        return "malformed", _refused(door, request, _malformed(bad.reason, at), None)
     except OAuthError as bad:
         return "malformed", _refused(door, request, _malformed(bad.tell_client, bad.tell_operator), None)
     site = Site(door, request, asked) if asked.origin else None

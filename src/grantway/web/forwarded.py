@@ -29,11 +29,15 @@ _USUAL_PORT = re.compile(r":(?:80|443)\Z")
 
 
 class BadForwarding(Exception):
-    """The gateway did not say, or not in one way, what it is asked for. `reason` quotes nothing."""
+    """The gateway did not say, or not in one way, what it is asked for.
 
-    def __init__(self, reason: str) -> None:
+    `reason` quotes nothing; `path` is the one that could be read in two ways, for the operator alone.
+    """
+
+    def __init__(self, reason: str, path: bytes | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.path = None if path is None else path.decode("latin-1")
 
 
 class Forwarded(Struct, frozen=True):
@@ -65,7 +69,7 @@ NOTHING_SAID: Final = Own()
 class Family:
     """Gateways that ask in one way.
 
-    `read` is told the path at which the server is mounted. It raises BadForwarding, BadPath for a path of two
+    `read` is told the path at which the server is mounted. It raises BadForwarding, also for a path of two
     readings, and `invalid_request` for a malformed query of our own address.
     """
 
@@ -175,9 +179,13 @@ def _with_login(forwarded: Forwarded, scheme: str) -> Forwarded:
 def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarded:
     raw, _, query = target.encode("latin-1").partition(b"?")
     if b" " in raw:
-        raise BadPath("the path holds a space: two values in one header")
+        raise BadForwarding("the path holds a space: two values in one header", raw)
     read = _once_read if len(raw) <= _SHORT else canonical_path
-    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), read(raw), query, api, target)
+    try:
+        path = read(raw)
+    except BadPath as bad:
+        raise BadForwarding(bad.reason, raw) from None
+    return Forwarded(method, _USUAL_PORT.sub("", host.lower()), path, query, api, target)
 
 
 _once_read = lru_cache(maxsize=4096)(canonical_path)

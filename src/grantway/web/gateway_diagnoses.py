@@ -30,7 +30,7 @@ def diagnosis_of(found: TurnedAway, asked: Forwarded | None, registry: Registry)
     return Diagnosis(
         gw,
         found.tell_operator,
-        received=f"{asked.method} {asked.api or asked.host}{asked.path}",
+        received=f"{asked.method} {asked.host}{asked.path}{f' for {asked.api}' if asked.api else ''}",
         expected="an API at this address" if api is None else expected,
         difference=f"missing: {refused.missing}" if refused.missing else refused.why,
         fix=fix,
@@ -43,7 +43,10 @@ def _unknown_api(asked: Forwarded, registry: Registry) -> tuple[Gw, str]:
         if named is None:
             fix = "The gateway's configuration names an API that is not there: `grantway api list`."
         else:
-            fix = f"The path is below none of its servers ({', '.join(named.servers)}): {_add_server(named)}."
+            fix = (
+                f"The path is below none of its servers ({', '.join(named.servers)}). Let the gateway pass "
+                f"on the path as it came, or add the base: {_add_server(named)}."
+            )
         return Gw.API_UNKNOWN, fix
     here = [api for api in registry.apis.values() for host, _ in api.bases if host.lower() == asked.host]
     if here:
