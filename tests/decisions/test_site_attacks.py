@@ -77,6 +77,14 @@ async def test_a_socket_of_another_site_is_not_opened(ada, header):
     assert 200 == (await ada.ask("/", header, f"Origin: {ORIGIN}")).status
 
 
+@pytest.mark.parametrize("space", ["\xa0", "\x85"], ids=["a0", "85"])
+async def test_a_name_behind_a_strange_space_is_another_name(site, ada, space):
+    """W3, C1: for a browser it has no `__Host-` at its beginning, so any host beside this one may set it."""
+    tossed = f"{space}{SITE_COOKIE}={ada.cookies[SITE_COOKIE]}"
+    assert 401 == (await SiteBrowser(site).ask("/", SCRIPT, others=tossed)).status
+    assert 200 == (await SiteBrowser(site).ask("/", SCRIPT, others=tossed.replace(space, ""))).status
+
+
 async def test_a_link_of_another_site_shows_the_page_and_changes_nothing(ada):
     """W5: the cookie is Lax, so that people may arrive from anywhere."""
     assert 200 == (await ada.ask("/", *NAVIGATES, "Sec-Fetch-Site: cross-site")).status

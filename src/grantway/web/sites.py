@@ -77,7 +77,7 @@ class Site:
     def other_cookies(self) -> tuple[Header, ...]:
         """The cookies that are none of ours, for gateways that pass on these in place of all."""
         ours = {self._cookies.site, self._cookies.site_flow}
-        pairs = (pair.strip() for header in self._request.every(b"cookie") for pair in header.split(";"))
+        pairs = (pair.strip(" \t") for header in self._request.every(b"cookie") for pair in header.split(";"))
         others = "; ".join(pair for pair in pairs if pair and pair.partition("=")[0] not in ours)
         return ((b"cookie", others.encode("latin-1")),) if others else ()
 
