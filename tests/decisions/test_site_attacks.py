@@ -85,6 +85,16 @@ async def test_a_name_behind_a_strange_space_is_another_name(site, ada, space):
     assert 200 == (await SiteBrowser(site).ask("/", SCRIPT, others=tossed.replace(space, ""))).status
 
 
+@pytest.mark.parametrize(
+    "query", ["x=1&x=2", "x=%00", "x=%ff", "x=\xe9", "&".join(["a=1"] * 101)], ids=range(5)
+)
+async def test_signing_out_with_a_malformed_address_asks_first(ada, query):
+    """O8, P2: never a fault of the server, and the session lives."""
+    answer = await ada.ask(f"/.grantway/sign-out?{query}", *NAVIGATES, "Sec-Fetch-Site: cross-site")
+    assert (403, b"Sign out?" in answer.body) == (answer.status, True)
+    assert 200 == (await ada.ask("/", SCRIPT)).status
+
+
 async def test_a_link_of_another_site_shows_the_page_and_changes_nothing(ada):
     """W5: the cookie is Lax, so that people may arrive from anywhere."""
     assert 200 == (await ada.ask("/", *NAVIGATES, "Sec-Fetch-Site: cross-site")).status

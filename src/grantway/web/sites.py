@@ -231,12 +231,12 @@ class Site:
     def _means_it(self, cookie: SiteCookie) -> bool:
         if self._fetch.site in {"same-origin", "none"} and self._fetch.is_navigation:
             return True  # a picture in somebody's comment has another destination
-        seal = Params.parse(self._asked.query).get("x") or ""
         try:
+            seal = Params.parse(self._asked.query).get("x") or ""
             payload = self._door.server.snapshots.newest.sealer.open(
                 seal, purpose=_LEAVING, binding=cookie.text.encode()
             )
-        except BrokenSeal:
+        except (BrokenSeal, OAuthError):
             return False
         return payload == _LEAVING.encode()
 
