@@ -77,6 +77,16 @@ async def test_a_socket_of_another_site_is_not_opened(ada, header):
     assert 200 == (await ada.ask("/", header, f"Origin: {ORIGIN}")).status
 
 
+async def test_a_socket_that_the_gateway_alone_tells_of_is_one(site, ada):
+    """W5: with `authRequestHeaders`, Traefik drops every sign of a socket but its scheme."""
+    told = ("X-Forwarded-Method: GET", "X-Forwarded-Host: album.example", "X-Forwarded-Uri: /")
+    cookie = f"Cookie: {SITE_COOKIE}={ada.cookies[SITE_COOKIE]}"
+    asked = f"/decision/forward?api={ALBUM.identifier}&login=1"
+    for proto, status in (("https", 200), ("wss", 403)):
+        answer = await site.send("GET", asked, *told, f"X-Forwarded-Proto: {proto}", cookie)
+        assert status == answer.status
+
+
 @pytest.mark.parametrize("space", ["\xa0", "\x85"], ids=["a0", "85"])
 async def test_a_name_behind_a_strange_space_is_another_name(site, ada, space):
     """W3, C1: for a browser it has no `__Host-` at its beginning, so any host beside this one may set it."""

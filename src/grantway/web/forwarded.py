@@ -23,6 +23,7 @@ FORWARD: Final = "/decision/forward"
 ENVOY: Final = "/decision/envoy"  # followed by the path of the request
 _URL = re.compile(r"(?P<scheme>https?)://(?P<host>[^/?#@ ]+)(?P<target>[/?].*)?")
 _SCHEMES = {"https": "https", "http": "http", "wss": "https", "ws": "http"}  # Traefik tells sockets so
+_SOCKETS = frozenset({"wss", "ws"})
 _PARAMETERS = frozenset({b"api", b"login", b"certificate", b"mtls"})
 _CALLERS_OWN = (
     "the query of the decision's address is the caller's own; in Caddy, end the address with a question mark"
@@ -53,6 +54,7 @@ class Forwarded(Struct, frozen=True):
     api: str | None  # the identifier of the API, where the gateway's own configuration names it
     target: str = "/"  # path and query as they came
     origin: str = ""  # of the site, where people may sign in there; else empty
+    upgrades: bool = False  # the gateway says that a WebSocket is to be opened
     certificate: bytes | None = None  # DER, of the caller; nginx hands it over in a header of its own
 
 
@@ -182,7 +184,8 @@ def _said_in(query: bytes) -> Own:
 def _with_login(forwarded: Forwarded, scheme: str) -> Forwarded:
     if scheme not in _SCHEMES:
         raise BadForwarding("X-Forwarded-Proto is neither https nor http")
-    return replace(forwarded, origin=f"{_SCHEMES[scheme]}://{forwarded.host}")
+    upgrades = scheme in _SOCKETS
+    return replace(forwarded, origin=f"{_SCHEMES[scheme]}://{forwarded.host}", upgrades=upgrades)
 
 
 def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarded:

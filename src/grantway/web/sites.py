@@ -57,7 +57,9 @@ class Site:
             dest=request.header(b"sec-fetch-dest"),
             origin=request.header(b"origin"),
             accept=request.header(b"accept") or "",
-            upgrades=request.has_any(_UPGRADES) or request.header(b"sec-fetch-mode") == "websocket",
+            upgrades=asked.upgrades
+            or request.has_any(_UPGRADES)
+            or request.header(b"sec-fetch-mode") == "websocket",
         )
 
     @property
