@@ -21,7 +21,8 @@ from grantway.protocol.scope import Scope
 from grantway.sdk.revoked import BadMessage, Gap, Revoked
 from grantway.sdk.verify import read_claims
 from tests.node import CALENDAR, PHOTOS, Visitor
-from tests.revocations.conftest import becomes, listening, status
+from tests.revocations.conftest import PATIENCE, becomes, listening, status
+from tests.serving import serving
 
 KEY, OTHER = SigningKey.generate("ES256"), SigningKey.generate("ES256")
 KEYS = {KEY.kid: KEY.verification_key}
@@ -280,6 +281,30 @@ async def test_an_old_longer_life_of_tokens_still_counts(node):
     await node.put_api(replace(PHOTOS, token_lifetime=60))
     head, _ = await complete(node, "photos_api")
     assert 7260 == head["keep"]
+
+
+async def test_a_server_that_goes_on_without_vouching_is_left_for_another(node, monkeypatch):
+    """O8, O9: one node of several has lost its database; whoever comes again reaches the next one."""
+    monkeypatch.setattr("grantway.sdk.revocations._SILENCE", 0.3)
+    streams = []
+
+    async def only_says_that_it_cannot(scope, receive, send):
+        if scope["type"] == "http":
+            streams.append(scope["path"])
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            while len(streams) < 2:
+                part = b": nothing can be vouched for\n\n"
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                await asyncio.sleep(0.05)
+
+    tokens = await Visitor(node).tokens(scope="photos:read")
+    async with serving(lambda _origin: only_says_that_it_cannot) as origin:
+        with listening(node, stream=f"{origin}/revocations/stream") as protection:
+            assert 200 == await status(protection, tokens["access_token"])
+            async with asyncio.timeout(PATIENCE):
+                while len(streams) < 2:
+                    await asyncio.sleep(0.05)
+            assert "vouches for nothing" in str(protection.feed.health.problem)
 
 
 async def test_must_be_fresh_refuses_with_503_and_without_it_tokens_live_on(node, tmp_path):
