@@ -3,6 +3,7 @@
 import pytest
 
 from grantway.crypto.jwk import SigningKey
+from grantway.web.cookies import MAX_FLOWS
 from tests.checks.answers import (
     bought,
     claims_of,
@@ -96,6 +97,18 @@ async def test_what_was_posted_stands_in_no_url_and_goes_on_in_this_browser_alon
     page = await ada.get(where)
     assert QUESTION in page.text
     assert "Single Sign-On" not in page.text
+    assert await is_signed_in(ada)
+
+
+async def test_forms_of_another_site_do_not_heap_up_cookies(ada):
+    """U5, P2: at 180 of them, a browser drops its oldest, and the session with it."""
+    for _ in range(20):
+        first = await Visitor(ada.node).http.post("/end-session", data={"client_id": "sso"})
+        for cookie in first.headers.get_list("set-cookie"):
+            ada.http.cookies.set(*cookie.partition(";")[0].split("=", 1), domain="127.0.0.1")
+        assert QUESTION in (await ada.get(first.headers["location"])).text
+    held = [one.name for one in ada.http.cookies.jar if one.name.startswith("gw_tx_")]
+    assert len(held) <= MAX_FLOWS
     assert await is_signed_in(ada)
 
 

@@ -1,5 +1,7 @@
 """Tokens bound to a certificate behind each family; and that a caller's word for one is never believed."""
 
+import base64
+import hashlib
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -45,7 +47,17 @@ def envoy(*lines: str) -> tuple[str, ...]:
 
 def xfcc(certificate, *, more: str = "") -> str:
     pem = quote(certificate.pem.decode(), safe="")
-    return f'x-forwarded-client-cert: Hash=ab12;Cert="{pem}";Subject="CN=own, O=\\"x;y\\"";URI={more}'
+    shown = f'Hash={hash_of(certificate)};Cert="{pem}"'
+    return f'x-forwarded-client-cert: {shown};Subject="CN=own, O=\\"x;y\\"";URI={more}'
+
+
+def hash_of(certificate) -> str:
+    return hashlib.sha256(base64.b64decode(certificate.base64)).hexdigest()
+
+
+def without_cert(certificate, *, more: str) -> tuple[str, ...]:
+    """As Envoy says it that is told to say the URI of a certificate, and not the certificate."""
+    return (f"x-forwarded-client-cert: Hash={hash_of(certificate)};URI={more}",)
 
 
 async def status(gate, asked) -> int:
@@ -123,8 +135,14 @@ async def test_a_gateway_that_writes_one_header_vouches_for_no_other(bound, line
         envoy("x-grantway-mtls: envoy", xfcc(STRANGER, more=f';Cert="{quote(OWN.pem.decode(), safe="")}"')),
         envoy("x-grantway-mtls: envoy", xfcc(STRANGER), xfcc(OWN)),
         envoy("x-grantway-mtls: envoy", "x-forwarded-client-cert: Cert=x"),
+        envoy("x-grantway-mtls: envoy", *without_cert(STRANGER, more=f"x;Cert={OWN.escaped}")),
+        envoy(
+            "x-grantway-mtls: envoy",
+            *without_cert(STRANGER, more=f'x;Cert="{OWN.escaped}";Hash={hash_of(OWN)}'),
+        ),
+        envoy("x-grantway-mtls: envoy", f"x-forwarded-client-cert: Cert={OWN.escaped}"),
     ],
-    ids=range(14),
+    ids=range(17),
 )
 async def test_what_cannot_be_read_in_one_way_is_refused(bound, asked):
     """DC08, O3: 400, so that a gateway that is set up wrongly is found at once."""

@@ -7,7 +7,7 @@ import pytest
 from grantway.settings import GatewaySettings, ServerSettings
 from tests.certificates import self_signed
 from tests.checks.answers import FORM
-from tests.decisions.asking import FAMILIES, HERE, IDENTITY, MALFORMED, PHOTOS, bearer, gate_on, shape
+from tests.decisions.asking import FAMILIES, HERE, IDENTITY, MALFORMED, NOTES, PHOTOS, bearer, gate_on, shape
 from tests.node import free_port, sqlite_url
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -49,6 +49,20 @@ async def test_what_the_gateway_says_comes_once(gate, reader, family, header, ot
     less = [line for line in lines if not line.startswith(header)]
     if family != "envoy":
         assert MALFORMED == (await gate.send(method, target, *less)).meant
+
+
+@pytest.mark.parametrize("family", ["nginx", "forward"])
+@pytest.mark.parametrize(
+    "query",
+    [f"api={NOTES.identifier}", "login=1", "mtls=traefik", "certificate=AA==", f"api={NOTES.identifier}#x"],
+)
+async def test_what_the_caller_writes_is_not_the_gateways_own_query(gate, family, query):
+    """O3: Caddy, told an address without a query, asks with that of the caller."""
+    path = "/health"  # public, with the API that the caller would name
+    method, target, *lines = shape(family, "GET", f"{path}?{query}")
+    answer = await gate.send(method, f"{target}?{query}", *lines)
+    assert (MALFORMED, "invalid_request") == (answer.meant, answer.json["error"])
+    assert 200 == (await gate.ask(family, "GET", f"{path}?x=1&{query}", api=NOTES.identifier)).meant
 
 
 @pytest.mark.parametrize("family", FAMILIES)

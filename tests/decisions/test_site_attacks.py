@@ -77,6 +77,34 @@ async def test_a_socket_of_another_site_is_not_opened(ada, header):
     assert 200 == (await ada.ask("/", header, f"Origin: {ORIGIN}")).status
 
 
+async def test_a_socket_that_the_gateway_alone_tells_of_is_one(site, ada):
+    """W5: with `authRequestHeaders`, Traefik drops every sign of a socket but its scheme."""
+    told = ("X-Forwarded-Method: GET", "X-Forwarded-Host: album.example", "X-Forwarded-Uri: /")
+    cookie = f"Cookie: {SITE_COOKIE}={ada.cookies[SITE_COOKIE]}"
+    asked = f"/decision/forward?api={ALBUM.identifier}&login=1"
+    for proto, status in (("https", 200), ("wss", 403)):
+        answer = await site.send("GET", asked, *told, f"X-Forwarded-Proto: {proto}", cookie)
+        assert status == answer.status
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\x85"], ids=["a0", "85"])
+async def test_a_name_behind_a_strange_space_is_another_name(site, ada, space):
+    """W3, C1: for a browser it has no `__Host-` at its beginning, so any host beside this one may set it."""
+    tossed = f"{space}{SITE_COOKIE}={ada.cookies[SITE_COOKIE]}"
+    assert 401 == (await SiteBrowser(site).ask("/", SCRIPT, others=tossed)).status
+    assert 200 == (await SiteBrowser(site).ask("/", SCRIPT, others=tossed.replace(space, ""))).status
+
+
+@pytest.mark.parametrize(
+    "query", ["x=1&x=2", "x=%00", "x=%ff", "x=\xe9", "&".join(["a=1"] * 101)], ids=range(5)
+)
+async def test_signing_out_with_a_malformed_address_asks_first(ada, query):
+    """O8, P2: never a fault of the server, and the session lives."""
+    answer = await ada.ask(f"/.grantway/sign-out?{query}", *NAVIGATES, "Sec-Fetch-Site: cross-site")
+    assert (403, b"Sign out?" in answer.body) == (answer.status, True)
+    assert 200 == (await ada.ask("/", SCRIPT)).status
+
+
 async def test_a_link_of_another_site_shows_the_page_and_changes_nothing(ada):
     """W5: the cookie is Lax, so that people may arrive from anywhere."""
     assert 200 == (await ada.ask("/", *NAVIGATES, "Sec-Fetch-Site: cross-site")).status

@@ -16,8 +16,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from grantway.protocol.apis import Access, Rule
 from grantway.sdk import AccessToken, Guard, Protection
+from grantway.sdk.connections import LIFETIME_KEY, Lifetimes, pass_on
 from grantway.sdk.fastapi import Auth
 from grantway.sdk.starlette import RouteGuard
+from grantway.sdk.verify import read_claims
 from tests.frameworks.definition import ADMIN, API, IDENTIFIER, READ
 from tests.sdk.servers import running
 from tests.sdk.servers import token as forged_token
@@ -184,6 +186,40 @@ async def test_a_connection_ends_with_its_token(at, node):
             await connection.recv()
         assert (1008, "the access token has expired") == (closed.value.rcvd.code, closed.value.rcvd.reason)
         assert 1008 == await ENDS.get()
+
+
+async def through_pass_on(app, receive, send, token, clock):
+    await pass_on(app, {"type": "websocket"}, receive, send, token=token, clock=clock)
+
+
+async def through_lifetimes(app, receive, send, token, clock):
+    async def inner(scope, receive, send):
+        scope[LIFETIME_KEY].begin(token)
+        await app(scope, receive, send)
+
+    await Lifetimes(inner, clock)({"type": "websocket"}, receive, send)
+
+
+@pytest.mark.parametrize("through", [through_pass_on, through_lifetimes])
+async def test_c6_a_caller_who_does_not_close_is_not_heard_any_more(through):
+    """FN13: some servers hand on what comes after their close frame, for as long as it is not answered."""
+    sent, heard = [], []
+
+    async def receive():
+        await asyncio.sleep(0)
+        return {"type": "websocket.receive", "text": "delete it"}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    async def obeys(_scope, receive, send):
+        await send({"type": "websocket.accept"})
+        while len(heard) < 100 and heard[-1:] != ["websocket.disconnect"]:
+            heard.append((await receive())["type"])
+
+    claims = {"sub": "ada", "client_id": "printer", "aud": IDENTIFIER, "exp": 1, "iat": 0, "jti": "j"}
+    await through(obeys, receive, send, read_claims({"scope": READ, **claims}), lambda: 1.0)
+    assert (["websocket.accept", "websocket.close"], "websocket.disconnect") == (sent, heard[-1])
 
 
 async def test_o8_without_keys_no_connection_opens(tokens):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from grantway.protocol.apis import Access, Rule
 from grantway.settings import ServerSettings
 from tests.certificates import Authority, self_signed
 from tests.decisions.asking import HERE, PHOTOS, Answer, Gate, bearer, gate_on, read
@@ -339,6 +340,25 @@ async def test_a_bound_token_behind_caddy_needs_its_certificate_whatever_headers
                     assert 401 == (await caddy.ask("GET", "/v1/photos", token, line, tls=context)).status
             target = f"/v1/photos?certificate={quote(own.base64, safe='')}"
             assert 401 == (await caddy.ask("GET", target, token)).status
+
+
+async def test_behind_caddy_the_caller_does_not_name_the_api(fronts, tmp_path):
+    """O3: an address without a query gets the caller's; with a question mark, as the page says, none."""
+    front, asking = fronts["caddy"], f"?api={PHOTOS.identifier}"
+    node, rules = front.gate.node, (Rule("*", "/v1/photos", access=Access.PUBLIC),)
+    other = replace(
+        PHOTOS, identifier="https://open.example", name="Open", servers=(), scopes=(), rules=rules
+    )
+    await node.put_api(other)
+    page = block("caddy.md", "caddyfile")
+    async with serving(lambda _origin: front.api) as origin:
+        where = {"server": node.issuer, "api": origin}
+        for query, status in (("?", 401), ("", 400)):
+            folder = tmp_path / str(status)
+            with caddy_before_an_api(folder, page.replace(asking, query), **where) as port:
+                caddy = Front(front.gate, front.api, port)
+                assert status == (await caddy.ask("GET", f"/v1/photos?api={other.identifier}")).status
+                assert 401 == (await caddy.ask("GET", "/v1/photos")).status
 
 
 def lines_for_certificates() -> list[str]:

@@ -120,3 +120,30 @@ async def test_a_caller_who_has_gone_costs_nothing():
             await gone.wait()
             await done.wait()
     assert [True] == outcome
+
+
+async def test_a_stream_hears_that_its_caller_has_gone_whatever_was_sent_ahead():
+    """U3, RX20: uvicorn tells the last request that came, and the stream before it went on unheard."""
+    ended = asyncio.Event()
+
+    async def app(_scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        async def write():
+            while True:
+                await send({"type": "http.response.body", "body": b"more", "more_body": True})
+                await asyncio.sleep(0.02)
+
+        writing = asyncio.create_task(write())
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        writing.cancel()
+        ended.set()
+
+    async with listening(app, http=WholeReplies, access_log=False) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("/stream") + request("/json") * 3)
+        await reader.readuntil(b"more")
+        writer.close()
+        async with asyncio.timeout(10):
+            await ended.wait()

@@ -28,6 +28,14 @@ class WholeReplies(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None  # one at a time: requests sent ahead wait
         self._extensions = {WHOLE_REPLY: self._write_whole}
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is being answered: uvicorn tells the last that came, maybe one sent ahead."""
+        super().connection_lost(exc)
+        cycle = self._answering
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
         cycle.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # ours is in no standard

@@ -42,18 +42,26 @@ class Lifetime:
     """Ends one connection when the token ends with which it was opened.
 
     A handshake is judged once; whatever comes later would otherwise outlive what was approved. The
-    application hears of it as of any other end: `websocket.disconnect`, and OSError when it sends.
+    application hears of it as of any other end: `websocket.disconnect`, and OSError when it sends. Whatever
+    the caller sends afterwards, instead of closing its side, is not passed on.
     """
 
-    def __init__(self, send: Send, clock: Callable[[], float]) -> None:
-        self._send, self._clock = send, clock
-        self._is_closed = False
+    def __init__(self, receive: Receive, send: Send, clock: Callable[[], float]) -> None:
+        self._receive, self._send, self._clock = receive, send, clock
+        self._is_closed = self._is_over = False
         self._ending: asyncio.Task[None] | None = None
 
     def begin(self, token: AccessToken) -> None:
         """From here on the connection lives no longer than this token, nor than an earlier one."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(token.expires_at))
+
+    async def receive(self) -> Message:
+        """For the application, in the place of the server's own."""
+        message = await self._receive()
+        if self._is_over and message["type"] != "websocket.disconnect":
+            return {"type": "websocket.disconnect", "code": POLICY_VIOLATION, "reason": OVER}
+        return message
 
     async def send(self, message: Message) -> None:
         """For the application, in the place of the server's own."""
@@ -71,7 +79,7 @@ class Lifetime:
         await asyncio.sleep(max(0.0, expires_at - self._clock()))
         if self._is_closed:
             return
-        self._is_closed = True
+        self._is_closed = self._is_over = True
         try:
             await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": OVER})
         except Exception as gone:  # noqa: BLE001 - the caller was faster, or the server says it its own way
@@ -85,10 +93,10 @@ async def pass_on(
     if scope["type"] != "websocket":
         await app(scope, receive, send)
         return
-    lifetime = Lifetime(send, clock)
+    lifetime = Lifetime(receive, send, clock)
     lifetime.begin(token)
     try:
-        await app(scope, receive, lifetime.send)
+        await app(scope, lifetime.receive, lifetime.send)
     finally:
         lifetime.stop()
 
@@ -103,8 +111,8 @@ class Lifetimes:
         if scope["type"] != "websocket":
             await self._app(scope, receive, send)
             return
-        lifetime = Lifetime(send, self._clock)
+        lifetime = Lifetime(receive, send, self._clock)
         try:
-            await self._app({**scope, LIFETIME_KEY: lifetime}, receive, lifetime.send)
+            await self._app({**scope, LIFETIME_KEY: lifetime}, lifetime.receive, lifetime.send)
         finally:
             lifetime.stop()

@@ -178,10 +178,13 @@ class RevocationFeed:
             ) as reply:
                 if reply.status_code != 200:
                     raise ValueError(f"{self._address} {answered(reply)}")
-                events = _Events()
+                events, heard_at = _Events(), time.monotonic()
                 async for chunk in reply.aiter_bytes():
                     for text in events.taken_from(chunk):
                         await self._take(text)
+                        heard_at = time.monotonic()
+                    if time.monotonic() - heard_at > _SILENCE and not events.is_within_one:
+                        raise ValueError(f"{self._address} vouches for nothing")  # another node may
 
     async def _take(self, text: bytes) -> None:
         try:
@@ -218,6 +221,11 @@ class _Events:
 
     def __init__(self) -> None:
         self._rest = bytearray()
+
+    @property
+    def is_within_one(self) -> bool:
+        """Has one begun that is not whole yet?"""
+        return self._rest.startswith((b"id:", b"data:"))
 
     def taken_from(self, chunk: bytes) -> Iterator[bytes]:
         """The events that this chunk completes. Raises BadMessage for one without end."""

@@ -24,6 +24,7 @@ __all__ = ["BadMessage", "Gap", "Revoked"]
 
 _SWEPT_EVERY = 30.0  # seconds
 _CLOCKS_APART = 10.0  # seconds
+_DRIFT = 0.001  # seconds a second by which clocks may come to differ
 
 
 class BadMessage(Exception):
@@ -57,6 +58,7 @@ class Revoked:
         self._swept_at = self._ticks()
         self._as_of = float("-inf")
         self._least_delay = float("inf")
+        self._heard_at = self._ticks()
         self._fresh_at = float("-inf")
         self.last_id: str | None = None  # of the last message; None: a complete one is needed
 
@@ -116,14 +118,16 @@ class Revoked:
         except (msgspec.MsgspecError, ValueError, StopIteration) as bad:
             raise BadMessage("the list cannot be read") from bad
         self._sweep()
-        if len(self) + len(fresh) + len(clients) > self._most:
+        if self._with(fresh, clients) > self._most:
             raise BadMessage(f"more than {self._most} entries")
         self._add(fresh, clients, until=self._ticks() + head.keep, with_scopes=told.has_scopes)
         self.last_id, self._as_of = head.id, head.as_of
         # However the clocks differ: a message that was on its way for longer than others is as much older.
-        delay = self._clock() - head.as_of
-        self._least_delay = min(self._least_delay, delay)
-        self._fresh_at = self._ticks() - (delay - self._least_delay)
+        # By ticks: setting the clock here changes nothing. One that is set there is believed by and by.
+        ticks = self._ticks()
+        delay, least = ticks - head.as_of, self._least_delay + (ticks - self._heard_at) * _DRIFT
+        self._least_delay, self._heard_at = min(least, delay), ticks
+        self._fresh_at = ticks - (delay - self._least_delay)
 
     def _head(self, token: str, keys: Mapping[str, VerificationKey]) -> Head:
         try:
@@ -146,12 +150,19 @@ class Revoked:
         self, fresh: list[bytes], clients: Mapping[bytes, int], *, until: float, with_scopes: bool
     ) -> None:
         for one in fresh:
-            self._prints[one] = until
+            self._prints[one] = max(until, self._prints.get(one, until))
         for name, before in clients.items():
-            known = self._clients.get(name, (0, 0.0))[0]
-            self._clients[name] = (max(before, known), until)
+            known = self._clients.get(name, (before, until))
+            self._clients[name] = (max(before, known[0]), max(until, known[1]))
         if with_scopes:
-            self._scopes_until = until
+            self._scopes_until = max(until, self._scopes_until)
+
+    def _with(self, fresh: list[bytes], clients: Mapping[bytes, int]) -> int:
+        """How many there would be with these; a complete list tells again what is known."""
+        most = len(self) + len(fresh) + len(clients)
+        if most <= self._most:
+            return most
+        return len(self._prints.keys() | set(fresh)) + len(self._clients.keys() | clients.keys())
 
     def _sweep(self) -> None:
         """Forget what is over."""

@@ -8,6 +8,7 @@ from grantway.web.replies import Header
 
 MAX_FLOWS = 8
 DEVICE_LIFETIME = 365 * 86400  # seconds
+_SPACES = " \t"  # and no others: what `strip` takes for one, a browser takes for a part of the name
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{1,4096}")  # cookie-octets (RFC 6265 §4.1.1)
 
 
@@ -31,7 +32,7 @@ class Cookies:
         found: dict[str, str] = {}
         for header in headers:
             for pair in header.split(";"):
-                name, _, value = pair.strip().partition("=")
+                name, _, value = pair.strip(_SPACES).partition("=")
                 if _VALUE.fullmatch(value):
                     found.setdefault(name, value)
         return found

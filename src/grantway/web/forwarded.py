@@ -23,7 +23,11 @@ FORWARD: Final = "/decision/forward"
 ENVOY: Final = "/decision/envoy"  # followed by the path of the request
 _URL = re.compile(r"(?P<scheme>https?)://(?P<host>[^/?#@ ]+)(?P<target>[/?].*)?")
 _SCHEMES = {"https": "https", "http": "http", "wss": "https", "ws": "http"}  # Traefik tells sockets so
+_SOCKETS = frozenset({"wss", "ws"})
 _PARAMETERS = frozenset({b"api", b"login", b"certificate", b"mtls"})
+_CALLERS_OWN = (
+    "the query of the decision's address is the caller's own; in Caddy, end the address with a question mark"
+)
 _SHORT = 200  # octets of a path whose reading is remembered
 _USUAL_PORT = re.compile(r":(?:80|443)\Z")
 
@@ -50,6 +54,7 @@ class Forwarded(Struct, frozen=True):
     api: str | None  # the identifier of the API, where the gateway's own configuration names it
     target: str = "/"  # path and query as they came
     origin: str = ""  # of the site, where people may sign in there; else empty
+    upgrades: bool = False  # the gateway says that a WebSocket is to be opened
     certificate: bytes | None = None  # DER, of the caller; nginx hands it over in a header of its own
 
 
@@ -85,7 +90,7 @@ def _nginx(request: Request, _base: str) -> Forwarded:
     url = _URL.fullmatch(told[b"x-original-url"])
     if url is None:
         raise BadForwarding("X-Original-URL is not an address such as https://api.example/photos")
-    own = _own(request)
+    own = _own(request, url["target"] or "/")
     forwarded = _forwarded(told[b"x-original-method"], url["host"], url["target"] or "/", own.api)
     return _with_login(forwarded, url["scheme"]) if own.login else forwarded
 
@@ -93,7 +98,7 @@ def _nginx(request: Request, _base: str) -> Forwarded:
 def _forward(request: Request, _base: str) -> Forwarded:
     """Where Traefik and Caddy ask: `X-Forwarded-Method`, `X-Forwarded-Host` and `X-Forwarded-Uri`."""
     told = _told(request, (b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"))
-    own = _own(request)
+    own = _own(request, told[b"x-forwarded-uri"])
     forwarded = _forwarded(
         told[b"x-forwarded-method"], told[b"x-forwarded-host"], told[b"x-forwarded-uri"], own.api
     )
@@ -143,12 +148,18 @@ def _told(request: Request, names: Iterable[bytes]) -> dict[bytes, str]:
     return told
 
 
-def _own(request: Request) -> Own:
+def _own(request: Request, target: str) -> Own:
     """`api=`: the API that it stands before, whatever Host the caller writes. `login=1`: people sign in.
 
-    `certificate=` and `mtls=traefik`: see `gateway_certificates`.
+    `certificate=` and `mtls=traefik`: see `gateway_certificates`. Where a gateway's configuration writes no
+    query, some put the caller's in its place (Caddy does): then it is the one of `target`, and no word of it
+    is the gateway's. (Our own query ends where a `#` begins, and a header's does not.)
     """
-    return _said_in(request.query) if request.query else NOTHING_SAID
+    if not request.query:
+        return NOTHING_SAID
+    if target.encode("latin-1").partition(b"?")[2].partition(b"#")[0] == request.query:
+        raise BadForwarding(_CALLERS_OWN)
+    return _said_in(request.query)
 
 
 @lru_cache(maxsize=256)  # it stands in the gateway's configuration
@@ -173,7 +184,8 @@ def _said_in(query: bytes) -> Own:
 def _with_login(forwarded: Forwarded, scheme: str) -> Forwarded:
     if scheme not in _SCHEMES:
         raise BadForwarding("X-Forwarded-Proto is neither https nor http")
-    return replace(forwarded, origin=f"{_SCHEMES[scheme]}://{forwarded.host}")
+    upgrades = scheme in _SOCKETS
+    return replace(forwarded, origin=f"{_SCHEMES[scheme]}://{forwarded.host}", upgrades=upgrades)
 
 
 def _forwarded(method: str, host: str, target: str, api: str | None) -> Forwarded:

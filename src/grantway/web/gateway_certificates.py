@@ -11,6 +11,7 @@ Whatever cannot be read raises ValueError: a gateway that is set up wrongly is f
 """
 
 import base64
+import hashlib
 import re
 from functools import lru_cache
 from typing import Final
@@ -42,7 +43,11 @@ def of_traefik(request: Request) -> bytes | None:
 
 
 def of_envoy(request: Request) -> bytes | None:
-    """DER, from the `Cert` of its one element: PEM, percent-encoded. Several would be of other proxies."""
+    """DER, from the `Cert` of its one element: PEM, percent-encoded. Several would be of other proxies.
+
+    It has to be the one of the `Hash`, which Envoy always writes, before all that comes out of a certificate:
+    a `URI` is not quoted, and could name a `Cert` where Envoy is not told to.
+    """
     says = request.every(_ENVOY_SAYS)
     if not says:
         return None
@@ -74,7 +79,12 @@ def _of_element(text: str) -> bytes | None:
         members.setdefault(found[1].lower(), found[2].strip('"'))
         at = found.end()
     cert = members.get("cert")
-    return None if not cert else der_of_header(cert)
+    if not cert:
+        return None
+    der = der_of_header(cert)
+    if members.get("hash", "").lower() != hashlib.sha256(der).hexdigest():
+        raise ValueError("x-forwarded-client-cert has a certificate that is not the one of its hash")
+    return der
 
 
 @lru_cache(maxsize=1024)

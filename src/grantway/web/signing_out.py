@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
-from grantway.crypto.seal import BrokenSeal
+from grantway.crypto.seal import BrokenSeal, flow_id_of
 from grantway.crypto.secrets import new_id
 from grantway.flows.browser import Browser, sign_out, signed_in
 from grantway.flows.interaction import NotYours
@@ -30,7 +30,7 @@ from grantway.web.account_views import SIGN_OUT
 from grantway.web.door import Door
 from grantway.web.guards import guarded_form, guarded_page
 from grantway.web.page_views import account, name_of, parting_view
-from grantway.web.replies import Reply, flow_header, see_other
+from grantway.web.replies import Header, Reply, flow_header, see_other
 from grantway.web.requests import Request
 from grantway.web.views import LogoutView, SignedOutView
 
@@ -55,11 +55,14 @@ async def end_session(door: Door, request: Request) -> Reply:
     else:
         params = request.query_params()
         sealed = params.get("x")
+        surplus: list[Header] = []
         if sealed is not None:
-            asked = arrived(door.server, door.browser(request), sealed)
+            browser = door.browser(request)
+            asked = arrived(door.server, browser, sealed)
+            surplus = door.cookies.clear_surplus(flow_id_of(sealed) or "", browser.flow_cookies)
         else:
             asked = _read(door, request, params)
-        reply = await _asked_to(door, request, asked)
+        reply = (await _asked_to(door, request, asked)).plus(*surplus)
     return reply.plus(flow_header(asked.reference)) if asked.reference else reply
 
 

@@ -57,7 +57,9 @@ class Site:
             dest=request.header(b"sec-fetch-dest"),
             origin=request.header(b"origin"),
             accept=request.header(b"accept") or "",
-            upgrades=request.has_any(_UPGRADES) or request.header(b"sec-fetch-mode") == "websocket",
+            upgrades=asked.upgrades
+            or request.has_any(_UPGRADES)
+            or request.header(b"sec-fetch-mode") == "websocket",
         )
 
     @property
@@ -77,7 +79,7 @@ class Site:
     def other_cookies(self) -> tuple[Header, ...]:
         """The cookies that are none of ours, for gateways that pass on these in place of all."""
         ours = {self._cookies.site, self._cookies.site_flow}
-        pairs = (pair.strip() for header in self._request.every(b"cookie") for pair in header.split(";"))
+        pairs = (pair.strip(" \t") for header in self._request.every(b"cookie") for pair in header.split(";"))
         others = "; ".join(pair for pair in pairs if pair and pair.partition("=")[0] not in ours)
         return ((b"cookie", others.encode("latin-1")),) if others else ()
 
@@ -231,12 +233,12 @@ class Site:
     def _means_it(self, cookie: SiteCookie) -> bool:
         if self._fetch.site in {"same-origin", "none"} and self._fetch.is_navigation:
             return True  # a picture in somebody's comment has another destination
-        seal = Params.parse(self._asked.query).get("x") or ""
         try:
+            seal = Params.parse(self._asked.query).get("x") or ""
             payload = self._door.server.snapshots.newest.sealer.open(
                 seal, purpose=_LEAVING, binding=cookie.text.encode()
             )
-        except BrokenSeal:
+        except (BrokenSeal, OAuthError):
             return False
         return payload == _LEAVING.encode()
 
