@@ -34,8 +34,8 @@ class Application:
     async def __call__(self, scope, _receive, send):
         if (write := scope.get("extensions", {}).get(WHOLE_REPLY)) is not None:
 
-            def noted(*reply):
-                self.whole.append(write(*reply))
+            def noted(*reply, together):
+                self.whole.append(write(*reply, together=together))
                 return self.whole[-1]
 
             scope = {**scope, "extensions": {WHOLE_REPLY: noted}}
@@ -108,7 +108,7 @@ async def test_a_caller_who_has_gone_costs_nothing():
             continue
         gone.set()
         await send_reply(REPLIES["/json"], scope, send)
-        outcome.append(scope["extensions"][WHOLE_REPLY](200, (), b""))
+        outcome.append(scope["extensions"][WHOLE_REPLY](200, (), b"", together=True))
         done.set()
 
     async with listening(app, http=WholeReplies, access_log=False) as port:

@@ -5,13 +5,14 @@ decision for a gateway costs. Our web room has its replies whole before it sends
 one over in one piece, by an extension of the scope; whatever is unusual goes uvicorn's own way.
 """
 
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Transport
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from grantway.cli.gathered_writes import GatheredWrites
 from grantway.web.replies import WHOLE_REPLY, Header
 
 _CLOSE: Final = b"connection: close\r\n"
@@ -28,6 +29,11 @@ class WholeReplies(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None  # one at a time: requests sent ahead wait
         self._extensions = {WHOLE_REPLY: self._write_whole}
 
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """What is written leaves together with the replies of others."""
+        self._gathered = GatheredWrites(transport, self.loop, self.tasks)
+        super().connection_made(self._gathered)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that is being answered: uvicorn tells the last that came, maybe one sent ahead."""
         super().connection_lost(exc)
@@ -41,8 +47,10 @@ class WholeReplies(HttpToolsProtocol):
         cycle.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # ours is in no standard
         super()._start_asgi_task(cycle, app)
 
-    def _write_whole(self, status: int, headers: Sequence[Header], body: bytes) -> bool:
+    def _write_whole(self, status: int, headers: Sequence[Header], body: bytes, *, together: bool) -> bool:
         """Write it, if nothing speaks against that; whether that was done. `headers` have its length.
+
+        `together`: with the other replies of this turn of the loop.
 
         Not done: for a caller who reads too slowly, for a reply that has begun, where accesses are logged,
         and for a header that is none, at which uvicorn raises.
@@ -62,7 +70,8 @@ class WholeReplies(HttpToolsProtocol):
             return False
         cycle.response_started, cycle.waiting_for_100_continue = True, False
         shown = b"" if cycle.scope["method"] == "HEAD" else body
-        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], head, shown))
+        write = self._gathered.write_together if together else self._gathered.write
+        write(b"%b%b\r\n%b" % (STATUS_LINE[status], head, shown))
         cycle.response_complete = True
         cycle.message_event.set()
         if not cycle.keep_alive:

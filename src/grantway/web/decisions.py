@@ -96,7 +96,7 @@ async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Re
     found = await decide_request(door.server, _question(request, asked, certificate, site))
     if isinstance(found, Passes):
         cookies = () if site is None else site.other_cookies
-        return "passes", Reply(HTTPStatus.OK, (*_identity(found), *cookies, NO_STORE))
+        return "passes", Reply(HTTPStatus.OK, (*_identity(found), *cookies, NO_STORE), at_once=True)
     if site is not None:
         if (instead := site.instead(found)) is not None:
             return "signs_in", instead

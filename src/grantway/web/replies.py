@@ -54,10 +54,11 @@ class Reply(Struct, frozen=True):
     status: int
     headers: tuple[Header, ...] = ()
     body: bytes = b""
+    at_once: bool = False  # made without waiting for anything: may leave with others of the same turn
 
     def plus(self, *headers: Header) -> "Reply":
         """The same response with more headers."""
-        return Reply(self.status, self.headers + headers, self.body)
+        return Reply(self.status, self.headers + headers, self.body, self.at_once)
 
 
 class Told(Struct, frozen=True):
@@ -81,7 +82,7 @@ async def send_reply(reply: Reply, scope: AsgiScope, send: Send) -> None:
     """Write it out: in one piece where the server in front of us takes that, else as ASGI says."""
     headers = (*reply.headers, (b"content-length", b"%d" % len(reply.body)))
     write = scope.get("extensions", _NONE).get(WHOLE_REPLY)
-    if write is not None and write(int(reply.status), headers, reply.body):
+    if write is not None and write(int(reply.status), headers, reply.body, together=reply.at_once):
         return
     await send({"type": "http.response.start", "status": int(reply.status), "headers": [*headers]})
     await send({"type": "http.response.body", "body": reply.body})
@@ -102,7 +103,7 @@ def jwt_reply(token: str) -> Reply:
 def public_json(body: bytes, *, max_age: int) -> Reply:
     """Prepared JSON for everyone, readable from any origin, kept for `max_age` seconds."""
     caching = (b"cache-control", b"public, max-age=%d" % max_age)
-    return Reply(HTTPStatus.OK, (*_JSON, caching, (b"access-control-allow-origin", b"*")), body)
+    return Reply(HTTPStatus.OK, (*_JSON, caching, (b"access-control-allow-origin", b"*")), body, at_once=True)
 
 
 def private_json(body: bytes, *headers: Header) -> Reply:
