@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.error import HTTPError
 
 PATIENCE = 30  # seconds; a busy machine starts slowly
@@ -102,13 +102,14 @@ def running(folder, *words, **env):
         text=True,
         # A shell lets what it starts in the background ignore Ctrl-C, and its children after it.
         preexec_fn=_hears_ctrl_c,  # noqa: PLW1509 - it takes no lock
+        start_new_session=True,  # so that all it has started can be ended with it
     )
     found = Running(process)
     try:
         yield found
     finally:
-        if process.poll() is None:
-            process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # whoever is left holds the pipes
         found.end()
         process.stdout.close()
         process.stderr.close()

@@ -3,6 +3,7 @@
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,14 @@ def port():
 
 def ready(port):
     return lambda: status(f"http://127.0.0.1:{port}/readyz") == 200
+
+
+def lives(pid):
+    """Does it run? One that has ended may wait to be taken note of."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -163,6 +172,23 @@ async def test_workers_do_not_outlive_the_process_that_started_them(tmp_path, po
         deadline = time.monotonic() + 20
         while ready(port)():
             assert time.monotonic() < deadline, "orphans answer"
+            time.sleep(0.1)
+
+
+async def test_workers_that_start_when_their_supervisor_is_gone_end_at_once(tmp_path, port, postgres_dsn):
+    """RX2: killed while they were loading, they have never seen it alive."""
+    for words in (("init", "--issuer", "https://id.example", "--db", postgres_dsn), ("db", "upgrade")):
+        with running(tmp_path, *words) as command:
+            assert command.end() == 0, command.said
+    with running(tmp_path, "serve", "--port", port, "--workers", 2) as server:
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+        server.wait_for(lambda: len(children.read_text().split()) >= 3)  # with multiprocessing's own helper
+        workers = [int(pid) for pid in children.read_text().split()]
+        server.process.kill()
+        server.process.wait()
+        deadline = time.monotonic() + 60
+        while left := [pid for pid in workers if lives(pid)]:
+            assert time.monotonic() < deadline, f"orphans live: {left}"
             time.sleep(0.1)
 
 

@@ -1,8 +1,11 @@
 """uvicorn as we run it: it stops without cutting a request, and does not wait for ever for slow callers."""
 
 import asyncio
+import os
 import signal
 import socket
+import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -112,7 +115,22 @@ def _accepted(listener: socket.socket) -> Any:
 
 
 class _Worker(multiprocess.Process):
-    """A process that serves as `Server` does."""
+    """A process that serves as `Server` does, for as long as the one that started it lives."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        self._supervisor = os.getpid()  # told: whoever asks for a parent later may get the one of an orphan
+        super().__init__(config, sockets)
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """What the new process does."""
+        threading.Thread(target=self._end_with_supervisor, name="grantway-parent", daemon=True).start()
+        super().target(sockets)
+
+    def _end_with_supervisor(self) -> None:
+        """An orphan would keep the port."""
+        while os.getppid() == self._supervisor:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     @property
     def server(self) -> uvicorn.Server:

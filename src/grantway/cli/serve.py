@@ -6,8 +6,6 @@ import os
 import signal
 import socket
 import sys
-import threading
-import time
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -199,7 +197,6 @@ def worker() -> Any:
     log_to_stderr(settings.logging.format, settings.logging.level, color=wants_color(sys.stderr))
     app = _application(settings)
     collect_less()
-    threading.Thread(target=_end_with, args=[os.getppid()], name="grantway-parent", daemon=True).start()
     return app
 
 
@@ -207,13 +204,6 @@ def _application(settings: "Settings") -> "Application":
     from grantway.app import create_app
 
     return create_app(settings, management_port=settings.server.management_port)
-
-
-def _end_with(parent: int) -> None:
-    """Stop this worker when the process that started it is gone: an orphan would keep the port."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def collect_less() -> None:
