@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,12 @@ class Mutation:
 
 def main() -> None:
     """Run them all, print a line for each, and exit with 1 unless every one was noticed."""
-    chosen = [one for one in read_list() if not sys.argv[1:] or one.threat in sys.argv[1:]]
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("threats", nargs="*", metavar="THREAT", help="only the mutations of these threats")
+    threats = parser.parse_args().threats
+    if unknown := set(threats) - {one.threat for one in read_list()}:
+        parser.error(f"no mutation is of {', '.join(sorted(unknown))}")
+    chosen = [one for one in read_list() if not threats or one.threat in threats]
     with tempfile.TemporaryDirectory(prefix="grantway-mutate-") as folder:
         tree = copy_tree(Path(folder))
         if (code := run_tests(tree, sorted({one.test for one in chosen}), may_fail=False)) != PASSED:

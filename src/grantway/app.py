@@ -191,17 +191,20 @@ class Application:
     async def running(self) -> AsyncIterator[None]:
         """Run the node. For hosts that mount this application: they do not pass their lifespan on."""
         metrics = PrometheusMetrics() if self._management_port else Metrics()
-        async with open_server(self._settings) as server, _background(server, self._settings, metrics):
-            self._server = server
-            refusals, files = refusals_of(self._settings, metrics)
-            self._door = door_of(server, self._settings, metrics, refusals)
-            self._web = WebApp(self._door)
-            self._management = ManagementApp(self._door) if self._management_port else None
-            try:
+        refusals, files = refusals_of(self._settings, metrics)
+        try:
+            async with (
+                open_server(self._settings) as server,
+                _background(server, self._settings, metrics, refusals),
+            ):
+                self._server = server
+                self._door = door_of(server, self._settings, metrics, refusals)
+                self._web = WebApp(self._door)
+                self._management = ManagementApp(self._door) if self._management_port else None
                 yield
-            finally:
-                if files is not None:
-                    files.close()
+        finally:
+            if files is not None:
+                files.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -218,7 +221,9 @@ class Application:
 
 
 @asynccontextmanager
-async def _background(server: Server, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+async def _background(
+    server: Server, settings: Settings, metrics: Metrics, refusals: Refusals
+) -> AsyncIterator[None]:
     """The node's own work, for as long as it serves."""
     # Many sessions may end at once, all of people who use one app: more calls to one host than for keys.
     calls = Throttles(burst=200, seconds_each=0.02, clock=time.monotonic)
@@ -226,7 +231,7 @@ async def _background(server: Server, settings: Settings, metrics: Metrics) -> A
     tasks = [
         asyncio.create_task(_kept_alive("logouts", telling.keep_telling)),
         asyncio.create_task(_kept_alive("registry", server.snapshots.keep_fresh)),
-        asyncio.create_task(_kept_alive("housekeeping", lambda: keep_house(server))),
+        asyncio.create_task(_kept_alive("housekeeping", lambda: keep_house(server, refusals.note_unasked))),
     ]
     if isinstance(metrics, PrometheusMetrics):
         server.passwords.timed = metrics.password_hashed

@@ -125,7 +125,7 @@ async def test_a_page_about_an_error_repeats_the_reference_and_nothing_else(scen
         for nowhere in (
             "/errors/",
             "/errors/GW-999",
-            "/errors/GW-123",
+            "/errors/GW-199",
             "/errors/access_denied",
             "/errors/gw-110",
         ):

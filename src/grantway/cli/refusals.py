@@ -190,7 +190,7 @@ def _print(told_: Told, words: Told) -> None:
         "Reference": told_.get("reference"),
         "When": told_.get("ts"),
         "Where": where,
-        "App": f"{told_['client_id']} (as the request says)" if "client_id" in told_ else None,
+        "App": _app(told_),
         "From": told_.get("network"),
         "Node": told_.get("node"),
         "Told as": told_.get("error"),
@@ -206,6 +206,11 @@ def _print(told_: Told, words: Told) -> None:
     for name, value in facts.items():
         if value:
             click.echo(f"  {click.style(name.ljust(10), dim=True)}  {value}", color=color)
+
+
+def _app(told_: Told) -> str | None:
+    client_id = told_.get("client_id")
+    return f"{client_id} (as the request says)" if client_id and "path" in told_ else client_id
 
 
 def _print_lines(refusals: Iterable[Told]) -> None:

@@ -74,6 +74,7 @@ async def approve(
     )
     if outcome is IssueOutcome.ALREADY_DONE:
         raise AlreadyDone
+    server.sent_codes.sent(code)
     return secret.text
 
 

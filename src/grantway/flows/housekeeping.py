@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from grantway.flows.key_rotation import turn_keys
+from grantway.flows.sent_codes import Tell, tell_of_codes
 from grantway.flows.server import Server
 from grantway.storage.changes import AuditEntry, PutSecret
 from grantway.storage.port import Conflict, Unavailable
@@ -62,8 +63,11 @@ async def write_scope_uses(server: Server) -> None:
         await server.store.note_uses(uses[start : start + BATCH])
 
 
-async def keep_house(server: Server) -> None:
-    """Do all of it until cancelled. A database that is away is tried again in the next round."""
+async def keep_house(server: Server, tell: Tell) -> None:
+    """Do all of it until cancelled. A database that is away is tried again in the next round.
+
+    `tell` hears of codes that were never exchanged.
+    """
     while True:
         await asyncio.sleep(EVERY)
         try:
@@ -71,6 +75,8 @@ async def keep_house(server: Server) -> None:
             await store_secrets_again(server)
             turned = await turn_keys(server)
             await write_scope_uses(server)
+            now = server.now()
+            await tell_of_codes(server.sent_codes.overdue(now), server.store, tell, now=now)
             dropped = await drop_expired(server)
             await server.store.freshen_statistics()
         except Unavailable as away:

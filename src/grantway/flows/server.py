@@ -11,6 +11,7 @@ from grantway.flows.client_keys import ClientKeys
 from grantway.flows.known_tokens import KnownTokens
 from grantway.flows.revocation_feed import RevocationFeed
 from grantway.flows.scope_uses import ScopeUses
+from grantway.flows.sent_codes import SentCodes
 from grantway.flows.snapshot import Snapshots
 from grantway.flows.throttles import Throttles
 from grantway.protocol.policy import Policy
@@ -39,6 +40,7 @@ class Server:
         default_factory=dict
     )  # (client, given secret) → its hash under the current master key; written later
     scopes_used: ScopeUses = field(default_factory=ScopeUses)  # written later, too
+    sent_codes: SentCodes = field(default_factory=SentCodes)  # by this node, and not brought back yet
     logouts_due: asyncio.Event = field(default_factory=asyncio.Event)  # a session ended here just now
 
     def now(self) -> float:

@@ -117,6 +117,7 @@ async def accept_code(asked: Asked) -> Accepted:
     """Is this code good for this client? Nothing is spent yet. Raises `invalid_grant`."""
     request = CodeRequest.parse(asked.params)
     code = _credential(SecretKind.CODE, request.code)
+    asked.server.sent_codes.came(code.id)
     evidence = await asked.server.store.find_code(code.id)
     registry = asked.snapshot.registry
     granted = code_grant.decide(request, code.hash, asked.client, evidence, registry, now=asked.now)

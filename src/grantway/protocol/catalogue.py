@@ -31,12 +31,6 @@ class Absence:
 
 
 ABSENT = (
-    Absence(
-        "GW-123",
-        "a code that nobody exchanged in its lifetime",
-        "nothing is refused, so no request could carry a reference; it belongs to the record of flows, "
-        "which is not there yet",
-    ),
     Absence("GW-210", "an upstream identity provider failed", "people sign in here alone so far"),
     Absence(
         "GW-220",

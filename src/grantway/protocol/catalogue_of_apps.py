@@ -154,6 +154,17 @@ OF_APPS = (
         (E.INVALID_GRANT,),
     ),
     Entry(
+        Gw.CODE_NEVER_CAME,
+        "The code was never exchanged",
+        "The person allowed the app and was sent back with a code, but no tokens were bought with it while "
+        "it lived. Nothing was refused, or a refusal stands beside this one. Usually the callback answers "
+        "404 or 500, the app rejects its own `state`, its link is not claimed on the device, or the window "
+        "was closed.",
+        "Look up what the callback of the app answered at that moment. It has to compare `state` with what "
+        "it kept for this browser, then post the code to the token endpoint within its lifetime.",
+        "RFC 6749 §4.1.2, §4.1.3",
+    ),
+    Entry(
         Gw.CODE_UNKNOWN,
         "This is no code of this server",
         "It was cut, changed or decoded twice on its way, comes from another server or environment, or is "

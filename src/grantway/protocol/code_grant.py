@@ -8,6 +8,7 @@ from grantway.protocol.differences import uri_difference
 from grantway.protocol.grants import Code, CodeEvidence
 from grantway.protocol.issuing import Granted, granted_by, unusable
 from grantway.protocol.pkce import verifier_differs, why_not_proven
+from grantway.protocol.redirect_uris import RedirectUri
 from grantway.protocol.registry import Registry
 from grantway.protocol.scope import Scope
 from grantway.protocol.token_request import CodeRequest
@@ -99,6 +100,38 @@ def replayed_code(grant_id: str, *, spent_at: float | None, now: float) -> Diagn
         difference=f"first used {ago}",
         fix="A form or callback that runs twice is harmless to mend; else look at who else could read the "
         "code. The person has to allow the app again.",
+    )
+
+
+def never_exchanged(code: Code, *, now: float) -> Diagnosis:
+    """A code whose lifetime has passed without an exchange."""
+    lived = code.expires_at - code.issued_at
+    return Diagnosis(
+        Gw.CODE_NEVER_CAME,
+        f"a code sent to {shown(code.redirect_uri)} was never exchanged",
+        received=f"no exchange in the {now - code.issued_at:.0f} s since the person was sent back",
+        expected=f"one at the token endpoint within {lived:.0f} s",
+        difference="the code did not come back",
+        fix=_where_it_may_be_lost(code.redirect_uri),
+    )
+
+
+def _where_it_may_be_lost(redirect_uri: str) -> str:
+    uri = RedirectUri.parse(redirect_uri)
+    if uri.is_private_use:
+        return (
+            f"Is the app installed on that device, and is {uri.scheme}: registered with the system as "
+            "its own? An app that opens a browser inside itself has to hand the address over."
+        )
+    if uri.is_loopback:
+        return (
+            f"Was the program still listening at {uri.origin} on the person's machine, and did it read the "
+            "first request to the end before it stopped?"
+        )
+    return (
+        f"Look into the log of {uri.origin} for that moment: without a request the person closed the "
+        "window; with a 404 the route of the callback is missing; else the callback failed, perhaps at its "
+        "own check of `state`."
     )
 
 

@@ -5,7 +5,7 @@ fills no disk. Above that a refusal still has its reference and its count, but n
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -67,25 +67,34 @@ class Refusals:
 
         Without a `client_id` the one that the request claims is noted.
         """
-        reference = reference or new_reference()
-        self._metrics.diagnosed(diagnosis.gw)
-        if self._everybody.wait(_ALL) or self._networks.wait(network):
-            self._untold += 1
-            return reference
-        self._everybody.take(_ALL)
-        self._networks.take(network)
-        if self._untold:
-            _log.warning("%d refusals before this one were not recorded: too many at once", self._untold)
-            self._untold = 0
         client_id = client_id or claimed_client_id(request.every(b"authorization"), request.sent)
-        told = {
-            "reference": reference,
-            "diagnosis": diagnosis.gw.value,
+        where = {
             "error": error,
             "method": request.method,
             "path": request.path,
             "client_id": client_id or "",
             "network": network,
+        }
+        return self._note(reference or new_reference(), diagnosis, where, network)
+
+    def note_unasked(self, client_id: str, diagnosis: Diagnosis) -> str:
+        """Note what went wrong although nothing was refused, and return its reference."""
+        return self._note(new_reference(), diagnosis, {"client_id": client_id}, f"client:{client_id}")
+
+    def _note(self, reference: str, diagnosis: Diagnosis, where: Mapping[str, str], bucket: str) -> str:
+        self._metrics.diagnosed(diagnosis.gw)
+        if self._everybody.wait(_ALL) or self._networks.wait(bucket):
+            self._untold += 1
+            return reference
+        self._everybody.take(_ALL)
+        self._networks.take(bucket)
+        if self._untold:
+            _log.warning("%d refusals before this one were not recorded: too many at once", self._untold)
+            self._untold = 0
+        told = {
+            "reference": reference,
+            "diagnosis": diagnosis.gw.value,
+            **where,
             "received": diagnosis.received,
             "expected": diagnosis.expected,
             "difference": diagnosis.difference,
