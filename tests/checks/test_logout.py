@@ -30,8 +30,10 @@ async def goodbye(node) -> None:
 
 @pytest.fixture
 async def ada(node) -> Visitor:
-    """A browser signed in as ada."""
-    return await signed_in_visitor(node)
+    """A browser signed in as ada, who has allowed the app."""
+    visitor = await signed_in_visitor(node)
+    await hint_for(visitor)
+    return visitor
 
 
 async def hint_for(visitor: Visitor) -> str:
