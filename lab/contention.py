@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from grantway.flows.housekeeping import EVERY
 from lab.experiment import Lab
 from lab.ledger import Fact, Kind, Ledger, State
 from lab.racing import exactly
@@ -85,7 +86,7 @@ async def run(lab: Lab) -> list[Report]:
         await fill(stage.url, expired, 1.0, keep=0)
         rows = await _expired_rows(stage)
         async with trial.beside():
-            rated = await trial.closed_loop(seconds)
+            rated = await trial.closed_loop(max(seconds, EVERY + 1.0))  # a round of cleanup is within it
             over = await trial.open_loop(seconds, rate=OVERLOAD * alone.rate)
         rows_left = await _expired_rows(stage)
         findings = (
