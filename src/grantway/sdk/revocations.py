@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import secrets
 import threading
 import time
@@ -23,7 +22,7 @@ from grantway.sdk.fetching import answered, checked_address, http_client, read_b
 from grantway.sdk.jwks import Jwks
 from grantway.sdk.kept import Unavailable
 from grantway.sdk.revoked import BadMessage, Revoked
-from grantway.sdk.threads import beside
+from grantway.sdk.threads import anew_after_fork, beside
 from grantway.sdk.verify import AccessToken, ReadyVerifier, Verifier
 
 if TYPE_CHECKING:
@@ -77,11 +76,15 @@ class RevocationFeed:
         self._credentials, self._must_be_fresh, self._timeout = credentials, must_be_fresh, timeout
         self._jwks = Jwks(f"{issuer}/jwks") if jwks is None else jwks
         self._new = partial(Revoked, issuer, audience, most=most, clock=clock)
-        self._lock = threading.Lock()
-        self._pid = 0  # of the process in which it runs; a fork has to begin anew
-        self._begin_anew()
+        self.begin_anew()
+        anew_after_fork(self)
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
+        """Know nothing and listen to nothing until the next request; so does a child of this process."""
+        self._lock = threading.Lock()  # the one of before may be held by a thread that a fork has ended
+        self._forget()
+
+    def _forget(self) -> None:
         self._revoked = self._new()
         self._tried: Future[None] = Future()  # done with the first message, or the first failure
         self._running: Future[None] | None = None
@@ -102,7 +105,7 @@ class RevocationFeed:
 
     def is_ready(self) -> bool:
         """Start, if that is to be done; False while the first try is under way."""
-        if self._pid != os.getpid():
+        if self._running is None:
             self._start()
         return self._tried.done()
 
@@ -129,17 +132,14 @@ class RevocationFeed:
         with self._lock:
             if self._running is not None:
                 self._running.cancel()
-            self._pid = 0
-            self._begin_anew()
+            self._forget()
 
     # ------------------------------------------------------------------- beside all requests
 
     def _start(self) -> None:
         with self._lock:
-            if self._pid != os.getpid():
-                self._begin_anew()
+            if self._running is None:
                 self._running = beside(self._keep_listening())
-                self._pid = os.getpid()
 
     async def _keep_listening(self) -> None:
         failures = 0
