@@ -16,6 +16,7 @@ from grantway.crypto.secrets import (
     IssuedSecret,
     PresentedSecret,
     SecretKind,
+    derived_secret,
     is_id,
     issue_secret,
     new_id,
@@ -36,6 +37,22 @@ def test_a_secret_is_read_as_what_was_issued(kind, now):
     assert PresentedSecret(issued.selector, issued.hash) == read_secret(kind, issued.text)
     assert re.fullmatch(rf"{kind}_[0-9A-Za-z]{{65}}", issued.text)
     assert issued.text[5:21] == issued.selector
+
+
+@given(kinds, st.binary(min_size=32, max_size=32), times)
+def test_a_derived_secret_is_read_as_any_other_and_comes_out_the_same(kind, octets, now):
+    """DC06: every bit of the 32 octets counts."""
+    made = derived_secret(kind, octets, selector=new_id(now))
+    assert made == derived_secret(kind, octets, selector=made.selector)
+    assert PresentedSecret(made.selector, made.hash) == read_secret(kind, made.text)
+    other = bytes([octets[0] ^ 128, *octets[1:]])
+    assert made.text[21:64] != derived_secret(kind, other, selector=made.selector).text[21:64]
+
+
+@pytest.mark.parametrize(("octets", "selector"), [(b"x" * 31, "a" * 16), (b"x" * 32, "a" * 15)])
+def test_a_secret_is_derived_from_enough_octets_and_an_id(octets, selector):
+    with pytest.raises(ValueError, match="32 octets and an id"):
+        derived_secret(SecretKind.CODE, octets, selector=selector)
 
 
 def test_what_is_stored_is_a_hash_in_the_domain_of_the_kind():

@@ -200,25 +200,6 @@ async def test_an_answer_of_another_issuer_is_refused(site, iss):
     assert (403, SITE_COOKIE in browser.cookies) == (answer.status, False)
 
 
-async def test_a_callback_that_runs_twice_is_harmless_for_its_browser(site):
-    """E1: the first one counts, the second comes to the same page, and nothing is revoked."""
-    browser = SiteBrowser(site)
-    callback = await browser.at_grantway(await browser.visit("/pages/7"))
-    first, second = await browser.visit(callback), await browser.visit(callback)
-    assert [f"{ORIGIN}/pages/7"] * 2 == [first["location"], second["location"]]
-    assert 200 == (await browser.visit("/")).status
-
-
-async def test_a_code_replayed_without_the_session_ends_what_it_bought(site):
-    """E1: the one path for replays."""
-    browser = SiteBrowser(site)
-    callback = await browser.at_grantway(await browser.visit("/"))
-    await browser.visit(callback)
-    thief = SiteBrowser(site, cookies={FLOW_COOKIE: browser.cookies[FLOW_COOKIE]})
-    assert 403 == (await thief.visit(callback)).status
-    assert 401 == (await browser.ask("/", SCRIPT)).status
-
-
 async def test_signing_in_again_ends_the_session_of_before(site, ada):
     """C1: a new cookie, and the old one is dead."""
     old = dict(ada.cookies)

@@ -37,6 +37,19 @@ async def another_host(scene):
         return await http.get("/authorize", headers={"host": "backend:8600", "x-forwarded-host": host})
 
 
+def description(host):
+    """What a client asks for that takes the host of an API for all of its address."""
+
+    async def act(scene):
+        async with scene.node.http() as http:
+            path = "/.well-known/oauth-protected-resource"
+            reply = await http.get(path, headers={"host": host})
+        assert f"{path}/PATH" in reply.text
+        return reply
+
+    return act
+
+
 # --- people ---------------------------------------------------------------------
 
 

@@ -223,6 +223,23 @@ CASES: dict[str, tuple[Case, ...]] = {
             "in X-Forwarded-Host, but not in Host",
             "proxy_set_header Host $host;",
         ),
+        Case(
+            people.description("api.example"),
+            "Host: api.example",
+            "Host: 127.0.0.1",
+            "the host, or its port",
+            "server.hosts = ['api.example']. If the description of an API is meant: at this host there is "
+            "/.well-known/oauth-protected-resource/",
+            name="description of an API without its path",
+        ),
+        Case(
+            people.description("elsewhere.example"),
+            "Host: elsewhere.example",
+            "Host: 127.0.0.1",
+            "the host, or its port",
+            "none has an audience there (`grantway api list`)",
+            name="description of an API at no host of ours",
+        ),
     ),
     "GW-180": (
         Case(

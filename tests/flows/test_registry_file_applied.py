@@ -16,7 +16,7 @@ from grantway.flows.registry import (
     delete_client,
     delete_secret,
 )
-from grantway.flows.registry_apis import change_api, delete_api
+from grantway.flows.registry_apis import add_api, change_api, delete_api
 from grantway.flows.registry_plan import apply
 from grantway.protocol.clients import ClientType
 from grantway.protocol.scope import Scope
@@ -143,6 +143,13 @@ async def test_an_api_of_the_file_gets_the_key_it_needs(server):
     assert "RS256" in server.snapshots.current().signing_keys
 
 
+def taken_over(what, by):
+    return (
+        f"  {what} was not made by a file: from now on it is changed in this one alone, and {by} refuse to; "
+        "once the file does not name it any more, --prune removes it"
+    )
+
+
 async def test_an_app_registered_by_hand_goes_over_to_the_file_with_its_secrets(server):
     draft = ClientDraft(
         name="Photo Printer", id="printer", type=ClientType.WEB, redirect_uris=("https://printer.example/cb",)
@@ -150,7 +157,24 @@ async def test_an_app_registered_by_hand_goes_over_to_the_file_with_its_secrets(
     await add_client(server, draft, actor="x", secret=SecretDraft(label="by hand"))
     lines = await applied(server, FILE)
     assert "from now on managed by the file" in lines[1]
+    assert lines[2] == taken_over("app printer", "`grantway app edit` and `delete`")
     assert len(registry(server).clients["printer"].secrets) == 2
+
+
+async def test_an_api_that_a_command_or_an_import_made_goes_over_to_the_file_and_the_plan_says_so(server):
+    """FS44: also where the file says the very same; whoever edits it later by command is not surprised."""
+    (api,) = wanted(FILE).apis
+    await add_api(server, api, actor="x")
+    lines = await planned(server, FILE)
+    assert lines[:2] == [
+        "~ api photos: from now on managed by the file",
+        taken_over("api photos", "`grantway api edit`, `import` and `rollback`"),
+    ]
+    await change_api(server, "photos", lambda old: old, actor="x")  # a plan is no deed
+    await applied(server, FILE)
+    with pytest.raises(Rejected, match="registry file"):
+        await change_api(server, "photos", lambda old: old, actor="x")
+    assert await planned(server, FILE) == []
 
 
 # --- what the file manages, others leave alone ------------------------------------------------------

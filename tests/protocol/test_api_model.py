@@ -209,6 +209,10 @@ def test_a_definition_is_written_as_it_is_read():
         ({"any_of": [[]]}, "GET.any_of: must be a list"),
         ({"any_of": [7]}, "GET.any_of: must be a list"),
         ({"all_of": [], "any_of": ["a"]}, "GET.all_of: must be a list of scopes"),
+        (
+            {"any_of": [f"a{number}" for number in range(101)]},
+            "GET.any_of: 101 alternatives are too many: at",
+        ),
         ({"any_off": ["a"]}, "GET.any_off: is not known; did you mean any_of?"),
         ({}, "rule GET /: needs at least one scope"),
     ],

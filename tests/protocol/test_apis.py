@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from grantway.protocol import apis
 from grantway.protocol.apis import METHODS, Api, ApiMistakes, ApiScope, Rule, rule_of
+from grantway.protocol.openapi import read_openapi
+from grantway.protocol.openapi_security import as_json_pointer
 
 R, W = frozenset({"r"}), frozenset({"w"})
 SCOPES = (ApiScope(name="r", description="Read"), ApiScope(name="w", description="Write"))
@@ -143,3 +145,37 @@ def test_many_alternatives_are_not_compared_each_with_each():
     sets = {Compared({f"a{number}", f"b{number % 50}"}) for number in range(5_000)}
     assert len(apis._least(sets)) == 5_000
     assert Compared.count < 50_000
+
+
+MANY = [{f"a{number}", "b"} for number in range(101)]
+
+
+def test_a_row_has_a_hundred_alternatives_at_most():
+    """U2: they are compared with each other; repeated ones count once, and what is stored already is read."""
+    assert len(rule_of("GET", "/x", [*MANY[:100], MANY[0]]).alternatives) == 100
+    with pytest.raises(ValueError, match="rule GET /x: 101 alternatives are too many: at most 100 sets"):
+        rule_of("GET", "/x", MANY)
+    assert len(Rule("GET", "/x", any_of=tuple(map(frozenset, MANY))).alternatives) == 101
+
+
+def test_a_list_that_all_operations_share_is_compared_once():
+    """U2: however many inherit it."""
+    apis._in_order.cache_clear()
+    for number in range(1_000):
+        rule_of("GET", f"/x/{number}", MANY[:100])
+    assert apis._in_order.cache_info().misses == 1
+
+
+def test_a_document_with_too_many_alternatives_is_told_where_they_are():
+    """U2: in one operation, or for all; before any two of them are compared."""
+    many = [{"oauth": sorted(one)} for one in MANY]
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Photos", "version": "1"},
+        "components": {"securitySchemes": {"oauth": {"type": "openIdConnect"}}},
+        "security": many,
+        "paths": {"/photos": {"get": {"security": many}, "put": {"security": many[:100]}}},
+    }
+    told = {as_json_pointer(one.pointer): one.words for one in read_openapi(document).mistakes}
+    words = "101 alternatives are too many: at most 100 sets of scopes, each of them enough"
+    assert told == {"#/paths/~1photos/get/security": words, "#/security": words}

@@ -86,6 +86,40 @@ def test_a_place_and_a_mark_that_went_are_told_too():
     )
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "kind"),
+    [
+        (Sensitivity.READ, Sensitivity.WRITE, ChangeKind.CAN_CHANGE),
+        (Sensitivity.NORMAL, Sensitivity.WRITE, ChangeKind.CAN_CHANGE),
+        (Sensitivity.WRITE, Sensitivity.READ, ChangeKind.ONLY_SEES),
+        (Sensitivity.WRITE, Sensitivity.NORMAL, ChangeKind.ONLY_SEES),
+        (Sensitivity.READ, Sensitivity.SENSITIVE, ChangeKind.MORE_SENSITIVE),
+        (Sensitivity.WRITE, Sensitivity.SENSITIVE, ChangeKind.MORE_SENSITIVE),
+        (Sensitivity.SENSITIVE, Sensitivity.WRITE, ChangeKind.LESS_SENSITIVE),
+        (Sensitivity.SENSITIVE, Sensitivity.READ, ChangeKind.LESS_SENSITIVE),
+        (Sensitivity.NORMAL, Sensitivity.READ, None),
+        (Sensitivity.READ, Sensitivity.NORMAL, None),
+        *((same, same, None) for same in Sensitivity),
+    ],
+)
+def test_a_permission_that_does_more_or_less_than_before_is_told(then, now, kind):
+    """FN12: seeing became changing, or the other way round; once, in the words of now."""
+    old = replace(consent(), shown=shown_now(PRINTER, BOTH, registry(sensitivity=then), None, BOTH))
+    expected = () if kind is None else (Change(kind=kind, after="See your photos"),)
+    assert expected == changes_since(old, PRINTER, registry(sensitivity=now))
+
+
+def test_a_consent_that_does_not_say_what_could_change_tells_of_sensitive_alone():
+    """FN12: stored by a node of before, which told sensitive scopes from all others."""
+    made = consent()
+    assert made.shown is not None
+    scopes = tuple(replace(one, sensitivity=None) for one in made.shown.scopes)
+    old = replace(made, shown=replace(made.shown, scopes=scopes))
+    assert () == changes_since(old, PRINTER, registry(sensitivity=Sensitivity.WRITE))
+    (told,) = changes_since(old, PRINTER, registry(sensitivity=Sensitivity.SENSITIVE))
+    assert ChangeKind.MORE_SENSITIVE is told.kind
+
+
 def test_what_is_no_longer_allowed_or_no_longer_offered_is_not_spoken_of():
     narrowed = replace(consent(), scope=Scope(("photos:write",)))
     assert () == changes_since(narrowed, PRINTER, registry(description="Something else"))

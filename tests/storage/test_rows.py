@@ -1,15 +1,16 @@
 """Documents written by other releases, and the one spelling of each row."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import msgspec
 import pytest
 
-from grantway.protocol.apis import Api
+from grantway.protocol.apis import Api, Sensitivity
 from grantway.protocol.clients import Client
-from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken
+from grantway.protocol.grants import Code, Consent, Grant, OpaqueToken, RefreshToken, Shown, ShownScope
 from grantway.protocol.people import Person, Session
-from grantway.storage import columns, registry_rows
+from grantway.protocol.scope import Scope
+from grantway.storage import columns, registry_rows, rows
 from grantway.storage.changes import StoredKey
 from grantway.testing.registry import some_client
 
@@ -42,6 +43,28 @@ def test_an_api_with_too_long_a_lifetime_loads_with_the_longest_there_may_be(cap
     assert "grantway api edit 'Old photos' --token-lifetime 1d" in caplog.text
     assert registry_rows.read_api((key, document)) == api
     assert len(caplog.messages) == 1
+
+
+def test_a_consent_of_before_is_read_and_a_node_of_before_reads_ours():
+    """FN12: what kind of permission a scope was is kept since; the older mark stays beside it."""
+    scope = ShownScope(name="a", sentence="Add photos", sensitive=False, sensitivity=Sensitivity.WRITE)
+    consent = Consent(
+        id="c",
+        subject="u_ada",
+        client_id="printer",
+        scope=Scope(("a",)),
+        created_at=1.0,
+        updated_at=1.0,
+        shown=Shown(client_name="Printer", places=(), scopes=(scope,)),
+    )
+    *row, shown = rows.write_consent(consent)
+    assert rows.read_consent((*row, shown)) == consent
+    of_before = shown.replace(',"sensitivity":"write"', "")
+    assert shown != of_before
+    read = rows.read_consent((*row, of_before)).shown
+    assert read is not None
+    assert (replace(scope, sensitivity=None),) == read.scopes
+    assert False is msgspec.json.decode(shown)["scopes"][0]["sensitive"]
 
 
 def test_a_document_that_cannot_be_read_names_its_client():

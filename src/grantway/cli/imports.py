@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def import_(*, file: Path, dry_run: bool, prune: bool) -> None:
     """Make the registry as a file says, after showing what that changes.
 
-    What the file names is managed by it from then on: pages and commands leave it alone.
+    What the file names is managed by it from then on: pages and commands leave it alone. That holds for what
+    was made by them before, too; the plan says so.
     """
     from grantway.flows import registry_plan
     from grantway.flows.registry_file import Wanted, read_registry_file

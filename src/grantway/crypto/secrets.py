@@ -81,8 +81,26 @@ def issue_secret(kind: SecretKind, *, now: float) -> IssuedSecret:
     `now` is in Unix seconds and orders the selectors of different milliseconds as text. Raises
     ValueError for a time before 1970 or after the year 10888.
     """
-    selector = new_id(now)
-    body = f"{_PREFIXES[kind]}{selector}{random_base62(43)}"
+    return _issued(kind, new_id(now), random_base62(43))
+
+
+def derived_secret(kind: SecretKind, octets: bytes, *, selector: str) -> IssuedSecret:
+    """The one secret of these 32 octets, which nobody else may know or find, and of this selector.
+
+    For what must come out the same when it is asked for twice. Raises ValueError for other than 32 octets,
+    and for what is no id.
+    """
+    if len(octets) != 32 or not is_id(selector):
+        raise ValueError(f"a secret is made of 32 octets and an id, not of {len(octets)} and {selector!r}")
+    number, digits = int.from_bytes(octets), []
+    for _ in range(43):  # 62⁴³ > 2²⁵⁶
+        number, digit = divmod(number, 62)
+        digits.append(_DIGITS[digit])
+    return _issued(kind, selector, "".join(digits))
+
+
+def _issued(kind: SecretKind, selector: str, characters: str) -> IssuedSecret:
+    body = f"{_PREFIXES[kind]}{selector}{characters}"
     text = body + _checksum(body.encode())
     return IssuedSecret(text, selector, sha256(_DOMAINS[kind] + text.encode()).digest())
 

@@ -159,6 +159,14 @@ async def _known_people(server: Server, wanted: Wanted) -> dict[str, Person]:
     return found
 
 
+def _taken_over(what: str, *, by: str) -> str:
+    """What follows for something that was made otherwise: who finds that out later is surprised."""
+    return (
+        f"{what} was not made by a file: from now on it is changed in this one alone, and {by} refuse to; "
+        "once the file does not name it any more, --prune removes it"
+    )
+
+
 # --- APIs -------------------------------------------------------------------------------------------
 
 
@@ -172,6 +180,8 @@ def _plan_api(draft: _Draft, api: Api) -> None:
         names = ",".join(one.name for one in fields(Api) if getattr(old, one.name) != getattr(api, one.name))
         audit = ("api.changed", f"api:{api.identifier}", {"fields": names})
         draft.add("~", f"api {api.name}: {told}", PutApi(api), audit=[audit])
+        if not old.managed_by_file:
+            draft.add(" ", _taken_over(f"api {api.name}", by="`grantway api edit`, `import` and `rollback`"))
 
 
 def _plan_leaving_apis(draft: _Draft, wanted: Wanted, *, prune: bool) -> None:
@@ -211,6 +221,8 @@ def _plan_client(draft: _Draft, wanted: WantedClient, secret_hash: SecretHash, n
             )
             audit = ("client.changed", target, {"fields": names})
             draft.add("~", f"app {new.id}: {told}", PutClient(kept), audit=[audit])
+            if not old.managed_by_file:
+                draft.add(" ", _taken_over(f"app {new.id}", by="`grantway app edit` and `delete`"))
     _plan_secrets(draft, wanted, () if old is None else old.secrets, secret_hash, now)
     for_a_site = any(uri.endswith(CALLBACK) for uri in new.redirect_uris)  # we exchange its codes ourselves
     if new.uses_secret and not for_a_site and not wanted.secrets and not (old and old.secrets):

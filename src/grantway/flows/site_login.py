@@ -4,30 +4,41 @@ Nothing is stored for whoever has not signed in. What a sign-in has to remember 
 for the one browser that holds the cookie it is bound to; PKCE verifier and nonce follow from that cookie.
 The session is an opaque token of a kind of its own, stored with the exchange of the code: it is judged like
 an access token, dies with its grant, and opens its site alone, whose origin is part of the stored hash.
+
+Browsers send a callback more than once: a second click, a reload before the answer is there. So the session
+follows from the sealed state and the code. For a few seconds the same browser is given the same one again.
 """
 
 import hmac
+import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from hmac import compare_digest
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from grantway.crypto.seal import BrokenSeal, flow_id_of
-from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id, read_secret
+from grantway.crypto.secrets import (
+    IssuedSecret,
+    SecretKind,
+    derived_secret,
+    issue_secret,
+    new_id,
+    read_secret,
+)
 from grantway.flows.access_tokens import Recognised, as_access_token
 from grantway.flows.issue import Minted
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
-from grantway.flows.token import Asked, accept_code, as_known, commit
+from grantway.flows.token import Accepted, Asked, accept_code, as_known, commit
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.grants import OpaqueToken
-from grantway.protocol.issuing import Granted
 from grantway.protocol.metadata import AUTHORIZE
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
@@ -37,10 +48,13 @@ from grantway.protocol.site_login import authorization_url, come_back_to
 from grantway.protocol.tokens import AccessToken
 from grantway.storage.changes import AuditEntry
 
+AGAIN: Final = 10.0  # seconds after a sign-in in which its callback is the same browser's, sent once more
+
 
 class _Sealed(Struct, array_like=True):
     started_at: float
     target: str  # within the site
+    seed: bytes  # of the session; nobody but us can read it
 
 
 _sealed = msgspec.msgpack.Decoder(_Sealed)
@@ -69,7 +83,7 @@ def begin(
         binding = issue_secret(SecretKind.FLOW, now=now).text
     flow_id = new_id(now)
     state = snapshot.sealer.seal(
-        msgspec.msgpack.encode(_Sealed(now, come_back_to(target))),
+        msgspec.msgpack.encode(_Sealed(now, come_back_to(target), os.urandom(32))),
         purpose=_purpose(origin),
         binding=binding.encode(),
         flow_id=flow_id,
@@ -127,9 +141,11 @@ async def finish(
     if accepted.granted.nonce != _derived(binding, flow_id, "nonce"):
         raise _refused("a code of another sign-in", "the nonce of this one")
     granted = replace(as_known(server, accepted.granted), with_refresh_token=False)
-    secret, minted = _minted(server, granted, origin=origin, now=now)
-    await commit(server, replace(accepted, granted=granted), minted, now)
-    if session is not None and session.grant_id is not None:
+    accepted = replace(accepted, granted=granted, again=AGAIN)
+    secret, minted = _minted(server, accepted, begun.seed, origin=origin, now=now)
+    await commit(server, accepted, minted, now)
+    own = None if minted.row is None else minted.row.grant_id
+    if session is not None and session.grant_id not in {None, own}:
         await end(server, session, action="site.session_replaced")
     return Finished(begun.target, secret)
 
@@ -143,17 +159,24 @@ def _opened(
         return "", None
     try:
         payload = snapshot.sealer.open(state, purpose=_purpose(origin), binding=binding.encode())
-    except BrokenSeal:
+        return flow_id, _sealed.decode(payload)
+    except (BrokenSeal, msgspec.MsgspecError):  # altered, of another browser, or of another version of ours
         return "", None
-    return flow_id, _sealed.decode(payload)
 
 
-def _minted(server: Server, granted: Granted, *, origin: str, now: float) -> tuple[IssuedSecret, Minted]:
-    """The session. It has all that was granted of this sign-in, for every API that stands at the site."""
+def _minted(
+    server: Server, accepted: Accepted, seed: bytes, *, origin: str, now: float
+) -> tuple[IssuedSecret, Minted]:
+    """The session. It has all that was granted of this sign-in, for every API that stands at the site.
+
+    The same seed and code give the same one, whichever node is asked.
+    """
+    granted, code = accepted.granted, accepted.credential
     grant = granted.grant
-    if grant is None:
+    if grant is None or code is None:
         raise AssertionError("a code has a grant")
-    secret = issue_secret(SecretKind.SITE_SESSION, now=now)
+    octets = hmac.digest(seed, b"grantway:site-session:v1:" + code.text.encode(), "sha256")
+    secret = derived_secret(SecretKind.SITE_SESSION, octets, selector=code.id)
     scope = grant.scope & granted.client.scope
     lifetime = server.policy.site_session_lifetime
     row = OpaqueToken(

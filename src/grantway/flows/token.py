@@ -5,6 +5,7 @@ Every grant type walks the same steps and fills in only its own part.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from grantway.protocol.authorization import grant_type_off
 from grantway.protocol.clients import Client
 from grantway.protocol.confirmation import Confirmation, binding_of
 from grantway.protocol.errors import OAuthError
-from grantway.protocol.grants import Grant
+from grantway.protocol.grants import Grant, OpaqueToken
 from grantway.protocol.issuing import Granted, unusable
 from grantway.protocol.names import ErrorCode, GrantType
 from grantway.protocol.params import Params
@@ -62,6 +63,7 @@ class Accepted(Struct, frozen=True, kw_only=True):
     granted: Granted
     credential: Credential | None  # None: there is nothing to spend (client credentials)
     spent_at: float | None = None  # when it was spent before, if that was known when it was loaded
+    again: float = 0.0  # seconds after the spend in which whoever names the same token has asked twice
 
 
 async def exchange(server: Server, call: Call) -> TokenReply:
@@ -182,10 +184,18 @@ async def commit(server: Server, accepted: Accepted, minted: Minted, now: float)
             if minted.row is not None:
                 await server.store.add_opaque_token(minted.row)
             return minted.reply(unlock_successor(credential.text, locked_successor))
-        case Replayed():
+        case Replayed(ago):
+            if ago <= accepted.again and await _is_stored(server, minted.row):
+                return minted.reply(None)
             raise await _punished(server, grant, credential.kind, spent_at=accepted.spent_at, now=now)
         case Dead(why):
             raise unusable(refresh_grant.superseded(why))
+
+
+async def _is_stored(server: Server, row: OpaqueToken | None) -> bool:
+    """Is this the very token that the spend before has bought? Ids of all others are new ones."""
+    found = None if row is None else await server.store.find_opaque_token(row.id)
+    return row is not None and found is not None and compare_digest(found.hash, row.hash)
 
 
 def _spend(

@@ -43,6 +43,7 @@ from grantway.protocol.apis import (
     Rule,
     Sensitivity,
     TokenFormat,
+    alternatives_problem,
 )
 from grantway.protocol.step_up import StepUp
 
@@ -180,6 +181,9 @@ class _Table:
         any_of = tuple(one for one in found if one is not None)
         if len(any_of) < len(found) or (not found and "any_of" in value):
             table.note("must be a list of scopes, or of lists of scopes: one of them is enough", "any_of")
+            return None
+        if problem := alternatives_problem(any_of):
+            table.note(problem, "any_of")
             return None
         step_up = table.step_up()
         table.refuse_the_rest()

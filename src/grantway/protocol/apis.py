@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from urllib.parse import urlsplit
 
 from grantway.protocol.paths import (
@@ -29,6 +29,9 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Seconds; the same bound as `tokens.access_lifetime`. A key that has signed is kept for a day at least, so no
 # change of a lifetime, however sudden, leaves a live token without the key that it is verified by.
 LONGEST_TOKEN = 86_400
+# Of one row, wherever one is written down: documents of others may name thousands, and each is compared with
+# many. What is stored already is read whatever it holds.
+MOST_ALTERNATIVES = 100
 
 
 class ApiMistakes(ValueError):
@@ -99,7 +102,7 @@ class Rule:
             raise ValueError(f"rule {self}: unknown method; known: {', '.join(sorted(METHODS))} or *")
         if problem := template_problem(self.path):
             raise ValueError(f"rule {self}: {problem}")
-        need, any_of = _in_order(self.need, self.any_of)
+        need, any_of = _in_order(frozenset(self.need), tuple(self.any_of))
         object.__setattr__(self, "need", need)
         object.__setattr__(self, "any_of", any_of)
         named = bool(need or any_of)
@@ -144,14 +147,29 @@ class Rule:
 def rule_of(
     method: str, path: str, alternatives: Iterable[Iterable[str]], step_up: StepUp | None = None
 ) -> Rule:
-    """The row that any one of these sets of scopes satisfies. Raises ValueError as Rule does."""
+    """The row that any one of these sets of scopes satisfies.
+
+    Raises ValueError as Rule does, and for too many of them.
+    """
     sets = [frozenset(one) for one in alternatives]
+    if problem := alternatives_problem(sets):
+        raise ValueError(f"rule {method} {path}: {problem}")
     common = reduce(frozenset.__and__, sets) if sets else frozenset()
     return Rule(method, path, common, tuple(one - common for one in sets), step_up=step_up)
 
 
+def alternatives_problem(sets: Iterable[frozenset[str]]) -> str | None:
+    """Why these are too many for one row; None when they are not. Repeated ones count once."""
+    if (count := len(set(sets))) <= MOST_ALTERNATIVES:
+        return None
+    return (
+        f"{count} alternatives are too many: at most {MOST_ALTERNATIVES} sets of scopes, each of them enough"
+    )
+
+
+@lru_cache(maxsize=64)  # all operations of a document may share one long list
 def _in_order(
-    need: frozenset[str], any_of: Iterable[frozenset[str]]
+    need: frozenset[str], any_of: tuple[frozenset[str], ...]
 ) -> tuple[frozenset[str], tuple[frozenset[str], ...]]:
     """One way to write it: what all alternatives share is needed, none holds another, they are sorted."""
     sets = {one - need for one in any_of}

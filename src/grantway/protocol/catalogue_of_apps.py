@@ -339,7 +339,8 @@ OF_APPS = (
         "The request came for another host",
         "The Host header is neither the issuer's nor one of server.hosts; most often a proxy does not pass "
         "it on.",
-        "Let the proxy pass Host on (nginx: proxy_set_header Host $host;), or name the host in server.hosts.",
-        "RFC 9110 §7.4, §15.5.20",
+        "Let the proxy pass Host on (nginx: proxy_set_header Host $host;), or name the host in server.hosts. "
+        "The description of an API (RFC 9728) is at the API's host, with its audience's path at the end.",
+        "RFC 9110 §7.4, §15.5.20; RFC 9728 §3.1",
     ),
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from grantway.protocol.apis import Sensitivity
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import Consent, Shown, ShownScope
 from grantway.protocol.redirect_uris import RedirectUri
@@ -19,6 +20,8 @@ class ChangeKind(StrEnum):
     SENTENCE = "sentence"  # a scope is described in other words
     MORE_SENSITIVE = "more_sensitive"  # a scope counts as giving much away now
     LESS_SENSITIVE = "less_sensitive"
+    CAN_CHANGE = "can_change"  # a scope that did not change anything does so now
+    ONLY_SEES = "only_sees"  # a scope that changed something no longer does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,17 @@ def _changes_of(then: ShownScope, now: ShownScope) -> list[Change]:
     if then.sensitive != now.sensitive:
         kind = ChangeKind.MORE_SENSITIVE if now.sensitive else ChangeKind.LESS_SENSITIVE
         changes.append(Change(kind=kind, after=now.sentence))
+    elif then.sensitivity is not None and not now.sensitive:
+        changes += _changes_of_kind(then.sensitivity, now)
     return changes
+
+
+def _changes_of_kind(then: Sensitivity, now: ShownScope) -> list[Change]:
+    """Told where the app may do more, or less, than look; between looking and no word at all nothing is."""
+    if (then is Sensitivity.WRITE) == (now.sensitivity is Sensitivity.WRITE):
+        return []
+    kind = ChangeKind.ONLY_SEES if then is Sensitivity.WRITE else ChangeKind.CAN_CHANGE
+    return [Change(kind=kind, after=now.sentence)]
 
 
 def places_of(client: Client) -> tuple[str, ...]:
@@ -92,4 +105,5 @@ def _described(name: str, registry: Registry) -> ShownScope:
         name=name,
         sentence=registry.sentence_of(name),
         sensitive=registry.is_sensitive(name),
+        sensitivity=registry.sensitivity_of(name),
     )

@@ -6,6 +6,7 @@ Replay revokes the grant; withdrawal revokes the consent and all its grants.
 
 from dataclasses import dataclass
 
+from grantway.protocol.apis import Sensitivity
 from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.people import Person
 from grantway.protocol.scope import Scope
@@ -17,7 +18,8 @@ class ShownScope:
 
     name: str
     sentence: str
-    sensitive: bool
+    sensitive: bool  # nodes of before `sensitivity` read this alone
+    sensitivity: Sensitivity | None = None  # None: allowed before this was kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from grantway.protocol.apis import alternatives_problem
 from grantway.protocol.scope import is_scope_token
 
 Pointer = tuple[str | int, ...]
@@ -83,6 +84,8 @@ class Schemes:
             is_open = is_open or not requirement
             if (scopes := self._scopes_of(requirement, (*pointer, at), told)) is not None:
                 alternatives.append(scopes)
+        if problem := alternatives_problem(alternatives):
+            told.wrong(pointer, problem)
         return Security(tuple(alternatives), open=is_open, said=True)
 
     def _scopes_of(

@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from grantway.sdk.threads import anew_after_fork
+
 __all__ = ["Kept", "Unavailable"]
 
 _log = logging.getLogger("grantway.sdk")
@@ -49,8 +51,13 @@ class Kept(Generic[Value]):
         self._pause, self._timeout, self._clock = pause, timeout, clock
         self._value: Value | None = None
         self._fetched_at = _NEVER
-        self._tried_at = _NEVER
         self._failing = False
+        self.begin_anew()
+        anew_after_fork(self)
+
+    def begin_anew(self) -> None:
+        """Fetch when it is asked for next, however lately that was tried: a fork ends what is under way."""
+        self._tried_at = _NEVER
         self._fetch: asyncio.Task[None] | None = None
 
     def at_hand(self) -> Value | None:

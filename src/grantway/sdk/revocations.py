@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import secrets
 import threading
 import time
@@ -23,7 +22,7 @@ from grantway.sdk.fetching import answered, checked_address, http_client, read_b
 from grantway.sdk.jwks import Jwks
 from grantway.sdk.kept import Unavailable
 from grantway.sdk.revoked import BadMessage, Revoked
-from grantway.sdk.threads import beside
+from grantway.sdk.threads import anew_after_fork, beside
 from grantway.sdk.verify import AccessToken, ReadyVerifier, Verifier
 
 if TYPE_CHECKING:
@@ -35,6 +34,13 @@ _log = logging.getLogger("grantway.sdk")
 _SILENCE = 7.0  # seconds; the server says something every two
 _LONGEST_PAUSE = 10.0  # seconds between two tries
 _MAX_EVENT = 32 * 1024 * 1024  # bytes
+_TURNED_AWAY = frozenset({400, 401, 403})  # the server's answers to wrong credentials, and a proxy's
+_TOLD_EVERY = 40  # tries: about five minutes
+_FIX = (
+    "check the client id and the secret, key or certificate that RevocationFeed is given; at the server, "
+    "`grantway app create --type resource_server --api API` makes new credentials, `grantway app secret add "
+    "APP` a new secret"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +53,20 @@ class Health:
     problem: str | None  # of the last try, in words for the operator
 
 
+class _TurnedAway(Exception):
+    """The API's credentials cannot be used, or are refused: a mistake in the set-up, here or there."""
+
+
 class RevocationFeed:
     """What the authorization server says is revoked, asked with the API's own credentials and kept in memory.
 
     It begins with the first request that is checked, in a thread of its own, whatever the framework; that
     request waits for it, about `timeout` seconds at most. While the server is away, tokens are judged by what
     is known, and live to their end otherwise; with `must_be_fresh`, in seconds and at least 5, everything is
-    refused with 503 once nothing was heard for so long. At most `most` entries are kept; where there are
-    more, the feed counts as away. `stream` is the address, which otherwise the issuer's metadata says.
+    refused with 503 once nothing was heard for so long. Where the API's credentials are refused before
+    anything was read, everything is refused with 503 in any case. At most `most` entries are kept; where
+    there are more, the feed counts as away. `stream` is the address, which otherwise the issuer's metadata
+    says.
     """
 
     def __init__(
@@ -77,24 +89,31 @@ class RevocationFeed:
         self._credentials, self._must_be_fresh, self._timeout = credentials, must_be_fresh, timeout
         self._jwks = Jwks(f"{issuer}/jwks") if jwks is None else jwks
         self._new = partial(Revoked, issuer, audience, most=most, clock=clock)
-        self._lock = threading.Lock()
-        self._pid = 0  # of the process in which it runs; a fork has to begin anew
-        self._begin_anew()
+        self.begin_anew()
+        anew_after_fork(self)
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
+        """Know nothing and listen to nothing until the next request; so does a child of this process."""
+        self._lock = threading.Lock()  # the one of before may be held by a thread that a fork has ended
+        self._forget()
+
+    def _forget(self) -> None:
         self._revoked = self._new()
         self._tried: Future[None] = Future()  # done with the first message, or the first failure
         self._running: Future[None] | None = None
         self._connected = False
         self._problem: str | None = None
+        self._turned_away = 0  # times, since something was heard
 
     @property
     def health(self) -> Health:
         """How it stands, for a health page or a log."""
-        age = self._revoked.age
-        return Health(
-            self._connected, None if age == float("inf") else age, len(self._revoked), self._problem
-        )
+        age = None if self._knows_nothing else self._revoked.age
+        return Health(self._connected, age, len(self._revoked), self._problem)
+
+    @property
+    def _knows_nothing(self) -> bool:
+        return self._revoked.age == float("inf")
 
     def watching(self, verifier: Verifier) -> "Watched":
         """A verifier that refuses what is revoked."""
@@ -102,7 +121,7 @@ class RevocationFeed:
 
     def is_ready(self) -> bool:
         """Start, if that is to be done; False while the first try is under way."""
-        if self._pid != os.getpid():
+        if self._running is None:
             self._start()
         return self._tried.done()
 
@@ -119,6 +138,8 @@ class RevocationFeed:
             age = self._revoked.age
             known = "never read" if age == float("inf") else f"last read {age:.0f} s ago"
             raise Unavailable(f"what is revoked was {known}: {self._problem}")
+        if self._turned_away and self._knows_nothing:
+            raise Unavailable(f"what is revoked was never read: {self._problem}")
         found = self._revoked.verdict(token)
         if found is None:
             raise BadToken("revoked")
@@ -129,17 +150,14 @@ class RevocationFeed:
         with self._lock:
             if self._running is not None:
                 self._running.cancel()
-            self._pid = 0
-            self._begin_anew()
+            self._forget()
 
     # ------------------------------------------------------------------- beside all requests
 
     def _start(self) -> None:
         with self._lock:
-            if self._pid != os.getpid():
-                self._begin_anew()
+            if self._running is None:
                 self._running = beside(self._keep_listening())
-                self._pid = os.getpid()
 
     async def _keep_listening(self) -> None:
         failures = 0
@@ -148,6 +166,12 @@ class RevocationFeed:
             try:
                 await self._listen()
                 self._problem = "the stream has ended"
+            except _TurnedAway as wrong:
+                self._problem = f"the API's credentials are refused: {wrong}"
+                if self._turned_away % _TOLD_EVERY == 0:
+                    so = "every token is refused" if self._knows_nothing else "nothing new is heard of"
+                    _log.error("revocations: %s; until that is mended, %s; %s", self._problem, so, _FIX)
+                self._turned_away += 1
             except Exception as wrong:  # noqa: BLE001 - whatever it was, the next try may go well
                 self._problem = f"{type(wrong).__name__}: {wrong}"
                 if isinstance(wrong, BadMessage):
@@ -164,8 +188,12 @@ class RevocationFeed:
         """One stream, to its end."""
         import httpx2
 
-        proof = self._credentials.for_request(self.issuer)
-        async with http_client(self._address or self.issuer, certificate=proof.certificate) as client:
+        try:
+            proof = self._credentials.for_request(self.issuer)
+            opened = http_client(self._address or self.issuer, certificate=proof.certificate)
+        except Exception as unusable:
+            raise _TurnedAway(f"{type(unusable).__name__}: {unusable}") from unusable
+        async with opened as client:
             if self._address is None:
                 self._address = await self._discovered(client)
             headers = {**proof.headers, "accept": "text/event-stream"}
@@ -176,6 +204,8 @@ class RevocationFeed:
             async with client.stream(
                 method, self._address, headers=headers, data=form, timeout=timeout
             ) as reply:
+                if reply.status_code in _TURNED_AWAY:
+                    raise _TurnedAway(f"{self._address} {answered(reply)}")
                 if reply.status_code != 200:
                     raise ValueError(f"{self._address} {answered(reply)}")
                 events, heard_at = _Events(), time.monotonic()
@@ -194,7 +224,7 @@ class RevocationFeed:
                 self._revoked.take(text, await self._jwks.keys_with(unknown.kid))
             except UnknownKey as forged:
                 raise BadMessage(forged.reason) from forged
-        self._connected, self._problem = True, None
+        self._connected, self._problem, self._turned_away = True, None, 0
         self._settle()
 
     async def _discovered(self, client: "httpx2.AsyncClient") -> str:

@@ -5,9 +5,10 @@ import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+from weakref import WeakSet
 
-__all__ = ["beside", "wait_for"]
+__all__ = ["anew_after_fork", "beside", "wait_for"]
 
 Result = TypeVar("Result")
 
@@ -27,8 +28,29 @@ class _Own:
             return self.loop
 
 
+class _Anew(Protocol):
+    def begin_anew(self) -> None: ...
+
+
 _own = _Own()
-os.register_at_fork(after_in_child=_own.__init__)  # type: ignore[misc]
+_anew: WeakSet[_Anew] = WeakSet()
+
+
+def anew_after_fork(one: _Anew) -> None:
+    """Have it begin anew in each child of this process: threads of the parent, and what they held, are gone.
+
+    A lock that one of them held while the process forked would stay held for ever.
+    """
+    _anew.add(one)
+
+
+def _in_child() -> None:
+    _own.__init__()  # type: ignore[misc]
+    for one in list(_anew):
+        one.begin_anew()
+
+
+os.register_at_fork(after_in_child=_in_child)
 
 
 def wait_for(coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -11,8 +11,9 @@ Rules for every implementation:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import Protocol
 
 from grantway.protocol.grants import (
@@ -119,6 +120,8 @@ class Repeated:
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """It had been spent before, outside of any grace. Nothing was written; the caller revokes the grant."""
+
+    ago: float = field(default=inf, compare=False)  # seconds since, by the database's clock
 
 
 @dataclass(frozen=True, slots=True)

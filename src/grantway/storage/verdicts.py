@@ -51,7 +51,7 @@ def judge_code(found: Lost | None, *, attempt: str) -> Outcome:
         return _dead_unspent("code", found)
     if found.spent_by == attempt:
         return Won()
-    return Replayed()
+    return Replayed(found.now - found.spent_at)
 
 
 def judge_refresh(found: LostRefresh | None, *, attempt: str, grace: float) -> Outcome:

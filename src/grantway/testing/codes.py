@@ -170,10 +170,14 @@ async def a_code_is_won_once_and_buys_what_is_named_with_it(bench: Bench) -> Non
     same(stored and stored.grant, given.grant)
     same(await bench.store.find_opaque_token(opaque.id), opaque)
     loot = await refresh_token(bench, given.grant)
-    same(await redeem(bench.store, spend_code(given.code), loot), Replayed())
+    soon = await redeem(bench.store, spend_code(given.code), loot)
+    same(soon, Replayed())
     same(await bench.store.find_refresh_token(loot.id), None, "a replay buys nothing")
     await bench.pass_time(DAY)
-    same(await redeem(bench.store, spend_code(given.code), loot), Replayed(), "however late")
+    late = await redeem(bench.store, spend_code(given.code), loot)
+    same(late, Replayed(), "however late")
+    told = isinstance(soon, Replayed) and isinstance(late, Replayed) and DAY <= late.ago - soon.ago < 2 * DAY
+    expect(told, "a replay says how long ago it was spent, by the database's clock")
 
 
 async def a_spent_code_is_replayed_even_when_its_grant_is_revoked(bench: Bench) -> None:

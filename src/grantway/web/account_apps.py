@@ -56,6 +56,8 @@ def _in_words(change: Change) -> str:
         ChangeKind.SENTENCE: f"“{before}” is now described as “{after}”.",
         ChangeKind.MORE_SENSITIVE: f"“{after}” now counts as sensitive.",
         ChangeKind.LESS_SENSITIVE: f"“{after}” no longer counts as sensitive.",
+        ChangeKind.CAN_CHANGE: f"“{after}” can change things now.",
+        ChangeKind.ONLY_SEES: f"“{after}” no longer changes anything.",
     }[change.kind]
 
 

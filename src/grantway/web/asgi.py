@@ -24,6 +24,11 @@ from grantway.web.streams import StreamReply, send_stream
 
 _log = logging.getLogger("grantway.web")
 _MAX_SHOWN = 200
+_MOST_NAMED = 5
+_OF_AN_API = (
+    "If it is the host of an API: its description is at this address with the path of its audience at the "
+    f"end, {WELL_KNOWN}/PATH (RFC 9728, section 3.1).\n"
+)
 
 
 class WebApp:
@@ -134,6 +139,7 @@ class WebApp:
             f"Host received: {printable(seen[:_MAX_SHOWN])}\n"
             f"Issuer configured: {self._door.policy.issuer}\n"
             "Set the proxy to pass the Host header on, or add the host to server.hosts.\n"
+            f"{_OF_AN_API if request.path.startswith(WELL_KNOWN) else ''}"
             f"Reference: {reference}\n"
         )
         return plain_reply(HTTPStatus.MISDIRECTED_REQUEST, words, flow_header(reference))
@@ -158,8 +164,20 @@ def _another_host(door: Door, request: Request, seen: str) -> Diagnosis:
         else "the host, or its port",
         fix="nginx: proxy_set_header Host $host; Caddy and Traefik do it by themselves."
         if known
-        else f"If it is another name of this server: server.hosts = [{seen[:_MAX_SHOWN]!r}].",
+        else f"If it is another name of this server: server.hosts = [{seen[:_MAX_SHOWN]!r}]."
+        + (_fix_of_an_api(door, seen) if request.path.startswith(WELL_KNOWN) else ""),
     )
+
+
+def _fix_of_an_api(door: Door, seen: str) -> str:
+    """Where the descriptions of the APIs at this host are: whoever asks has left the path of one out."""
+    documents = door.server.snapshots.newest.registry.resource_documents
+    there = sorted(path for host, path in documents if host == seen.lower())
+    if not there:
+        return " If it is the host of an API: none has an audience there (`grantway api list`)."
+    more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
+    named = ", ".join(path[:_MAX_SHOWN] for path in there[:_MOST_NAMED])
+    return f" If the description of an API is meant: at this host there is {named}{more}, and nothing else."
 
 
 def _wrong_method(request: Request, allowed: str) -> OAuthError:
