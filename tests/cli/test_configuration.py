@@ -70,11 +70,17 @@ def test_init_never_replaces_a_key(outside_dev, folder):
 
 
 @pytest.mark.parametrize(
-    "issuer", ["http://id.example", "http://localhost:8600", "https://id.example/", "id"]
+    ("issuer", "instead"),
+    [
+        ("http://id.example", "an address such as https://id.example"),
+        ("http://localhost:8600", "--dev --issuer http://localhost:8600"),
+        ("https://id.example/", "--issuer https://id.example\n"),
+        ("id", "--issuer https://id\n"),
+    ],
 )
-def test_init_makes_no_server_that_would_not_start(outside_dev, folder, issuer):
+def test_init_makes_no_server_that_would_not_start(outside_dev, folder, issuer, instead):
     """Threat W7."""
-    outside_dev("init", "--issuer", issuer, code=2)
+    assert f"hint: {instead}" in outside_dev("init", "--issuer", issuer, code=2).stderr
     assert list(folder.glob("grantway*")) == []
 
 
