@@ -65,6 +65,7 @@ def test_an_audience_is_an_absolute_uri_without_fragment(gw, audience):
         (("DELETE", "/photos/1", "--scope", "photos:read"), 1, "the token lacks photos:delete"),
         (("DELETE", "/photos/1", "--scope", "photos:read photos:delete"), 0, "ALLOWED"),
         (("GET", "/albums", "--scope", "photos:read"), 1, "No rule of this API"),
+        (("GET", "/albums"), 1, "grantway api edit photos --add-rule 'GET /albums SCOPE'"),
         (("GET", "/photos/1"), 1, "REFUSED"),
     ],
 )

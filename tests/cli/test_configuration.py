@@ -117,3 +117,12 @@ def test_wrong_settings_are_listed_all_at_once(gw, folder):
     told = gw("config", "show", code=1).stderr
     for part in ("issuer:", "did you mean server.port", "server.port: must be at least 1"):
         assert part in told
+
+
+def test_in_another_folder_than_its_own_a_command_says_where_it_looked(outside_dev, folder):
+    """The usual mistake of a second terminal."""
+    told = outside_dev("app", "list", code=1).stderr
+    assert f"hint: there is no grantway.toml in {folder}: go to its folder, name it with --config" in told
+    outside_dev("init", "--issuer", ISSUER)
+    (folder / "grantway.toml").write_text("[tokens]\n")
+    assert "hint: grantway settings" in outside_dev("app", "list", code=1).stderr

@@ -30,7 +30,8 @@ def test_a_name_is_taken_once(gw, ada):
 @pytest.mark.parametrize("password", ["admin", "password", "grantway", "", "12345678"])
 def test_a_password_that_others_would_try_first_is_refused(gw, password):
     """C21: nobody is admin/admin."""
-    gw("user", "add", "admin", "--password-stdin", input=password + "\n", code=1)
+    told = gw("user", "add", "admin", "--password-stdin", input=password + "\n", code=1).stderr
+    assert "hint: choose another one" in told
     assert gw.json("user", "list") == []
 
 

@@ -1,5 +1,6 @@
 """`grantway api`: protected APIs."""
 
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -313,6 +314,9 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
             "Base": f"{base} is of the server, rules are below it: {canonical[len(base) :]}"
             if base
             else None,
+            "Next": _row_for(found.name, method.upper(), canonical)
+            if decision.outcome is Outcome.UNLISTED and not base
+            else None,
         },
         json_value={
             "allowed": passes,
@@ -327,6 +331,12 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
     )
     if not passes:
         raise click.exceptions.Exit(FAILED)
+
+
+def _row_for(name: str, method: str, path: str) -> str:
+    """The command that would list the request."""
+    row = shlex.join(["grantway", "api", "edit", name, "--add-rule", f"{method} {path} SCOPE"])
+    return f"if it should pass: {row}; {{id}} stands for one segment of the path"
 
 
 def _step_up(old: "StepUp | None", max_age: float | None, acr_values: tuple[str, ...]) -> "StepUp | None":
