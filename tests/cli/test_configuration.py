@@ -2,10 +2,14 @@
 
 import tomllib
 
+import click
 import pytest
 
+from grantway.cli.main import cli
+from grantway.cli.running import way_out_of
 from grantway.crypto.envelope import MasterKey
 from grantway.settings import SECTIONS, options
+from grantway.settings_rules import BadSettings, Mistake
 
 ISSUER = "https://id.example"
 
@@ -126,3 +130,10 @@ def test_in_another_folder_than_its_own_a_command_says_where_it_looked(outside_d
     outside_dev("init", "--issuer", ISSUER)
     (folder / "grantway.toml").write_text("[tokens]\n")
     assert "hint: grantway settings" in outside_dev("app", "list", code=1).stderr
+
+
+def test_a_file_of_another_user_is_no_mistake_in_the_settings():
+    """The service's key belongs to its user; the operator's shell is somebody else."""
+    kept = BadSettings([Mistake("secrets.key_file", "/etc/grantway.key cannot be read: Permission denied")])
+    with click.Context(cli):
+        assert "the user that the server runs as" in way_out_of(kept)

@@ -5,6 +5,7 @@ import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EACCES
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -62,6 +63,8 @@ def way_out_of(bad: "BadSettings") -> str:
             if find_config(choices().config, os.environ, Path.cwd()) is None:
                 missing = f"there is no {FILE_NAME} in {Path.cwd()}"
                 return f"{missing}: go to its folder, name it with --config, or make one with grantway init"
+    if os.strerror(EACCES) in str(bad):
+        return "run it as the user that the server runs as, or give the file to that user with chown"
     return "grantway settings lists every setting; serve --dev needs none"
 
 
