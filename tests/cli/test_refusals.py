@@ -118,6 +118,9 @@ def test_an_unknown_app_is_shown_beside_the_nearest_one(gw, kept):
     unknown = {**RECORD, "reference": "BBBB-BB", "diagnosis": "GW-101", "client_id": "photo-printer"}
     (kept / "0001700000000001-1.jsonl").write_text(json.dumps(unknown) + "\n")
     assert "photo_printer" in gw("logs", "show", "BBBB-BB").stdout
+    named = {**unknown, "client_id": "printer"}
+    (kept / "0001700000000001-1.jsonl").write_text(json.dumps(named) + "\n")
+    assert "Nearest     photo_printer" in gw("logs", "show", "BBBB-BB").stdout
 
 
 def test_a_server_that_keeps_none_says_so(gw, monkeypatch):

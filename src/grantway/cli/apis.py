@@ -141,6 +141,9 @@ def create(
         facts |= {"Client ID": own["client_id"], "Client secret": f"{own['client_secret']}\nshown once"}
         document["credentials"] = own
     show_record(f"Registered {name}", facts, json_value=document, quiet_id=done.api.identifier)
+    if not done.api.rules:
+        row = shlex.join(["grantway", "api", "edit", name, "--add-rule", "METHOD PATH SCOPE"])
+        note(f"No request passes yet: {row}, or grantway api import for an OpenAPI document")
 
 
 @api.command("list")
@@ -191,12 +194,12 @@ def show(name: str) -> None:
 )
 @click.option("--read", multiple=True, metavar="SCOPE", help=_READ)
 @click.option("--write", multiple=True, metavar="SCOPE", help=_WRITE)
-@click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the one it has.")
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
 @click.option("--add-alias", multiple=True, metavar="URI", help=_ALIAS)
 @click.option("--remove-alias", multiple=True, metavar="URI", help="No longer this one.")
 @click.option("--add-server", multiple=True, metavar="URL", help=_SERVER)
 @click.option("--remove-server", multiple=True, metavar="URL", help="No longer this one.")
+@click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the one it has.")
 @click.option("--max-age", type=DURATION, help=_MAX_AGE)
 @click.option("--acr", "acr_values", multiple=True, metavar="NAME", help=_ACR)
 @click.option("--listed/--unlisted", default=None, help=_LISTED)

@@ -178,10 +178,12 @@ def _near(told_: Told) -> dict[str, str]:
     """The registered app whose id is most like this one: looked for here, not when it was refused."""
     if told_["diagnosis"] != "GW-101" or "client_id" not in told_:
         return {}
+    from grantway.flows.registry import ids_named
     from grantway.protocol.differences import nearest
 
     async def act(server: "Server") -> "str | None":
-        return nearest(told_["client_id"], server.snapshots.newest.registry.clients)
+        registry, asked = server.snapshots.newest.registry, told_["client_id"]
+        return next(iter(ids_named(registry, asked)), None) or nearest(asked, registry.clients)
 
     try:
         found = run(act)
