@@ -48,7 +48,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path, port, how):
         assert status(f"http://127.0.0.1:{port}/.well-known/oauth-authorization-server") == 200
         assert server.stop(how) == 0
         assert server.said["stdout"] == ""
-        for part in (f"http://localhost:{port}", "sqlite:///grantway.db", "development server"):
+        for part in (f"http://localhost:{port}", "sqlite:///grantway.db", "development server", "logs show"):
             assert part in server.said["stderr"]
         assert "Traceback" not in server.said["stderr"]
 

@@ -119,6 +119,7 @@ def _announce(loaded: "Loaded") -> None:
         ("Database", masked(settings.database.url)),
         ("Metadata", f"{settings.issuer}/.well-known/oauth-authorization-server"),
         ("Configuration", str(loaded.config or "none")),
+        *[("Refused?", "grantway logs show, in another terminal, says why")] * settings.dev,
     ]
     for name, value in facts:
         note(f"  {name.ljust(14)} {value}".rstrip())
