@@ -126,6 +126,15 @@ def issuer_problem(issuer: str, *, dev: bool) -> str | None:
     return None
 
 
+def plain_port(issuer: str) -> int | None:
+    """The port that a plain http issuer names: the server's own, since nothing speaks TLS before it."""
+    try:
+        url = urlsplit(issuer)
+        return url.port if url.scheme == "http" else None
+    except ValueError:
+        return None
+
+
 def _server_rules(settings: "Settings") -> Iterator[Mistake]:
     server = settings.server
     if settings.dev and not is_loopback(server.host):

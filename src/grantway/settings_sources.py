@@ -22,7 +22,7 @@ from grantway.settings import (
     Settings,
     options,
 )
-from grantway.settings_rules import BadSettings, Mistake
+from grantway.settings_rules import BadSettings, Mistake, plain_port
 from grantway.settings_server import DEFAULT_PORT
 
 _SQLITE: Final = "sqlite:///"
@@ -283,6 +283,9 @@ def _defaults_that_follow_others(
     if "database.auto_migrate" not in values and on_postgres and not values.get("dev"):
         values["database.auto_migrate"] = False
         origins["database.auto_migrate"] = "default on PostgreSQL"
+    if "server.port" not in values and values.get("dev") and (port := plain_port(str(values.get("issuer")))):
+        values["server.port"] = port
+        origins["server.port"] = "default: the port of the issuer"
     if "issuer" not in values and values.get("dev"):
         values["issuer"] = f"http://localhost:{values.get('server.port', DEFAULT_PORT)}"
         origins["issuer"] = "default with dev"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from grantway.protocol.apis import Api, ApiScope
 from grantway.protocol.scope import Scope
 from tests.account.own_pages import at_home, card, connect, enter, hidden, post, words
 from tests.node import Visitor, answer_of, web_client
@@ -24,6 +25,22 @@ async def test_a_card_says_what_the_app_may_do_with_which_api_and_since_when(nod
     ):
         assert expected in said
     assert card(page, "other") is None
+
+
+async def test_an_api_that_is_named_for_commands_is_read_as_words(node, person, visitor):
+    """FN12: at consent, on the card, and where it is taken back."""
+    scopes = (ApiScope(name="albums:read", description="See your albums"),)
+    await node.put_api(Api(identifier="https://api.example/albums", name="photo_albums", scopes=scopes))
+    callback, scope = "https://binder.example/cb", Scope.of(["albums:read"])
+    await node.put_client(web_client("binder", name="Binder", redirect_uris=(callback,), scope=scope))
+    asked = visitor.link("binder", redirect_uri=callback, scope="albums:read")
+    page = await visitor.sign_in(await visitor.get(asked), person)
+    assert "Photo albums" in page.text
+    await visitor.submit(page, answer="allow")
+    for path in ("/account/apps", "/account/apps/remove?client_id=binder"):
+        shown = (await visitor.get(path)).text
+        assert "Photo albums" in shown
+        assert "photo_albums" not in shown
 
 
 async def test_nothing_connected_says_what_will_stand_here(node, person):

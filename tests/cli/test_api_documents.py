@@ -236,3 +236,35 @@ def test_a_token_is_previewed_with_its_reasons(gw, photos):
     assert "✗ nope  no API defines it" in refused
     gw("token", "preview", "--client", "nobody", code=3)
     gw("token", "preview", "--client", app, "--person", "eve", code=3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told", "way"),
+    [
+        ("here.yaml", "names no https server", "add --audience https://"),
+        ("https://127.0.0.1:1/openapi.json", "127.0.0.1", "a file does as well"),
+        ("broken.yaml", "line 1", "mend it there"),
+    ],
+)
+def test_a_document_that_cannot_be_brought_in_says_what_to_do(gw, folder, spec, told, way):
+    """FC1"""
+    here = "openapi: 3.1.0\ninfo: {title: X, version: '1'}\nservers: [{url: /v1}]\npaths: {/x: {get: {}}}\n"
+    (folder / "here.yaml").write_text(here)
+    (folder / "broken.yaml").write_text("swagger: '2.0'\n")
+    said = gw("api", "import", spec, code=1).stderr
+    assert told in said
+    assert way in said.splitlines()[-1]
+
+
+def test_one_unprotected_operation_comes_first_and_where_nothing_is_to_do_none_does(gw, folder):
+    """FC1"""
+    paths = "{/x: {get: {security: []}}, /y: {get: {}}}"
+    (folder / "x.yaml").write_text(
+        "openapi: 3.1.0\ninfo: {title: X, version: '1'}\nservers: [{url: https://x.example}]\n"
+        f"security: [{{k: []}}]\npaths: {paths}\n"
+        "components: {securitySchemes: {k: {type: apiKey, in: header, name: k}}}\n"
+    )
+    first = gw("api", "import", "x.yaml", "--yes").stdout
+    assert "1 unprotected operation in the document; it comes first\n" in first
+    again = gw("api", "import", "x.yaml", "--yes").stdout
+    assert "1 unprotected operation in the document\n" in again

@@ -57,6 +57,12 @@ def test_an_audience_is_an_absolute_uri_without_fragment(gw, audience):
     assert "RFC 8707" in gw("api", "create", "photos", "--audience", audience, code=1).stderr
 
 
+def test_an_api_without_rules_says_what_to_add(gw):
+    assert "edit x --add-rule" in gw("api", "create", "x", "--audience", "urn:x").stderr
+    more = ("--scope", "a=A", "--rule", "GET /a a")
+    assert gw("api", "create", "y", "--audience", "urn:y", *more).stderr == ""
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
@@ -65,6 +71,7 @@ def test_an_audience_is_an_absolute_uri_without_fragment(gw, audience):
         (("DELETE", "/photos/1", "--scope", "photos:read"), 1, "the token lacks photos:delete"),
         (("DELETE", "/photos/1", "--scope", "photos:read photos:delete"), 0, "ALLOWED"),
         (("GET", "/albums", "--scope", "photos:read"), 1, "No rule of this API"),
+        (("GET", "/albums"), 1, "grantway api edit photos --add-rule 'GET /albums SCOPE'"),
         (("GET", "/photos/1"), 1, "REFUSED"),
     ],
 )

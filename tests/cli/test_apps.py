@@ -48,6 +48,7 @@ def test_id_and_secret_are_saved_for_the_app_alone(gw, folder):
     made = gw.json("app", "create", "Printer", "--redirect-uri", CALLBACK, "--env-file", env)
     assert env.read_text().splitlines() == [
         "OTHER=1",
+        "ISSUER=http://localhost:8600",
         f"CLIENT_ID={made['client_id']}",
         f"CLIENT_SECRET={made['client_secret']}",
     ]

@@ -2,10 +2,14 @@
 
 import tomllib
 
+import click
 import pytest
 
+from grantway.cli.main import cli
+from grantway.cli.running import way_out_of
 from grantway.crypto.envelope import MasterKey
 from grantway.settings import SECTIONS, options
+from grantway.settings_rules import BadSettings, Mistake
 
 ISSUER = "https://id.example"
 
@@ -70,11 +74,17 @@ def test_init_never_replaces_a_key(outside_dev, folder):
 
 
 @pytest.mark.parametrize(
-    "issuer", ["http://id.example", "http://localhost:8600", "https://id.example/", "id"]
+    ("issuer", "instead"),
+    [
+        ("http://id.example", "an address such as https://id.example"),
+        ("http://localhost:8600", "--dev --issuer http://localhost:8600"),
+        ("https://id.example/", "--issuer https://id.example\n"),
+        ("id", "--issuer https://id\n"),
+    ],
 )
-def test_init_makes_no_server_that_would_not_start(outside_dev, folder, issuer):
+def test_init_makes_no_server_that_would_not_start(outside_dev, folder, issuer, instead):
     """Threat W7."""
-    outside_dev("init", "--issuer", issuer, code=2)
+    assert f"hint: {instead}" in outside_dev("init", "--issuer", issuer, code=2).stderr
     assert list(folder.glob("grantway*")) == []
 
 
@@ -111,3 +121,19 @@ def test_wrong_settings_are_listed_all_at_once(gw, folder):
     told = gw("config", "show", code=1).stderr
     for part in ("issuer:", "did you mean server.port", "server.port: must be at least 1"):
         assert part in told
+
+
+def test_in_another_folder_than_its_own_a_command_says_where_it_looked(outside_dev, folder):
+    """The usual mistake of a second terminal."""
+    told = outside_dev("app", "list", code=1).stderr
+    assert f"hint: there is no grantway.toml in {folder}: go to its folder, name it with --config" in told
+    outside_dev("init", "--issuer", ISSUER)
+    (folder / "grantway.toml").write_text("[tokens]\n")
+    assert "hint: grantway settings" in outside_dev("app", "list", code=1).stderr
+
+
+def test_a_file_of_another_user_is_no_mistake_in_the_settings():
+    """The service's key belongs to its user; the operator's shell is somebody else."""
+    kept = BadSettings([Mistake("secrets.key_file", "/etc/grantway.key cannot be read: Permission denied")])
+    with click.Context(cli):
+        assert "the user that the server runs as" in way_out_of(kept)

@@ -54,6 +54,17 @@ def test_nobody_there(gw, monkeypatch):
     assert "issuer" not in findings(gw, "--offline")
 
 
+def test_a_server_without_its_proxy_is_told_from_none(gw, folder, monkeypatch):
+    """W1: what is missing stands before it."""
+    with served(folder) as issuer:
+        port = issuer.rpartition(":")[2]
+        monkeypatch.setenv("GRANTWAY_SERVER__PORT", port)
+        monkeypatch.setenv("GRANTWAY_ISSUER", f"https://localhost:{free_ports(1)[0]}")
+        hint = findings(gw, code=1)["issuer"]["hint"]
+        assert f"the server itself answers at http://127.0.0.1:{port}: look at the proxy" in hint
+        assert "  1 error, " in gw("doctor", code=1).stdout
+
+
 def test_every_mistake_in_the_settings_is_a_finding(gw, monkeypatch):
     monkeypatch.setenv("GRANTWAY_SERVER__PORT", "0")
     monkeypatch.setenv("GRANTWAY_LOGGING__LEVEL", "loud")

@@ -23,5 +23,11 @@ def test_a_help_page_reads_as_text(words):
     assert "\b" not in PAGES[words]
 
 
+@pytest.mark.parametrize("words", PAGES, ids=lambda words: words or "grantway")
+def test_no_sentence_about_a_command_is_cut(words):
+    cut = [line for line in PAGES[words].splitlines() if line.endswith("...") and "[ARGS]" not in line]
+    assert cut == []
+
+
 def test_every_command_is_among_them():
     assert {"serve", "app create", "api check", "user add", "keys rotate", "db backup"} <= PAGES.keys()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from grantway.protocol.scope import Scope
 from grantway.testing.bench import Bench, approval
 from tests.cli.test_sessions import in_store
 
@@ -29,7 +30,8 @@ def test_a_name_is_taken_once(gw, ada):
 @pytest.mark.parametrize("password", ["admin", "password", "grantway", "", "12345678"])
 def test_a_password_that_others_would_try_first_is_refused(gw, password):
     """C21: nobody is admin/admin."""
-    gw("user", "add", "admin", "--password-stdin", input=password + "\n", code=1)
+    told = gw("user", "add", "admin", "--password-stdin", input=password + "\n", code=1).stderr
+    assert "hint: choose another one" in told
     assert gw.json("user", "list") == []
 
 
@@ -47,18 +49,32 @@ def test_a_password_that_will_not_do_is_asked_for_again(gw, monkeypatch, typed, 
     assert [one["username"] for one in gw.json("user", "list")] == ([] if code else ["ada"])
 
 
-def test_what_was_allowed_says_until_when(gw, folder):
-    """FN12: a consent without an end holds until the app asks for more."""
+@pytest.mark.parametrize(
+    ("redirect_uri", "changes", "asked"),
+    [
+        ("https://printer.example/cb", [], "when it asks for more"),
+        ("https://printer.example/cb", ["--first-party"], "never: it is first-party"),
+        ("http://127.0.0.1:8700/cb", [], "every time"),  # anybody could listen there (RFC 8252 §8.6)
+    ],
+)
+def test_what_was_allowed_says_when_it_is_asked_again(gw, redirect_uri, changes, asked):
+    """FN12: as on the person's own page, with what a grant holds beside what is remembered."""
     gw("user", "add", "ada", "--password-stdin", input="a long walk by the sea\n")
+    scope = ["photos:read=See your photos", "photos:write=Add photos"]
+    gw("api", "create", "p", "--audience", "https://api.example", "--scope", scope[0], "--scope", scope[1])
+    app = ["app", "create", "Printer", "--id", "printer", "--redirect-uri", redirect_uri, *changes]
+    gw(*app, "--scope", "photos:read", "--optional-scope", "photos:write")
 
     async def act(store):
         (ada,) = await store.list_people()
         given = await approval(Bench((store,), None), subject=ada.subject, client_id="printer")
-        consent = replace(given.consent, expires_at=None)
-        await store.issue_code(given.code, given.grant, consent, [])
+        grant = replace(given.grant, scope=Scope.of(["photos:read", "photos:write"]))
+        kept = replace(given.consent, expires_at=None, scope=Scope.of(["photos:read"]))
+        await store.issue_code(given.code, grant, kept, [])
 
     in_store(gw, act)
-    assert "when it asks for more" in gw("grants", "list", "ada").stdout
+    assert asked in gw("grants", "list", "ada").stdout
+    assert gw.json("grants", "list", "ada")[0]["scopes"] == ["photos:read", "photos:write"]
 
 
 def test_without_a_terminal_nobody_is_asked_for_a_password(gw):

@@ -89,6 +89,20 @@ def test_the_tail_is_a_line_for_each_and_can_be_narrowed(gw, kept):
     assert line.startswith("10:00:00  7F3A-91  printer")
 
 
+def test_without_a_reference_the_last_refusal_is_shown(gw, folder, kept):
+    """FU1: what a developer has just seen."""
+    newest = {**RECORD, "reference": "CCCC-CC", "ts": "2026-11-21T11:00:00.000Z"}
+    (kept / "0001600000000000-1.jsonl").write_text(json.dumps(newest) + "\n")
+    assert [one["reference"] for one in gw.json("logs", "show")] == ["CCCC-CC"]
+    (folder / "empty.log").write_text("")
+    assert "any refusal" in gw("logs", "show", "--from", "empty.log", code=3).stderr
+
+
+def test_a_folder_that_is_not_there_is_told(gw):
+    """FU1: with PostgreSQL it is in the working directory of the server, which need not be this one."""
+    assert "logging.refusals" in gw("logs", "tail", "--once").stderr
+
+
 def test_a_terminal_is_never_written_to_by_a_stranger(gw, kept):
     """T2: escape sequences in a file that somebody altered are shown as question marks."""
     evil = {**RECORD, "reference": "AAAA-AA", "received": "\x1b[2J\u202eevil"}
@@ -104,6 +118,9 @@ def test_an_unknown_app_is_shown_beside_the_nearest_one(gw, kept):
     unknown = {**RECORD, "reference": "BBBB-BB", "diagnosis": "GW-101", "client_id": "photo-printer"}
     (kept / "0001700000000001-1.jsonl").write_text(json.dumps(unknown) + "\n")
     assert "photo_printer" in gw("logs", "show", "BBBB-BB").stdout
+    named = {**unknown, "client_id": "printer"}
+    (kept / "0001700000000001-1.jsonl").write_text(json.dumps(named) + "\n")
+    assert "Nearest     photo_printer" in gw("logs", "show", "BBBB-BB").stdout
 
 
 def test_a_server_that_keeps_none_says_so(gw, monkeypatch):

@@ -48,7 +48,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path, port, how):
         assert status(f"http://127.0.0.1:{port}/.well-known/oauth-authorization-server") == 200
         assert server.stop(how) == 0
         assert server.said["stdout"] == ""
-        for part in (f"http://localhost:{port}", "sqlite:///grantway.db", "development server"):
+        for part in (f"http://localhost:{port}", "sqlite:///grantway.db", "development server", "logs show"):
             assert part in server.said["stderr"]
         assert "Traceback" not in server.said["stderr"]
 
@@ -115,6 +115,14 @@ def test_a_port_that_is_taken_is_told(tmp_path):
         with running(tmp_path, "serve", "--dev", "--port", port) as server:
             assert server.end() == 5
             assert f"cannot listen on 127.0.0.1:{port}" in server.said["stderr"]
+            other = port + 100
+            assert f"--port {other} --issuer http://localhost:{other}\n" in server.said["stderr"]
+
+
+def test_an_issuer_of_another_port_is_warned_of(tmp_path, port):
+    with running(tmp_path, "serve", "--dev", "--port", port, "--issuer", "http://localhost:1") as server:
+        server.wait_for(ready(port))
+        assert f"Add --port {port} --issuer http://localhost:{port}\n" in server.said["stderr"]
 
 
 def test_the_registry_of_its_file_is_in_force_when_it_answers(tmp_path, port):

@@ -111,6 +111,17 @@ def test_a_backup_is_a_whole_database_for_its_owner_alone(gw, folder):
     gw("db", "backup", "copy.db", code=1)  # never over an older one
 
 
+def test_a_backup_is_put_back_as_the_page_says(gw, folder):
+    """docs/howto/run-it.md: what lies beside the file goes, the copy takes its place."""
+    gw("user", "add", "ada", "--password-stdin", input="a long walk by the lake")
+    gw("db", "backup", "copy.db")
+    gw("user", "add", "grace", "--password-stdin", input="a long walk by the lake")
+    for beside in ("grantway.db-wal", "grantway.db-shm"):
+        (folder / beside).unlink(missing_ok=True)
+    (folder / "copy.db").replace(folder / "grantway.db")
+    assert [one["username"] for one in gw.json("user", "list")] == ["ada"]
+
+
 def test_there_is_no_backup_of_nothing(gw):
     gw("db", "backup", "copy.db", code=1)
 

@@ -115,11 +115,9 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(apps.public_introspection, "which is public", "proves itself", "none", "--credentials"),
     ),
     "GW-131": (
-        Case(
-            apps.secret("wrong"), "a secret of 5 characters", "live secrets", "no secret that", "secret add"
-        ),
-        Case(apps.secret("printer"), "7 characters", "live secrets", "it is the client_id", "secret list"),
-        Case(apps.secret(" gwcs_x"), "7 characters", "live secrets", "white space around it", "secret add"),
+        Case(apps.secret("wrong"), "a secret of 5 characters", "live secret", "no secret that", "secret add"),
+        Case(apps.secret("printer"), "7 characters", "live secret", "it is the client_id", "secret list"),
+        Case(apps.secret(" gwcs_x"), "7 characters", "live secret", "white space around it", "secret add"),
         Case(apps.secret_with_a_line_break, "at the end", "nothing after it", "the line break of a file"),
         Case(apps.expired_secret, "old one", "live", "expired 6", "grantway app secret add hasty"),
     ),

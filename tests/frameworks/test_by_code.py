@@ -102,6 +102,17 @@ def test_rules_and_routes_that_agree_or_not():
         check_routes(HIDDEN, ["/photos/{number}"])
 
 
+def test_rules_that_leave_out_what_the_routes_begin_with_are_told(caplog):
+    """FS45: an application below the base path of its API is refused everything; the log says why."""
+    based = replace(API, servers=("https://api.example/v2",))
+    check_routes(based, ["/photos/{number}", "/photos", "/other"])
+    check_routes(based, ["/v3/photos"])
+    assert caplog.messages == []
+    check_routes(based, ["/v2/photos/{number}", "/v2/photos", "/v2/other"])
+    (said,) = caplog.messages
+    assert "so none speaks of /v2/photos, /v2/photos/{number}: give below='/v2'" in said
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 async def test_o8_without_keys_nothing_passes(framework, tokens):
     """O8: a failure of ours is 503, with Retry-After and without a challenge."""

@@ -304,3 +304,19 @@ def test_what_an_api_tells_about_itself_follows_from_its_rows():
 def test_needs_are_told_in_words():
     told = [in_words(rule) for rule in MIXED.rules]
     assert told == ["a", "a or b", "a and c, or b and c", "a and b, or c", "no token", "nothing passes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("city_library", "City library"),
+        ("photos", "Photos"),
+        ("photo-albums-2", "Photo albums 2"),
+        ("Photo Albums", "Photo Albums"),
+        ("iCal", "iCal"),
+        ("api.example", "api.example"),
+        ("_", "_"),
+    ],
+)
+def test_a_name_made_for_commands_is_read_as_words(name, read):
+    assert api(name=name).spoken_name == read

@@ -1,5 +1,7 @@
 """API definitions in TOML: what they become, and every mistake at once."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -71,6 +73,17 @@ def test_a_definition_is_read(file):
         orders.token_alg,
         orders.token_lifetime,
     )
+
+
+def test_rules_are_moved_to_where_the_application_has_its_routes(file):
+    """FS45: the base path of an OpenAPI document is in the routes of most applications."""
+    moved = load_api(file, "photos", below="/v2")
+    plain = load_api(file, "photos")
+    assert [rule.path for rule in moved.rules] == [f"/v2{rule.path}" for rule in plain.rules]
+    assert replace(moved, rules=plain.rules) == plain
+    for wrong in ("v2", "/v2/"):
+        with pytest.raises(ApiMistakes, match=f"below '{wrong}'"):
+            load_api(file, "photos", below=wrong)
 
 
 def test_a_definition_survives_being_stored(file):

@@ -207,6 +207,8 @@ async def test_an_api_reads_its_definition_and_sees_its_changes(node, credential
     await node.put_api(opaque)
     later = PublishedApi("http://127.0.0.1:9", PHOTOS.identifier, credentials, keep_in=kept)
     assert changed == await later.get()
+    below = PublishedApi("http://127.0.0.1:9", PHOTOS.identifier, credentials, keep_in=kept, below="/v2")
+    assert [f"/v2{rule.path}" for rule in changed.rules] == [rule.path for rule in (await below.get()).rules]
     with pytest.raises(Unavailable):
         await PublishedApi("http://127.0.0.1:9", PHOTOS.identifier, credentials).get()
 

@@ -144,6 +144,20 @@ def test_development_needs_no_file_at_all(tmp_path):
     assert (settings.issuer, settings.dev) == ("http://localhost:8700", True)
 
 
+@pytest.mark.parametrize(
+    ("issuer", "flags", "port"),
+    [
+        ("http://localhost:8777", {}, 8777),
+        ("http://localhost:8777", {"server.port": 8600}, 8600),
+        ("http://localhost", {}, 8600),
+        ("https://localhost:8443", {}, 8600),  # a proxy that speaks TLS has that port
+    ],
+)
+def test_in_development_the_server_listens_where_its_issuer_says(tmp_path, issuer, flags, port):
+    settings = load({"dev": True, "issuer": issuer, **flags}, env={}, cwd=tmp_path).settings
+    assert settings.server.port == port
+
+
 def test_a_file_that_is_not_toml_is_named(folder):
     (folder / "grantway.toml").write_text("issuer = ")
     with pytest.raises(BadSettings, match=r"grantway\.toml: cannot be read"):

@@ -109,6 +109,13 @@ async def test_only_loopback_names_are_answered_in_development(target):
         assert status_of(answer) == 200
 
 
+async def test_our_own_name_without_its_port_is_told_as_that(target):
+    """W1: what nginx's $host makes of an issuer with a port."""
+    words = b"pass the Host header on, with its port, or"
+    assert words in await raw(target, request(target, "/", host="127.0.0.1"))
+    assert words not in await raw(target, request(target, "/", host="evil.example"))
+
+
 # --- cookies -------------------------------------------------------------------------
 
 

@@ -93,6 +93,18 @@ async def test_focus_goes_to_what_went_wrong_and_from_there_to_the_field(page):
     assert await page.evaluate("() => document.activeElement.id") == "username"
 
 
+@pytest.mark.parametrize("name", ["consent", "consent_loopback"])
+@pytest.mark.parametrize(("width", "height"), [(320, 480), (320, 568), (360, 640), (1280, 600)])
+async def test_both_answers_of_a_consent_are_in_sight(page, name, width, height):
+    """One is as easy to give as the other, on a small phone, too."""
+    await page.set_viewport_size({"width": width, "height": height})
+    await show(page, VIEWS[name])
+    for answer in ("#consent-allow", "#consent-deny"):
+        box = await page.locator(answer).bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height, answer
+
+
 async def test_consent_can_be_given_with_the_keyboard_and_focus_is_never_covered(page):
     """WCAG 2.2, 2.4.11: no focused control hides behind the answer that stays in sight."""
     await page.set_viewport_size({"width": 320, "height": 640})

@@ -97,7 +97,10 @@ def _load(spec: str) -> "Loaded":
         with _bar() as progress:
             return load_document(raw, spec, progress=progress)
     except BadDocument as bad:
-        raise Failure(str(bad), hint="each place is a line and a JSON pointer; mend it there") from None
+        hint = "each place is a line and a JSON pointer; mend it there"
+        if not bad.was_read:
+            hint = "addresses on the internet alone are fetched; a file does as well"
+        raise Failure(str(bad), hint=hint) from None
 
 
 def _read(path: Path) -> bytes:
@@ -131,10 +134,10 @@ def _show(plan: "ImportPlan", wishes: "Wishes", *, as_json: bool, applied: bool,
         return
     click.echo(f"  {plan.source.title} → {plan.new.name} (audience {plan.new.identifier})")
     if plan.unprotected:
-        count, what = len(plan.unprotected), "operations" if len(plan.unprotected) > 1 else "operation"
-        click.echo(
-            f"  {click.style(f'{count} unprotected {what}', fg='red')} in the document; they come first"
-        )
+        count = len(plan.unprotected)
+        what, where = ("operations", "; they come first") if count > 1 else ("operation", "; it comes first")
+        where = where if plan.has_changes else ""
+        click.echo(f"  {click.style(f'{count} unprotected {what}', fg='red')} in the document{where}")
     _show_some(plan, most)
     for one in plan.impact:
         click.echo(f"  ! {impact_words(one)}")

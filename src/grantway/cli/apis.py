@@ -1,5 +1,6 @@
 """`grantway api`: protected APIs."""
 
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -140,6 +141,9 @@ def create(
         facts |= {"Client ID": own["client_id"], "Client secret": f"{own['client_secret']}\nshown once"}
         document["credentials"] = own
     show_record(f"Registered {name}", facts, json_value=document, quiet_id=done.api.identifier)
+    if not done.api.rules:
+        row = shlex.join(["grantway", "api", "edit", name, "--add-rule", "METHOD PATH SCOPE"])
+        note(f"No request passes yet: {row}, or grantway api import for an OpenAPI document")
 
 
 @api.command("list")
@@ -190,12 +194,12 @@ def show(name: str) -> None:
 )
 @click.option("--read", multiple=True, metavar="SCOPE", help=_READ)
 @click.option("--write", multiple=True, metavar="SCOPE", help=_WRITE)
-@click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the one it has.")
 @click.option("--sensitive", multiple=True, metavar="SCOPE", help="Shown with a warning, not ticked.")
 @click.option("--add-alias", multiple=True, metavar="URI", help=_ALIAS)
 @click.option("--remove-alias", multiple=True, metavar="URI", help="No longer this one.")
 @click.option("--add-server", multiple=True, metavar="URL", help=_SERVER)
 @click.option("--remove-server", multiple=True, metavar="URL", help="No longer this one.")
+@click.option("--token-lifetime", type=DURATION, help="Of its tokens, instead of the one it has.")
 @click.option("--max-age", type=DURATION, help=_MAX_AGE)
 @click.option("--acr", "acr_values", multiple=True, metavar="NAME", help=_ACR)
 @click.option("--listed/--unlisted", default=None, help=_LISTED)
@@ -313,6 +317,9 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
             "Base": f"{base} is of the server, rules are below it: {canonical[len(base) :]}"
             if base
             else None,
+            "Next": _row_for(found.name, method.upper(), canonical)
+            if decision.outcome is Outcome.UNLISTED and not base
+            else None,
         },
         json_value={
             "allowed": passes,
@@ -327,6 +334,12 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
     )
     if not passes:
         raise click.exceptions.Exit(FAILED)
+
+
+def _row_for(name: str, method: str, path: str) -> str:
+    """The command that would list the request."""
+    row = shlex.join(["grantway", "api", "edit", name, "--add-rule", f"{method} {path} SCOPE"])
+    return f"if it should pass: {row}; {{id}} stands for one segment of the path"
 
 
 def _step_up(old: "StepUp | None", max_age: float | None, acr_values: tuple[str, ...]) -> "StepUp | None":

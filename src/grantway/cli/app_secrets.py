@@ -8,7 +8,7 @@ import click
 from grantway.cli.app_words import save_env, secret_json
 from grantway.cli.commands import Noun, sure
 from grantway.cli.printing import note, show_record, show_table, when
-from grantway.cli.running import actor, run
+from grantway.cli.running import actor, load_settings, run
 from grantway.cli.values import DURATION, SECRET_FILE, read_secret_file
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def secret() -> None:
 @click.option("--expires", type=DURATION, help="Its lifetime, such as 90d.")
 @click.option("--secret-file", type=SECRET_FILE, help="Bring one along from this file, - for stdin.")
 @click.option(
-    "--env-file", type=click.Path(path_type=Path), help="Save id and secret to this file, mode 0600."
+    "--env-file", type=click.Path(path_type=Path), help="Save issuer, id and secret to this file, mode 0600."
 )
 def add(
     client_id: str, label: str, expires: float | None, secret_file: Path | None, env_file: Path | None
@@ -42,7 +42,7 @@ def add(
 
     stored, text = run(act)
     if env_file is not None:
-        save_env(env_file, client_id, text)
+        save_env(env_file, load_settings().settings.issuer, client_id, text)
     show_record(
         f"A new secret for {client_id}; the older ones stay good",
         {

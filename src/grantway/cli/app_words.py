@@ -100,9 +100,9 @@ def secret_json(secret: "ClientSecret") -> dict[str, Any]:
     }
 
 
-def save_env(path: Path, client_id: str, secret: str | None) -> None:
-    """Write CLIENT_ID and CLIENT_SECRET into a file of variables, mode 0600; its other lines stay."""
-    own = {"CLIENT_ID": client_id} | ({"CLIENT_SECRET": secret} if secret else {})
+def save_env(path: Path, issuer: str, client_id: str, secret: str | None) -> None:
+    """Write ISSUER, CLIENT_ID and CLIENT_SECRET into a file of variables, mode 0600; its other lines stay."""
+    own = {"ISSUER": issuer, "CLIENT_ID": client_id} | ({"CLIENT_SECRET": secret} if secret else {})
     old = path.read_text("utf-8").splitlines() if path.exists() else []
     kept = [line for line in old if line.partition("=")[0].strip() not in own]
     text = "\n".join([*kept, *(f"{name}={value}" for name, value in own.items())]) + "\n"

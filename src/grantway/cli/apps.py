@@ -11,7 +11,7 @@ from grantway.cli.app_secrets import secret
 from grantway.cli.app_words import client_facts, client_json, save_env
 from grantway.cli.commands import Noun, choices, sure
 from grantway.cli.printing import note, show_record, show_table, when
-from grantway.cli.running import actor, run
+from grantway.cli.running import actor, load_settings, run
 from grantway.cli.values import DURATION, SECRET_FILE, read_secret_file
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ app.add_command(secret)
 @click.option("--secret-label", default="", help="A name for the secret.")
 @click.option("--secret-file", type=SECRET_FILE, help="Bring a secret along from this file, - for stdin.")
 @click.option(
-    "--env-file", type=click.Path(path_type=Path), help="Save id and secret to this file, mode 0600."
+    "--env-file", type=click.Path(path_type=Path), help="Save issuer, id and secret to this file, mode 0600."
 )
 def create(
     *,
@@ -78,7 +78,7 @@ def create(
         saved = "" if env_file is None else f"; saved to {env_file} (0600)"
         facts = {"Client ID": client.id, "Client secret": f"{done.secret}\nshown once{saved}", **facts}
     if env_file is not None:
-        save_env(env_file, client.id, done.secret)
+        save_env(env_file, load_settings().settings.issuer, client.id, done.secret)
     document = client_json(client) | ({"client_secret": done.secret} if done.secret else {})
     show_record(f"Registered {client.name} ({client.type})", facts, json_value=document, quiet_id=client.id)
 

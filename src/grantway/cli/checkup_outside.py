@@ -36,15 +36,33 @@ async def check_outside(settings: "Settings", served: "Snapshot | None", *, url:
             found += [_jwks(served, keys), await _long_address(http, url)]
     except (httpx2.HTTPError, OSError) as away:
         hint = "is it running? grantway serve; does the name resolve, and is the certificate good?"
+        if behind := await _behind_the_proxy(settings):
+            hint = f"the server itself answers at {behind}: look at the proxy, its certificate and the name"
         return [Finding("issuer", ERROR, f"{url} does not answer: {str(away) or type(away).__name__}", hint)]
     return [*found, _proxies(settings)]
+
+
+async def _behind_the_proxy(settings: "Settings") -> str | None:
+    """Where the server listens by itself, if it does."""
+    import httpx2
+
+    own = settings.server
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(own.host, own.host)  # noqa: S104 - asked, not bound
+    url = f"http://{f'[{host}]' if ':' in host else host}:{own.port}"
+    try:
+        async with httpx2.AsyncClient(timeout=_PATIENCE) as http:
+            return url if (await http.get(f"{url}/livez")).status_code == 200 else None
+    except (httpx2.HTTPError, OSError):
+        return None
 
 
 def _metadata(settings: "Settings", served: "Snapshot | None", document: "httpx2.Response") -> Finding:
     """RFC 8414 §3.3: the document at its one address, with the very issuer."""
     if document.status_code == 421:
-        words = f"the server does not know the host it is asked for, {document.request.url.host}"
-        return Finding("issuer", ERROR, words, f"let the proxy pass the Host header on: {_PROXY_PAGE}")
+        asked = document.request.headers["host"]
+        words = f"the server does not know the host it is asked for, {asked}"
+        how = "with its port, nginx: proxy_set_header Host $http_host" if ":" in asked else _PROXY_PAGE
+        return Finding("issuer", ERROR, words, f"let the proxy pass the Host header on: {how}")
     try:
         told = json.loads(document.content) if document.status_code == 200 else None
     except ValueError:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ _TITLES = {
     UNREACHABLE: "unreachable",
     INTERRUPTED: "interrupted",
 }
+
+
+_SENTENCE = re.compile(r".*?[.?](?=\s|$)")
 
 
 class Failure(click.ClickException):
@@ -94,6 +98,12 @@ class Noun(click.Group):
     command_class = Leaf
     group_class = type
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with its whole first sentence, which click would cut at the edge of the window."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_sentence(one.help or "")) for name, one in found if one])
+
 
 class Lazy(Noun):
     """The root: imports the module of a command when it is asked for, and tells every error the same way."""
@@ -136,6 +146,12 @@ class Lazy(Noun):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
         sys.exit(code)
+
+
+def _first_sentence(text: str) -> str:
+    whole = " ".join(text.partition("\n\n")[0].split())
+    ended = _SENTENCE.match(whole)
+    return ended[0] if ended else whole
 
 
 def _tell(failure: click.ClickException, given: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import click
 from grantway.cli.commands import CONFLICT, Failure, Noun, choices
 from grantway.cli.printing import iso, note, show_json, show_record
 from grantway.cli.running import load_settings, told
+from grantway.cli.settings import masked
 
 
 @click.group(cls=Noun)
@@ -71,7 +73,8 @@ def backup(*, file: Path) -> None:
 
     url = load_settings().settings.database.url
     if is_postgres(url):
-        raise Failure("this database is PostgreSQL", hint=f"pg_dump --format=custom --file={file} …")
+        command = shlex.join(["pg_dump", "--format=custom", f"--file={file}", masked(url)])
+        raise Failure("this database is PostgreSQL", hint=command)
     source = database_file(url)
     if not source.is_file():
         raise Failure(f"there is no database {source}", hint="grantway config show --sources")

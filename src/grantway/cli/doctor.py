@@ -53,4 +53,8 @@ def _show(found: Sequence[Finding]) -> None:
         if one.hint:
             click.echo(f"    {' ' * width}  {click.style('hint:', fg='cyan')} {one.hint}", color=color)
     counted = [sum(one.status == status for one in found) for status in (ERROR, WARNING, OK)]
-    click.echo(f"  {counted[0]} errors, {counted[1]} warnings, {counted[2]} ok")
+    errors, warnings = (
+        f"{count} {what}{'' if count == 1 else 's'}"
+        for count, what in zip(counted, ("error", "warning"), strict=False)
+    )
+    click.echo(f"  {errors}, {warnings}, {counted[2]} ok")

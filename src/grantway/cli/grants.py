@@ -9,9 +9,8 @@ from grantway.cli.printing import iso, note, show_json, show_table, when
 from grantway.cli.running import actor, person_named, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from grantway.flows.server import Server
+    from grantway.protocol.connected import ConnectedApp
     from grantway.protocol.grants import Consent
 
 
@@ -23,36 +22,50 @@ def grants() -> None:
 @grants.command("list")
 @click.argument("username")
 def list_grants(*, username: str) -> None:
-    """What a person has allowed."""
+    """What apps may do for a person, as the person sees it on /account/apps."""
+    from grantway.flows.connected import list_connected
 
-    async def act(server: "Server") -> "Sequence[Consent]":
-        return await server.store.list_consents((await person_named(server, username)).subject)
+    async def act(server: "Server") -> "list[tuple[ConnectedApp, Consent | None]]":
+        person = await person_named(server, username)
+        consents = {one.client_id: one for one in await server.store.list_consents(person.subject)}
+        return [(app, consents.get(app.client.id)) for app in await list_connected(server, person)]
 
     found = run(act)
     show_table(
-        ("APP", "SCOPES", "SINCE", "ASKED AGAIN"),
+        ("APP", "SCOPES", "SINCE", "LAST USED", "ASKED AGAIN"),
         [
             (
-                one.client_id,
-                str(one.scope),
-                when(one.created_at),
-                when(one.expires_at) or "when it asks for more",
+                app.client.id,
+                " ".join(scope.name for scope in app.scopes),
+                when(app.since),
+                when(app.last_used_at),
+                _asked_again(app, consent),
             )
-            for one in found
+            for app, consent in found
         ],
         json_rows=[
             {
-                "client_id": one.client_id,
-                "scopes": list(one.scope),
-                "created_at": iso(one.created_at),
-                "updated_at": iso(one.updated_at),
-                "expires_at": iso(one.expires_at),
+                "client_id": app.client.id,
+                "scopes": [scope.name for scope in app.scopes],
+                "created_at": iso(app.since),
+                "updated_at": None if consent is None else iso(consent.updated_at),
+                "last_used_at": iso(app.last_used_at),
+                "expires_at": None if consent is None else iso(consent.expires_at),
             }
-            for one in found
+            for app, consent in found
         ],
-        ids=[one.client_id for one in found],
+        ids=[app.client.id for app, _ in found],
         empty=f"{username} has allowed nothing.",
     )
+
+
+def _asked_again(app: "ConnectedApp", consent: "Consent | None") -> str:
+    if app.client.first_party:
+        return "never: it is first-party"
+    if app.client.can_be_impersonated:
+        return "every time"
+    until = None if consent is None else consent.expires_at
+    return when(until) or "when it asks for more"
 
 
 @grants.command("revoke")

@@ -52,7 +52,7 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
             )
         issuer = click.prompt("Public address of this server (https://…)", err=True)
     if problem := issuer_problem(issuer, dev=dev):
-        raise Failure(f"issuer: {problem}", hint="for this machine alone: grantway init --dev", code=USAGE)
+        raise Failure(f"issuer: {problem}", hint=_better_issuer(issuer, dev=dev), code=USAGE)
     config, key = folder / CONFIG_NAME, folder / KEY_NAME
     if config.exists() and not force:
         raise Failure(f"{config} exists", hint="--force replaces it, but not the master key", code=CONFLICT)
@@ -82,6 +82,16 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
     click.echo(f"    grantway{at} serve")
     if not dev:
         note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
+
+
+def _better_issuer(issuer: str, *, dev: bool) -> str:
+    """What to write instead of an address that cannot be an issuer."""
+    from grantway.settings_rules import issuer_problem
+
+    for written, flag in ((issuer.rstrip("/"), dev), (f"https://{issuer}".rstrip("/"), dev), (issuer, True)):
+        if not issuer_problem(written, dev=flag):
+            return f"--issuer {written}" if flag == dev else f"--dev --issuer {written}"
+    return "an address such as https://id.example; for this machine alone: grantway init --dev"
 
 
 def configuration(issuer: str, database: str, *, dev: bool = False) -> str:

@@ -80,7 +80,7 @@ def rotate(*, alg: str, at_once: bool, emergency: bool) -> None:
     from grantway.flows.key_phases import what_follows
 
     if emergency:
-        sure(f"Refuse every token that a {alg} key has signed so far?")
+        sure(f"Refuse every token that any {alg} key has signed so far?")
 
     async def act(server: "Server") -> "Rotated":
         return await key_rotation.rotate(server, alg, actor=actor(), wait=not at_once, emergency=emergency)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grantway.cli.commands import NOT_FOUND, USAGE, Failure, Noun, choices, wants_color
-from grantway.cli.printing import show_json
+from grantway.cli.printing import note, show_json
 from grantway.cli.running import load_settings, run, told
 
 if TYPE_CHECKING:
@@ -36,12 +36,19 @@ def logs() -> None:
 
 
 @logs.command("show")
-@click.argument("reference", metavar="REF")
+@click.argument("reference", metavar="[REF]", required=False)
 @_FROM
-def show(*, reference: str, source: str | None) -> None:
-    """One refusal. REF is on the page, in error_uri, and in the header Grantway-Flow: such as 7F3A-91."""
-    wanted = _normal(reference)
-    found = [told_ for told_ in _refusals(source) if told_.get("reference") == wanted]
+def show(*, reference: str | None, source: str | None) -> None:
+    """One refusal: the last one, or that of REF.
+
+    REF is on the page, in error_uri, and in the header Grantway-Flow: such as 7F3A-91.
+    """
+    if reference is None:
+        found = sorted(_refusals(source), key=_time)[-1:]
+        wanted = "any refusal"
+    else:
+        wanted = _normal(reference)
+        found = [told_ for told_ in _refusals(source) if told_.get("reference") == wanted]
     if not found:
         raise Failure(f"nothing is known here of {wanted}", hint=_where_else(source), code=NOT_FOUND)
     words = [_explained(told_) | ({} if source else _near(told_)) for told_ in found]
@@ -74,7 +81,10 @@ def tail(*, count: int, client_id: str | None, diagnosis: str | None, once: bool
         return
     from grantway.storage.refusal_files import Followed
 
-    followed = Followed(_folder())
+    folder = _folder()
+    if not folder.is_dir():
+        note(f"{folder} is not there yet: is this the folder of the server? logging.refusals names another")
+    followed = Followed(folder)
 
     def new() -> list[Told]:
         with told():
@@ -168,10 +178,12 @@ def _near(told_: Told) -> dict[str, str]:
     """The registered app whose id is most like this one: looked for here, not when it was refused."""
     if told_["diagnosis"] != "GW-101" or "client_id" not in told_:
         return {}
+    from grantway.flows.registry import ids_named
     from grantway.protocol.differences import nearest
 
     async def act(server: "Server") -> "str | None":
-        return nearest(told_["client_id"], server.snapshots.newest.registry.clients)
+        registry, asked = server.snapshots.newest.registry, told_["client_id"]
+        return next(iter(ids_named(registry, asked)), None) or nearest(asked, registry.clients)
 
     try:
         found = run(act)

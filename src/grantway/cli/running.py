@@ -4,7 +4,9 @@ import asyncio
 import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from errno import EACCES
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -14,9 +16,23 @@ from grantway.cli.commands import CONFLICT, FAILED, NOT_FOUND, UNREACHABLE, Fail
 if TYPE_CHECKING:
     from grantway.flows.server import Server
     from grantway.protocol.people import Person
+    from grantway.settings_rules import BadSettings
     from grantway.settings_sources import Loaded
 
 _T = TypeVar("_T")
+
+
+_WAYS_OUT = {  # by what stands in the refusal
+    "registry file": "grantway import FILE brings the changed file in",
+    "still named by": (
+        "grantway app edit APP --remove-scope SCOPE; `api edit` and `api delete` do it with --clean"
+    ),
+    "password: ": "choose another one; three or four words that nobody would put together are easy to keep",
+    "redirect_uri: the authorization code grant": (
+        "add --redirect-uri https://app.example/callback; --type machine is for programs without a person"
+    ),
+    "names no https server": "add --audience https://api.example, the address of the API",
+}
 
 
 def actor() -> str:
@@ -35,11 +51,21 @@ def load_settings(flags: dict[str, object] | None = None) -> "Loaded":
     try:
         return load(flags, config=choices().config)
     except BadSettings as bad:
-        needs_key = any(mistake.key == "secrets.key" for mistake in bad.mistakes)
-        hint = "grantway init sets up a new server; " if needs_key else ""
-        raise Failure(
-            str(bad), hint=f"{hint}grantway settings lists every setting; serve --dev needs none"
-        ) from None
+        raise Failure(str(bad), hint=way_out_of(bad)) from None
+
+
+def way_out_of(bad: "BadSettings") -> str:
+    """What to do about these mistakes: the usual one is to stand in another folder than the file."""
+    from grantway.settings_sources import FILE_NAME, find_config
+
+    if any(mistake.key == "issuer" for mistake in bad.mistakes):
+        with suppress(type(bad)):
+            if find_config(choices().config, os.environ, Path.cwd()) is None:
+                missing = f"there is no {FILE_NAME} in {Path.cwd()}"
+                return f"{missing}: go to its folder, name it with --config, or make one with grantway init"
+    if os.strerror(EACCES) in str(bad):
+        return "run it as the user that the server runs as, or give the file to that user with chown"
+    return "grantway settings lists every setting; serve --dev needs none"
 
 
 def run(act: "Callable[[Server], Awaitable[_T]]") -> _T:
@@ -79,7 +105,9 @@ def told() -> Iterator[None]:
             str(conflict), hint="look at what is there now, then try again", code=CONFLICT
         ) from None
     except SchemaProblem as problem:
-        raise Failure(str(problem), hint="grantway db check", code=CONFLICT) from None
+        upgrade = "grantway db upgrade"
+        hint = upgrade if upgrade in str(problem) else "grantway db check"
+        raise Failure(str(problem), hint=hint, code=CONFLICT) from None
     except StorageProblem as problem:
         raise Failure(str(problem), hint="grantway config show --sources") from None
     except CannotUnwrap as wrong:
@@ -107,8 +135,7 @@ async def person_named(server: "Server", username: str) -> "Person":
 
 
 def _way_out(refusal: str) -> str:
-    if "registry file" in refusal:
-        return "grantway import FILE brings the changed file in"
-    if "still named by" in refusal:
-        return "grantway app edit APP --remove-scope SCOPE; `api edit` and `api delete` do it with --clean"
+    for sign, way in _WAYS_OUT.items():
+        if sign in refusal:
+            return way
     return f"{click.get_current_context().command_path} --help"

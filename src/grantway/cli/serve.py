@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -87,10 +88,24 @@ async def prepare(settings: "Settings") -> None:
 
 def _warn(settings: "Settings") -> None:
     from grantway.settings_keys import others_may_read
+    from grantway.settings_rules import plain_port
 
     for path in (settings.secrets.key_file, settings.secrets.previous_key_file):
         if path is not None and others_may_read(path):
             note(f"warning: anybody on this machine may read {path}: chmod 600 {path}")
+    port = settings.server.port
+    if plain_port(settings.issuer) not in {None, port}:
+        words = f"the issuer is {settings.issuer}, but this server listens on port {port}"
+        note(f"warning: {words}: browsers would not find it. Add {_at_port(settings, port)}")
+
+
+def _at_port(settings: "Settings", port: int) -> str:
+    """The flags that make this server one of that port: its issuer, too, where nothing stands before it."""
+    from grantway.settings_rules import plain_port
+
+    if plain_port(settings.issuer) is None:
+        return f"--port {port}"
+    return f"--port {port} --issuer http://{urlsplit(settings.issuer).hostname}:{port}"
 
 
 def _announce(loaded: "Loaded") -> None:
@@ -99,14 +114,19 @@ def _announce(loaded: "Loaded") -> None:
     facts = [
         ("Grantway", "development server: plain http, this machine only" if settings.dev else ""),
         ("Issuer", settings.issuer),
-        ("Listening on", f"http://{host}:{settings.server.port}"),
+        ("Listening on", f"http://{host}:{settings.server.port}{_workers(settings.server.workers)}"),
         *_management_fact(settings),
         ("Database", masked(settings.database.url)),
         ("Metadata", f"{settings.issuer}/.well-known/oauth-authorization-server"),
         ("Configuration", str(loaded.config or "none")),
+        *[("Refused?", "grantway logs show, in another terminal, says why")] * settings.dev,
     ]
     for name, value in facts:
         note(f"  {name.ljust(14)} {value}".rstrip())
+
+
+def _workers(count: int) -> str:
+    return "" if count == 1 else f", {count} workers"
 
 
 def _management_fact(settings: "Settings") -> list[tuple[str, str]]:
@@ -124,7 +144,8 @@ def _run(settings: "Settings") -> None:
 
     own = settings.server
     with ExitStack() as stack:
-        listeners = [stack.enter_context(listening(own.host, own.port))]
+        free = _at_port(settings, own.port + 100)
+        listeners = [stack.enter_context(listening(own.host, own.port, instead=free))]
         if own.management_port:
             flag = "--management-port"
             listeners.append(
@@ -226,8 +247,11 @@ def _hand_down(flags: dict[str, object], loaded: "Loaded") -> None:
         os.environ["GRANTWAY_CONFIG"] = str(loaded.config.absolute())
 
 
-def listening(host: str, port: int, *, flag: str = "--port") -> socket.socket:
-    """A socket that listens on this address. Raises Failure naming the flag when the port is taken."""
+def listening(host: str, port: int, *, flag: str = "--port", instead: str | None = None) -> socket.socket:
+    """A socket that listens on this address.
+
+    Raises Failure when the port is taken, naming what to add `instead`; by default the flag with a port.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -237,7 +261,8 @@ def listening(host: str, port: int, *, flag: str = "--port") -> socket.socket:
     except OSError as taken:
         listener.close()
         words = f"cannot listen on {host}:{port}: {taken.strerror}"
-        raise Failure(words, hint=f"another port: {flag} {port + 100}", code=CONFLICT) from None
+        free = instead or f"{flag} {port + 100}"
+        raise Failure(words, hint=f"another port: {free}", code=CONFLICT) from None
     listener.set_inheritable(True)
     return listener
 

@@ -27,9 +27,9 @@ ACCEPT = "application/vnd.oai.openapi, application/yaml, application/json;q=0.9,
 class BadDocument(Exception):
     """The document cannot be brought in. `mistakes` holds a sentence for each reason, with its place."""
 
-    def __init__(self, address: str, mistakes: "list[Placed]") -> None:
+    def __init__(self, address: str, mistakes: "list[Placed]", *, was_read: bool = True) -> None:
         super().__init__("\n".join(f"{address}: {one}" for one in mistakes))
-        self.mistakes = mistakes
+        self.mistakes, self.was_read = mistakes, was_read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ async def fetch_document(server: Server, address: str) -> bytes:
     try:
         return await server.documents.fetch(address, accept=ACCEPT, most=MAX_BYTES)
     except Unreachable as away:
-        raise BadDocument(address, [Placed(words=away.reason)]) from None
+        raise BadDocument(address, [Placed(words=away.reason)], was_read=False) from None
 
 
 def load_document(raw: bytes, address: str, *, progress: Progress | None = None) -> Loaded:
@@ -223,7 +223,7 @@ def _names(reading: Reading, wishes: Wishes, old: Api | None) -> tuple[str, str]
     servers = [one.rstrip("/") for one in reading.servers if one.startswith("https://")]
     audience = wishes.audience or next(iter(servers), None)
     if audience is None:
-        raise Rejected("the document names no https server: give the audience of the API, its own address")
+        raise Rejected("the document names no https server, which would be the audience of the API")
     return wishes.name or _default_name(reading), audience
 
 

@@ -191,9 +191,14 @@ def find_client(registry: Registry, client_id: str) -> Client:
     """The client of that id. Raises NotFound."""
     if found := registry.clients.get(client_id):
         return found
-    same_name = [one.id for one in registry.clients.values() if one.name.casefold() == client_id.casefold()]
+    same_name = ids_named(registry, client_id)
     near = f"; named so: {', '.join(same_name)}" if same_name else ""
     raise NotFound(f"there is no app with the id {client_id!r}{near}")
+
+
+def ids_named(registry: Registry, name: str) -> list[str]:
+    """The ids of the apps of that name, which people take for the id."""
+    return [one.id for one in registry.clients.values() if one.name.casefold() == name.casefold()]
 
 
 def find_api(registry: Registry, name: str) -> Api:

@@ -3,6 +3,7 @@
 Shared with the SDK, so that the server, the gateway and the API read one set of rules one way.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from grantway.protocol.step_up import StepUp, step_up_problem
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
 ANY_METHOD = "*"
 TOKEN_ALGS = ("ES256", "RS256", "EdDSA")
+_FOR_COMMANDS = re.compile("[a-z0-9][a-z0-9_-]*")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Seconds; the same bound as `tokens.access_lifetime`. A key that has signed is kept for a day at least, so no
 # change of a lifetime, however sudden, leaves a live token without the key that it is verified by.
@@ -197,6 +199,14 @@ def _least(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return found
 
 
+def spoken(name: str) -> str:
+    """A name made for commands, such as city_library, as people read it: City library. Others as they are."""
+    if not _FOR_COMMANDS.fullmatch(name):
+        return name
+    words = re.sub("[_-]+", " ", name).rstrip()
+    return words[:1].upper() + words[1:]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Api:
     """A registered API (RFC 8707 resource, RFC 9728 protected resource)."""
@@ -217,6 +227,11 @@ class Api:
     def __post_init__(self) -> None:
         if wrong := _wrong_with(self):
             raise ApiMistakes(f"api {self.name!r}: {one}" for one in wrong)
+
+    @property
+    def spoken_name(self) -> str:
+        """Its name as people read it."""
+        return spoken(self.name)
 
     def find_scope(self, name: str) -> ApiScope | None:
         """The scope of that name, or None."""

@@ -224,7 +224,8 @@ def _another_method(client: Client, method: AuthMethod) -> Diagnosis:
 
 def _wrong_secret(client: Client, secret: str | None) -> Diagnosis:
     """What is wrong with a secret, without a character of it."""
-    expected = f"one of its {len(client.secrets)} live secrets" if client.secrets else "it has no secret"
+    live = len(client.secrets)
+    expected = {0: "it has no secret", 1: "its live secret"}.get(live, f"one of its {live} live secrets")
     if secret is None:
         words = "there is none"
     elif secret == client.id:

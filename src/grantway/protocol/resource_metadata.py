@@ -32,5 +32,5 @@ def resource_metadata(api: Api, *, issuer: str) -> dict[str, str | list[str]]:
         "authorization_servers": [issuer],
         **({"scopes_supported": scopes} if scopes else {}),
         "bearer_methods_supported": ["header"],
-        "resource_name": api.name,
+        "resource_name": api.spoken_name,
     }

@@ -39,5 +39,5 @@ def auth_provider(
         authorization_servers=[exact_url(protection.issuer)],
         base_url=base_url,
         scopes_supported=known,
-        resource_name=definition.name if isinstance(definition, Api) else None,
+        resource_name=definition.spoken_name if isinstance(definition, Api) else None,
     )

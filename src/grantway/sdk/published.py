@@ -11,6 +11,7 @@ import msgspec
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
 from grantway.sdk.credentials import Credentials
+from grantway.sdk.definition import moved
 from grantway.sdk.fetching import checked_address, http_client, read_body
 from grantway.sdk.kept import Kept
 
@@ -27,8 +28,8 @@ class PublishedApi(Kept[Api]):
     latest, 5 seconds (threat O9); while the server is away the last definition counts for `keep_for`, a day.
     `keep_in` is a file that holds the last definition read, so that the API starts while the server is
     away. `endpoint` is where it is asked for, by default `{issuer}/api-definition`; another one where the
-    server takes certificates at a host of their own (RFC 8705 §5). The server is asked whether the definition
-    has changed, and sends it only then (RFC 9110 §13.1.2).
+    server takes certificates at a host of their own (RFC 8705 §5). `below` is that of `load_api`. The server
+    is asked whether the definition has changed, and sends it only then (RFC 9110 §13.1.2).
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class PublishedApi(Kept[Api]):
         *,
         endpoint: str | None = None,
         keep_in: str | PathLike[str] | None = None,
+        below: str = "",
         refresh_after: float = 3,
         lifetime: float = 5,
         keep_for: float = 86_400,
@@ -48,7 +50,7 @@ class PublishedApi(Kept[Api]):
         self.issuer, self.identifier = issuer, identifier
         self._uri = checked_address("endpoint", endpoint or issuer + ADDRESS)
         self._credentials, self._file = credentials, None if keep_in is None else Path(keep_in)
-        self._etag = ""
+        self._etag, self._below = "", below
         super().__init__(
             self._ask,
             f"definition of {identifier}",
@@ -88,7 +90,7 @@ class PublishedApi(Kept[Api]):
             raise ApiMistakes(["not the definition of an API"]) from bad
         if len(apis) != 1 or apis[0].identifier != self.identifier:
             raise ApiMistakes([f"the definition of another API than {self.identifier}"])
-        return apis[0]
+        return moved(apis[0], self._below)
 
     def _keep(self, body: bytes) -> None:
         if self._file is None:

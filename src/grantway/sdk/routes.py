@@ -1,5 +1,6 @@
-"""A route that a framework has matched, as the rules can be asked about it: judged, not read again. Pure."""
+"""A route that a framework has matched, as the rules can be asked about it: judged, not read again."""
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 
@@ -8,6 +9,7 @@ from grantway.protocol.paths import covers, segments_of, template_shape
 
 __all__ = ["BRACES", "check_routes", "route_template"]
 
+_log = logging.getLogger("grantway.sdk")
 BRACES = re.compile(r"\{(?P<name>[^{}:/]*)(?::(?P<converter>[^{}/]*))?\}")
 """A variable as Starlette and FastAPI write it, and the rules: `{name}` or `{name:converter}`."""
 
@@ -34,7 +36,8 @@ def check_routes(api: Api, templates: Iterable[str]) -> None:
     """Are all rules asked that an application could ask? Raises ApiMistakes for those a wider route hides.
 
     A rule for `/photos/new` in an application whose only route is `/photos/{id}` is never asked: the route
-    is judged by the rule for `/photos/{id}`, which may need less. What has no rule at all is refused anyway.
+    is judged by the rule for `/photos/{id}`, which may need less. What has no rule at all is refused anyway;
+    where that is because the routes begin with the API's base path and the rules do not, the log says so.
     """
     known = {template_shape(one): one for one in templates}
     hidden = [
@@ -46,3 +49,15 @@ def check_routes(api: Api, templates: Iterable[str]) -> None:
     ]
     if hidden:
         raise ApiMistakes(hidden)
+    for base in sorted({base for _, base in api.bases if base}):
+        missed = sorted(
+            {
+                known[shape]
+                for rule in api.rules
+                if template_shape(rule.path) not in known
+                and (shape := template_shape(base + rule.path)) in known
+            }
+        )
+        if missed:
+            words = "api %r: the rules leave out %s, the routes do not, so none speaks of %s: give below=%r"
+            _log.warning(words, api.name, base, ", ".join(missed), base)

@@ -128,6 +128,10 @@ def shipped() -> tuple[Migration, ...]:
     return tuple(found)
 
 
+def _lacking(records: Sequence[Applied], pending: Sequence[Migration]) -> str:
+    return f"lacks {', '.join(map(str, pending))}" if records else "is empty"
+
+
 def judge(applied: Sequence[Applied], known: Sequence[Migration], *, other_tables: bool = False) -> Schema:
     """How do these records stand to the migrations this program knows?"""
     records, by_number = tuple(applied), {migration.number: migration for migration in known}
@@ -165,7 +169,7 @@ def judge(applied: Sequence[Applied], known: Sequence[Migration], *, other_table
             SchemaState.PENDING,
             records,
             pending,
-            f"the database lacks {', '.join(map(str, pending))}: run {_HOW_TO_APPLY}",
+            f"the database {_lacking(records, pending)}: run {_HOW_TO_APPLY}",
         )
     return Schema(SchemaState.CURRENT, records, ())
 

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from grantway.flows.connected import disconnect, find_connected, list_connected, take_back
+from grantway.protocol.apis import spoken
 from grantway.protocol.changes_since import Change, ChangeKind
 from grantway.protocol.connected import ConnectedApp, ConnectedScope, Ending
 from grantway.protocol.params import Params
@@ -40,7 +41,7 @@ def _card(own: Own, app: ConnectedApp) -> AppCard:
         enabled=app.client.enabled,
         asked_every_time=app.client.can_be_impersonated,
         changes=tuple(_in_words(change) for change in app.changes),
-        groups=tuple(AppGroup(api_name=name, rows=tuple(rows)) for name, rows in groups.items()),
+        groups=tuple(AppGroup(api_name=spoken(name), rows=tuple(rows)) for name, rows in groups.items()),
         since=app.since,
         last_used_at=app.last_used_at,
         remove_path=_path(own, REMOVE, client_id=app.client.id),
@@ -135,9 +136,9 @@ async def answer_remove(own: Own, form: Params) -> Reply:
 def _endings(endings: tuple[Ending, ...]) -> tuple[str, ...]:
     """How long what the app holds still works, API by API."""
     return tuple(
-        f"{one.api}: it is locked out at once."
+        f"{spoken(one.api)}: it is locked out at once."
         if one.within == 0
-        else f"{one.api}: what it holds already may work for up to {duration(one.within)} more."
+        else f"{spoken(one.api)}: what it holds already may work for up to {duration(one.within)} more."
         for one in endings
     )
 

@@ -138,11 +138,17 @@ class WebApp:
             "This server does not answer for this host.\n"
             f"Host received: {printable(seen[:_MAX_SHOWN])}\n"
             f"Issuer configured: {self._door.policy.issuer}\n"
-            "Set the proxy to pass the Host header on, or add the host to server.hosts.\n"
+            f"Set the proxy to pass the Host header on{', with its port' * _lacks_port(self._door, seen)}, "
+            "or add the host to server.hosts.\n"
             f"{_OF_AN_API if request.path.startswith(WELL_KNOWN) else ''}"
             f"Reference: {reference}\n"
         )
         return plain_reply(HTTPStatus.MISDIRECTED_REQUEST, words, flow_header(reference))
+
+
+def _lacks_port(door: Door, seen: str) -> bool:
+    """Was our own name sent without the port that the issuer has? nginx's $host does it."""
+    return any(host.startswith(f"{seen.lower()}:") for host in door.hosts)
 
 
 def _another_host(door: Door, request: Request, seen: str) -> Diagnosis:
@@ -154,18 +160,23 @@ def _another_host(door: Door, request: Request, seen: str) -> Diagnosis:
     table = [f"Host: {seen[:_MAX_SHOWN]}", *(f"{name}: {text}" for name, text in forwarded.items() if text)]
     table.append(f"from {request.peer}, {'a trusted proxy' if door.trusts(request) else 'no trusted proxy'}")
     known = forwarded["X-Forwarded-Host"].lower() in door.hosts
+    if known:
+        difference = "the proxy passes our name on in X-Forwarded-Host, but not in Host"
+        fix = "nginx: proxy_set_header Host $host; Caddy and Traefik do it by themselves."
+    elif _lacks_port(door, seen):
+        difference = "the port is missing"
+        fix = "nginx: proxy_set_header Host $http_host, which has the port."
+    else:
+        difference = "the host, or its port"
+        fix = f"If it is another name of this server: server.hosts = [{seen[:_MAX_SHOWN]!r}]."
+        fix += _fix_of_an_api(door, seen) if request.path.startswith(WELL_KNOWN) else ""
     return Diagnosis(
         Gw.HOST,
         f"Host {seen[:_MAX_SHOWN]!r} is none of ours",
         received="; ".join(table),
         expected=f"Host: {' or '.join(door.hosts)}, as the issuer {door.policy.issuer} says",
-        difference="the proxy passes our name on in X-Forwarded-Host, but not in Host"
-        if known
-        else "the host, or its port",
-        fix="nginx: proxy_set_header Host $host; Caddy and Traefik do it by themselves."
-        if known
-        else f"If it is another name of this server: server.hosts = [{seen[:_MAX_SHOWN]!r}]."
-        + (_fix_of_an_api(door, seen) if request.path.startswith(WELL_KNOWN) else ""),
+        difference=difference,
+        fix=fix,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from grantway.flows.authorize import Ask
 from grantway.flows.interaction_answers import TryAgain
 from grantway.flows.login import LoginFailed
+from grantway.protocol.apis import spoken
 from grantway.protocol.clients import Client
 from grantway.protocol.consent import ConsentQuestion
 from grantway.protocol.next_step import AskConsent
@@ -124,7 +125,7 @@ def _groups(question: ConsentQuestion, registry: Registry) -> tuple[ScopeGroup, 
     for name in _in_order(question):
         api = registry.api_of_scope.get(name)
         by_api.setdefault(OWN_GROUP if api is None else api.name, []).append(_row(name, question, registry))
-    return tuple(ScopeGroup(api_name=api_name, rows=tuple(rows)) for api_name, rows in by_api.items())
+    return tuple(ScopeGroup(api_name=spoken(api_name), rows=tuple(rows)) for api_name, rows in by_api.items())
 
 
 def _in_order(question: ConsentQuestion) -> Iterable[str]:
