@@ -17,7 +17,7 @@ import click
 
 from grantway.cli.commands import Failure, Leaf, choices
 from grantway.cli.logs import log_to_stderr
-from grantway.cli.running import told
+from grantway.cli.running import as_failures
 from grantway.cli.serve import listening
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def demo(*, port: int, app_port: int, api_port: int, data: Path | None) -> None:
         own = Demo(
             port=port, app_port=app_port, api_port=api_port, data=data.absolute(), secret=random_base62(43)
         )
-        with told():
+        with as_failures():
             settings, wanted = _settings(own), _wanted(own)
             asyncio.run(_seed(settings, wanted))
             _serve(own, settings, wanted)

@@ -78,12 +78,12 @@ def run(act: "Callable[[Server], Awaitable[_T]]") -> _T:
         async with open_server(settings, actor=actor()) as server:
             return await act(server)
 
-    with told():
+    with as_failures():
         return asyncio.run(opened())
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def as_failures() -> Iterator[None]:
     """Turn what flows and storage raise into a Failure with its exit code and hint."""
     from grantway.crypto.envelope import CannotUnwrap
     from grantway.crypto.passwords import Busy
