@@ -57,7 +57,7 @@ class Head(Struct, frozen=True, kw_only=True):
     after: str | None = None  # the message that this one continues; None: it is complete by itself
 
 
-class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The second line: fingerprints one after the other, base64url, and of each client a moment."""
 
     revoked: str = ""  # grants, tokens, scopes
@@ -110,8 +110,8 @@ class Listing:
 
     def line(self) -> bytes:
         """The line."""
-        told = Told(revoked=base64url(self._prints), has_scopes=self._has_scopes, clients=self._clients)
-        return _ENCODE.encode(told)
+        body = Body(revoked=base64url(self._prints), has_scopes=self._has_scopes, clients=self._clients)
+        return _ENCODE.encode(body)
 
 
 def digest(line: bytes) -> str:

@@ -103,8 +103,8 @@ class WebApp:
         if handler is None:
             allowed = ", ".join(sorted(methods)).encode()
             error = _wrong_method(request, ", ".join(sorted(methods)))
-            told = self._door.told(request, error)
-            return refusal_reply(error, told, status=HTTPStatus.METHOD_NOT_ALLOWED).plus((b"allow", allowed))
+            noted = self._door.noted(request, error)
+            return refusal_reply(error, noted, status=HTTPStatus.METHOD_NOT_ALLOWED).plus((b"allow", allowed))
         return await handler(self._door, request)
 
     def _nowhere(self, request: Request) -> Reply:
@@ -112,20 +112,20 @@ class WebApp:
         if "text/html" in (request.header(b"accept") or ""):
             return error_pages.nowhere_page(self._door, request)
         error = nothing_here(request)
-        return refusal_reply(error, self._door.told(request, error), status=HTTPStatus.NOT_FOUND)
+        return refusal_reply(error, self._door.noted(request, error), status=HTTPStatus.NOT_FOUND)
 
     def _failed(self, request: Request, path: str) -> Reply:
         """A fault of ours: the log has all of it, the caller a reference (threat G7)."""
         error = _failed(sys.exception())
-        told = self._door.told(request, error)
+        noted = self._door.noted(request, error)
         _log.exception(
             "%s failed",
             request.method,
-            extra={"reference": told.reference, "path": printable(path[:_MAX_SHOWN])},
+            extra={"reference": noted.reference, "path": printable(path[:_MAX_SHOWN])},
         )
         if "text/html" in (request.header(b"accept") or ""):
-            return error_pages.failed_page(self._door, request, error, told.reference)
-        return refusal_reply(error, told)
+            return error_pages.failed_page(self._door, request, error, noted.reference)
+        return refusal_reply(error, noted)
 
     def _misdirected(self, request: Request) -> Reply:
         """421, with what was seen and what is configured.

@@ -68,7 +68,7 @@ async def decision(door: Door, request: Request, family: Family) -> Reply:
 
 def _unavailable(door: Door, request: Request, why: str) -> Reply:
     error = unavailable(why)
-    return refusal_reply(error, door.told(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
+    return refusal_reply(error, door.noted(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Reply]:

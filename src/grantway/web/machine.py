@@ -107,11 +107,11 @@ async def userinfo(door: Door, request: Request) -> Reply:
     try:
         token = await bearer_token(request)
         if token is None:
-            return _shared(door, request, no_token_reply(door.told(request, _no_token())))
+            return _shared(door, request, no_token_reply(door.noted(request, _no_token())))
         claims = await claims_for(door.server, token, door.certificate_of(request))
         return _shared(door, request, jwt_reply(claims) if isinstance(claims, str) else json_reply(claims))
     except OAuthError as refusal:
-        return _shared(door, request, challenge_reply(refusal, door.told(request, refusal)))
+        return _shared(door, request, challenge_reply(refusal, door.noted(request, refusal)))
     except TooLarge:
         return _too_large(door, request)
     except Unavailable as away:
@@ -133,13 +133,13 @@ def _no_token() -> OAuthError:
 def _too_large(door: Door, request: Request) -> Reply:
     error = too_large()
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return refusal_reply(error, door.told(request, error), status=status)
+    return refusal_reply(error, door.noted(request, error), status=status)
 
 
 def _unavailable(door: Door, request: Request, away: Unavailable) -> Reply:
     _away.warning("%s unavailable: %s", request.path, away)
     error = unavailable(str(away))
-    return refusal_reply(error, door.told(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
+    return refusal_reply(error, door.noted(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def preflight_post(door: Door, request: Request) -> Reply:
@@ -210,7 +210,7 @@ async def answered(
         reply = await answer(call)
     except OAuthError as refusal:
         _count_refusal(door, request, params, refusal)
-        reply = refusal_reply(refusal, door.told(request, refusal))
+        reply = refusal_reply(refusal, door.noted(request, refusal))
     except TooLarge:
         reply = _too_large(door, request)
     except Unavailable as away:
