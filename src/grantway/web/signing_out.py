@@ -10,14 +10,14 @@ from grantway.flows.browser import Browser, sign_out, signed_in
 from grantway.flows.interaction import NotYours
 from grantway.flows.logout import (
     NOBODY,
-    WAY_LIFETIME,
+    POSTED_LIFETIME,
     LogoutRequest,
-    arrived,
     clients_of,
     frames_of,
     needs_no_question,
+    open_logout,
     read_logout,
-    set_out,
+    seal_logout,
     still_registered,
     why_no_return,
 )
@@ -49,16 +49,16 @@ async def end_session(door: Door, request: Request) -> Reply:
     """
     if request.method == "POST":
         asked = _read(door, request, await request.form())
-        way = set_out(door.server, asked)
-        cookies = door.cookies.set_flow(way.id, way.binding, lifetime=WAY_LIFETIME, running=())
-        reply = see_other(f"{door.base}{END_SESSION}?x={way.sealed}").plus(*cookies)
+        posted = seal_logout(door.server, asked)
+        cookies = door.cookies.set_flow(posted.id, posted.binding, lifetime=POSTED_LIFETIME, running=())
+        reply = see_other(f"{door.base}{END_SESSION}?x={posted.seal}").plus(*cookies)
     else:
         params = request.query_params()
         sealed = params.get("x")
         surplus: list[Header] = []
         if sealed is not None:
             browser = door.browser(request)
-            asked = arrived(door.server, browser, sealed)
+            asked = open_logout(door.server, browser, sealed)
             surplus = door.cookies.clear_surplus(flow_id_of(sealed) or "", browser.flow_cookies)
         else:
             asked = _read(door, request, params)
