@@ -103,7 +103,7 @@ async def check_stored(settings: "Settings") -> "tuple[list[Finding], Snapshot |
 
 async def _look_into(settings: "Settings", store: "Store") -> "tuple[list[Finding], Snapshot | None]":
     from grantway.crypto.envelope import CannotUnwrap, Envelopes
-    from grantway.flows.snapshot import picture
+    from grantway.flows.snapshot import Snapshot
     from grantway.storage.urls import is_postgres
 
     before = time.time()
@@ -114,7 +114,7 @@ async def _look_into(settings: "Settings", store: "Store") -> "tuple[list[Findin
     rows = await store.load_registry()
     envelopes = Envelopes(*settings.master_keys()[:2])
     try:
-        served = picture(rows, envelopes, settings.issuer)
+        served = Snapshot.of(rows, envelopes, settings.issuer)
     except (CannotUnwrap, ValueError) as wrong:
         # ValueError: a new database, in which no key was made yet
         if not rows.keys:

@@ -31,7 +31,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snapshot]:
-    """The client that proved itself, and the picture it was found in.
+    """The client that proved itself, and the snapshot it was found in.
 
     Raises `invalid_client`, `invalid_request`, or `temporarily_unavailable` with `retry_after` for one more
     failure from a network that failed too often. Who is right passes even then: a flood that shares their

@@ -1,6 +1,6 @@
 """May a request pass a gateway? Its API, its row, its token, judged as everywhere else.
 
-How late a decision may be: the rules and clients are those of the registry's picture, polled twice a second
+How late a decision may be: the rules and clients are those of the snapshot, polled twice a second
 and at most `RULES_TOO_OLD` old; what the database says about a token was read within the lifetime of
 `KnownTokens`, at most three seconds. Both are below the five seconds that are promised (threat O9). Where
 neither can be had there is no decision: Unavailable.

@@ -1,4 +1,4 @@
-"""The registry as one immutable picture: every client and API, and which scope belongs to which API."""
+"""The registry as one immutable value: every client and API, and which scope belongs to which API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Registry:
 
     @classmethod
     def of(cls, version: int, clients: Iterable[Client], apis: Iterable[Api]) -> Self:
-        """The picture of these clients and APIs."""
+        """The registry of these clients and APIs."""
         return cls(
             version,
             {client.id: client for client in clients},
