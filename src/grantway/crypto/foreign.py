@@ -22,7 +22,8 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from grantway.crypto.jose import MAX_TOKEN_LENGTH, REFUSED_HEADERS, BadToken, UnknownKey, members, octets
-from grantway.crypto.jwk import RSA_BITS, from_base64url, thumbprint
+from grantway.crypto.jwk import RSA_BITS, thumbprint
+from grantway.protocol.base64url import from_base64url
 
 MAX_KEYS: Final = 20  # of one set
 _MAX_KID: Final = 256

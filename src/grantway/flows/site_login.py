@@ -11,9 +11,7 @@ follows from the sealed state and the code. For a few seconds the same browser i
 
 import hmac
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
 
@@ -35,6 +33,7 @@ from grantway.flows.issue import Minted
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.flows.token import Accepted, Asked, accept_code, as_known, commit
+from grantway.protocol.base64url import to_base64url
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
@@ -225,7 +224,7 @@ def _purpose(origin: str) -> str:
 def _derived(binding: str, flow_id: str, what: str) -> str:
     """43 characters that nobody without the cookie can know, others for each sign-in."""
     message = f"grantway:site-{what}:v1:{flow_id}".encode()
-    return urlsafe_b64encode(hmac.new(binding.encode(), message, sha256).digest()).rstrip(b"=").decode()
+    return to_base64url(hmac.digest(binding.encode(), message, "sha256"))
 
 
 def _refused(received: str, expected: str) -> OAuthError:

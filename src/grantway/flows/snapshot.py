@@ -6,7 +6,6 @@ served on.
 """
 
 import asyncio
-import base64
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from grantway.crypto.jwk import SigningKey, VerificationKey
 from grantway.crypto.seal import Sealer, SealingKey
 from grantway.protocol.api_tables import table_of
 from grantway.protocol.apis import Api
+from grantway.protocol.base64url import to_base64url
 from grantway.protocol.clients import Client
 from grantway.protocol.metadata import MutualTls, server_metadata
 from grantway.protocol.names import SubjectType
@@ -45,8 +45,7 @@ class PublishedDefinition:
     def of(cls, api: Api) -> Self:
         """As it is published."""
         body = msgspec.json.encode({"apis": [table_of(api)]})
-        digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode("ascii")
-        return cls(body, f'"{digest}"')
+        return cls(body, f'"{to_base64url(hashlib.sha256(body).digest())}"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
