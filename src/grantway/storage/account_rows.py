@@ -3,9 +3,8 @@
 import msgspec
 
 from grantway.protocol.grants import LiveGrants, ScopeUse
-from grantway.protocol.scope import Scope
 from grantway.protocol.session_clients import SessionClient
-from grantway.storage.rows import Row, Values
+from grantway.storage.rows import Row, Values, read_scope
 
 _texts = msgspec.json.Decoder(tuple[str, ...])
 
@@ -15,7 +14,7 @@ def read_live_grants(row: Row) -> LiveGrants:
     client_id, scope, resources, count, first_at, last_at = row
     return LiveGrants(
         client_id=client_id,
-        scope=Scope(tuple(scope.split())),
+        scope=read_scope(scope),
         resources=_texts.decode(resources),
         count=count,
         first_at=first_at,

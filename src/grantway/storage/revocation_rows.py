@@ -7,8 +7,7 @@ import msgspec
 
 from grantway.protocol.clients import Client
 from grantway.protocol.revocations import Revocation, RevokedKind
-from grantway.protocol.scope import Scope
-from grantway.storage.rows import Row
+from grantway.storage.rows import Row, read_scope
 
 _audience = msgspec.json.Decoder(tuple[str, ...])
 
@@ -21,7 +20,7 @@ def read_revocation(row: Row) -> Revocation:
         kind=RevokedKind(kind),
         id=key,
         audience=_audience.decode(audience),
-        scope=Scope(tuple(scope.split())),
+        scope=read_scope(scope),
         issued_before=issued_before,
         at=at,
     )

@@ -8,7 +8,7 @@ from grantway.protocol.session_clients import SessionClient
 from grantway.storage.account_rows import read_session_client
 from grantway.storage.columns import LOGOUT_KEPT
 from grantway.storage.sqlite.connections import sql
-from grantway.storage.sqlite.verbs import Verbs
+from grantway.storage.sqlite.verbs import Verbs, execute
 
 _JOIN = """
 INSERT INTO session_clients (sso_id, client_id, subject, joined_at, expires_at) VALUES (?, ?, ?, ?, ?)
@@ -59,7 +59,7 @@ class LogoutVerbs(Verbs):
         return sorted((read_session_client(row) for row in rows), key=lambda one: one.ended_at or 0.0)
 
     async def logout_told(self, told: SessionClient) -> None:
-        await self._writer.run(_execute, _TOLD, (told.sso_id, told.client_id))
+        await self._writer.run(execute, _TOLD, (told.sso_id, told.client_id))
 
     async def put_off_logout(
         self, told: SessionClient, *, wait: float | None, problem: str, with_others: bool
@@ -90,10 +90,6 @@ def tell_clients(db: sqlite3.Connection, sso_id: str) -> list[str]:
 def tell_all_clients(db: sqlite3.Connection, subject: str, *, but: str | None) -> None:
     """Every session of a person has ended, but one (by its `sso_id`)."""
     db.execute(_END_ALL, (subject, but)).fetchall()
-
-
-def _execute(db: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> None:
-    db.execute(statement, values)
 
 
 def _take(
