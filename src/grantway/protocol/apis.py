@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from grantway.protocol.paths import (
     BadPath,
+    Shape,
     TemplateTree,
     canonical_path,
     covers,
@@ -121,6 +122,11 @@ class Rule:
         return f"{self.method} {self.path}"
 
     @property
+    def row(self) -> tuple[str, Shape]:
+        """Which row it is, whatever the variables of its path are called: a definition has one of each."""
+        return self.method, template_shape(self.path)
+
+    @property
     def scopes(self) -> frozenset[str]:
         """Every scope that is named, needed in all cases or in some."""
         return self.need.union(*self.any_of)
@@ -144,6 +150,11 @@ class Rule:
     def covers(self, segments: tuple[str, ...]) -> bool:
         """Does the template stand for this path, already split at slashes?"""
         return covers(self.path, segments)
+
+
+def scopes_needed(rules: Iterable[Rule]) -> frozenset[str]:
+    """Every scope that one of these rules names."""
+    return frozenset[str]().union(*(rule.scopes for rule in rules))
 
 
 def rule_of(
@@ -269,7 +280,7 @@ class Api:
     @cached_property
     def templates(self) -> TemplateTree[dict[str, Rule]]:
         """The rows of each template, by method."""
-        by_shape: dict[tuple[tuple[str, ...], ...], dict[str, Rule]] = {}
+        by_shape: dict[Shape, dict[str, Rule]] = {}
         for rule in self.rules:
             by_shape.setdefault(template_shape(rule.path), {})[rule.method] = rule
         return TemplateTree(by_shape)
@@ -301,12 +312,11 @@ def _wrong_with(api: Api) -> list[str]:
     wrong += [f"server {one!r}: {problem}" for one in api.servers if (problem := server_problem(one))]
     if len(set(api.servers)) < len(api.servers):
         wrong.append("a server is named twice")
-    rows: set[tuple[str, tuple[tuple[str, ...], ...]]] = set()
+    rows: set[tuple[str, Shape]] = set()
     for rule in api.rules:
-        row = (rule.method, template_shape(rule.path))
-        if row in rows:
+        if rule.row in rows:
             wrong.append(f"two rules judge {rule}")
-        rows.add(row)
+        rows.add(rule.row)
         if unknown := sorted(rule.scopes - known):
             wrong.append(f"rule {rule} needs {', '.join(unknown)}, not among the scopes")
     return wrong
