@@ -248,6 +248,10 @@ class Api:
         """The scope of that name, or None."""
         return next((scope for scope in self.scopes if scope.name == name), None)
 
+    def token_lifetime_or(self, default: int) -> int:
+        """Seconds for which its tokens live: its own number, or the server's."""
+        return default if self.token_lifetime is None else self.token_lifetime
+
     @property
     def default_scope(self) -> tuple[str, ...]:
         """The scopes given when a request names none."""

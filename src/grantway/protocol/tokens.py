@@ -19,8 +19,7 @@ Claims = dict[str, Claim | list[str] | dict[str, str] | dict[str, dict[str, obje
 
 def access_token_lifetime(granted: Granted, *, default: int) -> int:
     """Seconds an access token of this API lives."""
-    api = granted.api
-    return default if api is None or api.token_lifetime is None else api.token_lifetime
+    return default if granted.api is None else granted.api.token_lifetime_or(default)
 
 
 def audience_of(granted: Granted, *, issuer: str) -> tuple[str, ...]:
