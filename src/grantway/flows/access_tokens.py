@@ -25,10 +25,7 @@ class Recognised:
 
 
 async def recognise(server: Server, snapshot: Snapshot, text: str) -> Recognised | None:
-    """The access token this text is, or None when it is none of ours.
-
-    Never raises for what the text holds.
-    """
+    """The access token this text is; None when it is none of ours. Never raises for what the text holds."""
     presented = read_secret(SecretKind.ACCESS_TOKEN, text)
     if presented is None:
         token = _read_jwt(server, snapshot, text)

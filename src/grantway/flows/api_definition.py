@@ -20,7 +20,7 @@ async def api_definition(server: Server, call: Call) -> PublishedDefinition:
 
 
 async def calling_api(server: Server, call: Call, act: str) -> tuple[Client, Api, Snapshot]:
-    """The API whose credentials the caller has, and the client that they are; `act` is what only it may do.
+    """The client that calls, and the API whose credentials it is. `act`: what only those may do, in words.
 
     Raises as `api_definition`.
     """

@@ -22,7 +22,7 @@ class Difference:
 
 
 async def versions_of(server: Server, name: str, *, limit: int = 50) -> Sequence[ApiVersion]:
-    """The newest versions, newest first; of an API that was removed by its identifier. Raises NotFound."""
+    """The newest versions, newest first. One that was removed goes by its identifier. Raises NotFound."""
     return await _versions(server, _identifier(server, name) or name, name, limit)
 
 

@@ -33,15 +33,13 @@ class Server:
     failures: Throttles  # failed client authentications, per network
     known_tokens: KnownTokens  # what decisions of the last moments have read
     revocations: RevocationFeed  # for APIs that verify tokens by themselves
-    secrets_used: dict[tuple[str, str], float] = field(
-        default_factory=dict
-    )  # (client, secret) → when; written later
-    secrets_again: dict[tuple[str, str], bytes] = field(
-        default_factory=dict
-    )  # (client, given secret) → its hash under the current master key; written later
-    scopes_used: ScopeUses = field(default_factory=ScopeUses)  # written later, too
-    sent_codes: SentCodes = field(default_factory=SentCodes)  # by this node, and not brought back yet
     logouts_due: asyncio.Event = field(default_factory=asyncio.Event)  # a session ended here just now
+    sent_codes: SentCodes = field(default_factory=SentCodes)  # by this node, and not brought back yet
+    # What requests leave behind for housekeeping to write.
+    scopes_used: ScopeUses = field(default_factory=ScopeUses)
+    secrets_used: dict[tuple[str, str], float] = field(default_factory=dict)  # (client, secret) → when
+    # (client, given secret) → its hash under the current master key
+    secrets_again: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def now(self) -> float:
         """Unix time in seconds, by the database's clock."""

@@ -3,6 +3,7 @@
 Shared with the SDK: the server's `api check`, the gateway's decision and the API's own guard ask this.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -94,5 +95,5 @@ def demands_in_words(rule: Rule, step_up: StepUp | None) -> str:
     return f"{in_words(rule)}; {step_up}" if demanded else in_words(rule)
 
 
-def _and(scopes: "Scope | list[str]") -> str:
+def _and(scopes: Iterable[str]) -> str:
     return " and ".join(scopes)

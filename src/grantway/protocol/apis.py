@@ -139,9 +139,9 @@ class Rule:
         return tuple(self.need | one for one in self.any_of) or (self.need,)
 
     def enough(self, having: Iterable[str] = ()) -> Scope:
-        """Scopes that would be enough: of the alternatives, the one that whoever has these lacks least of.
+        """Scopes that would be enough: the alternative of which somebody who has these lacks least.
 
-        In a settled order; empty for `public` and `deny`.
+        Sorted, so that it is always told alike; empty for `public` and `deny`.
         """
         had = frozenset(having)
         nearest = min(self.alternatives, key=lambda one: len(one - had), default=frozenset())

@@ -109,12 +109,10 @@ class AuthorizationRequest:
 def answer_address(
     params: Params, client: Client, address: ReturnAddress
 ) -> tuple[ReturnAddress, OAuthError | None]:
-    """The address with the state and response mode of this request.
+    """The address with the state and response mode of this request, and what is wrong with those two.
 
-    And what is wrong with those two, if anything.
-
-    A doubled or broken state is not sent back (RFC 6749 §3.1), a mode that is not understood is
-    answered by query.
+    A doubled or broken state is not sent back (RFC 6749 §3.1); a mode that is not understood is answered by
+    query.
     """
     try:
         state = params.get("state")

@@ -85,10 +85,7 @@ class CertificateName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSecret:
-    """One live secret of a client.
-
-    Several may be live at once, so that they can be changed without outage.
-    """
+    """One secret of a client. Several may be live at once, so that they can be changed without outage."""
 
     id: str  # for a made secret: its selector
     client_id: str
@@ -171,10 +168,7 @@ class Client:
 
     @property
     def can_be_impersonated(self) -> bool:
-        """May another program answer at its redirect URIs?
-
-        Then consent is never remembered (RFC 8252 §8.6).
-        """
+        """May another program answer at its redirect URIs? Then consent is not remembered (RFC 8252 §8.6)."""
         return any(not RedirectUri.parse(uri).belongs_to_one_host for uri in self.redirect_uris)
 
     def may_use(self, grant_type: GrantType) -> bool:

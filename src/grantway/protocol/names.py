@@ -47,10 +47,10 @@ class AuthMethod(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """Registered values of `error` (RFC 6749 §4.1.2.1.
+    """Registered values of `error`.
 
-    §5.2; OIDC Core §3.1.2.6; OIDC Unmet Authentication Requirements §3; RFC 8707 §2; RFC 6750 §3.1;
-    RFC 9470 §3).
+    RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1; RFC 8707 §2; RFC 9470 §3; OIDC Core §3.1.2.6; OIDC Unmet
+    Authentication Requirements §3.
     """
 
     INVALID_REQUEST = "invalid_request"

@@ -11,9 +11,7 @@ from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 
 METHODS = ("S256",)
-_CHALLENGE = re.compile(
-    r"[A-Za-z0-9_\-]{43}"
-)  # what SHA-256 in base64url looks like: S256 has no other length
+_CHALLENGE = re.compile(r"[A-Za-z0-9_\-]{43}")  # SHA-256 in base64url: S256 has no other length
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 
 

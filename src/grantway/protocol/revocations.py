@@ -75,11 +75,9 @@ def fingerprint(api: str, kind: RevokedKind, name: str) -> bytes:
 
 def name_of(revocation: Revocation) -> str:
     """What is fingerprinted."""
-    return (
-        scope_of_grant(revocation.id, str(revocation.scope))
-        if revocation.kind is RevokedKind.SCOPE
-        else (revocation.id)
-    )
+    if revocation.kind is RevokedKind.SCOPE:
+        return scope_of_grant(revocation.id, str(revocation.scope))
+    return revocation.id
 
 
 def scope_of_grant(grant_id: str, scope: str) -> str:

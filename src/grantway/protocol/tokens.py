@@ -95,10 +95,7 @@ def why_inactive(
     person_gate: str | None,
     now: float,
 ) -> str | None:
-    """Why the token is dead, for the operator; None when it lives.
-
-    `person_gate` is what may_authenticate said.
-    """
+    """Why the token is dead, for the operator; None when it lives. `person_gate`: from `may_authenticate`."""
     findings = (
         (now >= token.expires_at, "expired"),
         (revoked, "revoked"),

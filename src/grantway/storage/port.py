@@ -69,7 +69,7 @@ class People(Protocol):
     ) -> None:
         """Replace the row of `was`; with the flags, end every session and revoke every grant too.
 
-        Then also those clients are told whose session here ran out before theirs did.
+        With the sessions, clients are told whose own session outlives one that has run out here.
 
         Raises Conflict when that person is gone or was disabled since, or when the username is taken.
         """

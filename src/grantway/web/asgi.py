@@ -128,10 +128,7 @@ class WebApp:
         return refusal_reply(error, noted)
 
     def _misdirected(self, request: Request) -> Reply:
-        """421, with what was seen and what is configured.
-
-        So that a proxy can be put right (threats W1, W9).
-        """
+        """421, with what was seen and what is configured: so that a proxy can be put right (W1, W9)."""
         seen = ", ".join(request.every(b"host")) or "none"
         reference = self._door.refused(request, _another_host(self._door, request, seen), error="")
         words = (

@@ -154,10 +154,7 @@ def ago(at: float, now: float) -> str:
 
 
 def clock(at: float) -> str:
-    """A time of a day in words.
-
-    Rounded up to the minute, so that nobody comes back too early: "14:32 UTC".
-    """
+    """A time of day, rounded up to the minute, so that nobody comes back too early: "14:32 UTC"."""
     return f"{datetime.fromtimestamp(-(-at // 60) * 60, UTC):%H:%M} UTC"
 
 
