@@ -14,6 +14,7 @@ from grantway.flows.connected import list_connected
 from grantway.flows.login import LoginFailed
 from grantway.flows.own_account import list_sessions
 from grantway.flows.visits import Visit, begin_visit, enter, is_fresh, open_visit, seal_visit
+from grantway.protocol.counting import counted
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.params import Params
 from grantway.protocol.people import Person, SignedIn
@@ -258,12 +259,12 @@ async def overview(own: Own) -> Reply:
             Summary(
                 path=door.base + APPS,
                 title="Connected apps",
-                words=f"{_count(apps, 'app')} may do something for you" if apps else "None yet",
+                words=f"{counted(apps, 'app')} may do something for you" if apps else "None yet",
             ),
             Summary(
                 path=door.base + SESSIONS,
                 title="Sessions",
-                words=f"You are signed in with {_count(sessions, 'browser')}",
+                words=f"You are signed in with {counted(sessions, 'browser')}",
             ),
             Summary(path=door.base + PROFILE, title="Profile", words="Your name, and what is kept about you"),
             Summary(
@@ -274,7 +275,3 @@ async def overview(own: Own) -> Reply:
         ),
     )
     return door.page(own.request, view)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

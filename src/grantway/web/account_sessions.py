@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from grantway.flows.own_account import end_other_sessions, end_session, find_other_session, list_sessions
+from grantway.protocol.counting import counted
 from grantway.protocol.params import Params
 from grantway.protocol.people import Session
 from grantway.web.account import Own, own_form, own_page
@@ -75,7 +76,7 @@ async def answer_end(own: Own, form: Params) -> Reply:
 async def ask_end_others(own: Own) -> Reply:
     """GET: asks before signing out of all others."""
     count = len(await list_sessions(own.door.server, own.who)) - 1
-    others = "1 other browser" if count == 1 else f"{count} other browsers"
+    others = counted(count, "other browser")
     view = SureView(
         frame=own.frame(SESSIONS),
         question=f"Sign out {others}?",
@@ -97,8 +98,7 @@ async def ask_end_others(own: Own) -> Reply:
 async def answer_end_others(own: Own, _: Params) -> Reply:
     """POST: signs out of all others."""
     count = await end_other_sessions(own.door.server, own.who)
-    words = "Signed out 1 other browser." if count == 1 else f"Signed out {count} other browsers."
-    return own.note(SESSIONS, words)
+    return own.note(SESSIONS, f"Signed out {counted(count, 'other browser')}.")
 
 
 def _no_such_session(own: Own) -> Reply:
