@@ -11,7 +11,8 @@ from grantway.protocol.client_assertion import (
     client_named_by,
     judge_assertion,
 )
-from grantway.protocol.client_auth import FAILED, Presented, read_credentials
+from grantway.protocol.client_auth import Presented, read_credentials
+from grantway.protocol.client_refusals import FAILED
 from grantway.protocol.clients import client_problems
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import AuthMethod, ErrorCode

@@ -4,7 +4,8 @@ from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
 from grantway.flows.snapshot import PublishedDefinition, Snapshot
 from grantway.protocol.apis import Api
-from grantway.protocol.client_auth import failed, speaks_for_no_api
+from grantway.protocol.client_auth import speaks_for_no_api
+from grantway.protocol.client_refusals import failed
 from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode

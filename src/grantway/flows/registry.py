@@ -25,6 +25,7 @@ from grantway.protocol.clients import (
     ClientType,
     RefreshPolicy,
     SecretScheme,
+    label_problem,
 )
 from grantway.protocol.names import AuthMethod, GrantType, SubjectType
 from grantway.protocol.registration import default_auth_method, default_grant_types, registry_problems
@@ -48,7 +49,6 @@ _Entity = TypeVar("_Entity", Api, Client)
 AuditLine = tuple[str, str, Mapping[str, str | int | float | bool | None]]  # action, target, details
 FROM_FILE = "file_"  # ids of secrets that the registry file gave start with this
 _TRIES = 5
-_MAX_LABEL = 100
 
 
 class NotFound(Exception):
@@ -331,8 +331,8 @@ def new_secret(
 ) -> tuple[ClientSecret, str | None]:
     """The secret to store, and its text if it was made here. Raises Rejected for a weak given one."""
     expires_at = None if draft.lifetime is None else now + draft.lifetime
-    if len(draft.label) > _MAX_LABEL or (draft.label and not draft.label.isprintable()):
-        raise Rejected(f"label: at most {_MAX_LABEL} printable characters")
+    if problem := label_problem(draft.label):
+        raise Rejected(f"label: {problem}")
     about = ClientSecret(
         id="", client_id=client_id, hash=b"", label=draft.label, created_at=now, expires_at=expires_at
     )

@@ -37,7 +37,13 @@ from grantway.flows.registry_keys import read_key_file
 from grantway.flows.registry_tables import Table
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
-from grantway.protocol.clients import DEFAULT_ID_TOKEN_ALG, CertificateName, ClientType, RefreshPolicy
+from grantway.protocol.clients import (
+    DEFAULT_ID_TOKEN_ALG,
+    CertificateName,
+    ClientType,
+    RefreshPolicy,
+    label_problem,
+)
 from grantway.protocol.names import AuthMethod, GrantType, SubjectType
 from grantway.protocol.people import Address, Profile
 from grantway.protocol.profiles import ADDRESS_TEXTS, TEXTS
@@ -46,7 +52,6 @@ from grantway.protocol.scope import Scope
 from grantway.protocol.toml_mistakes import toml_mistake
 
 TABLES = ("apis", "apps", "people")
-_MAX_LABEL = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +223,8 @@ def _read_secrets(table: Table, folder: Path, env: Mapping[str, str]) -> tuple[W
     found = [_secret(table, table.secret("secret", folder=folder, env=env, plain="secret"), "")]
     for one in table.tables("secrets"):
         label = one.text("label") or ""
-        if len(label) > _MAX_LABEL or not (label or "-").isprintable():
-            one.note(f"at most {_MAX_LABEL} printable characters", "label")
+        if problem := label_problem(label):
+            one.note(problem, "label")
         text = one.secret("secret", folder=folder, env=env, plain="value")
         if not any(one.has(name) for name in ("value", "secret_file", "secret_env")):
             one.note("needs value, secret_file or secret_env")

@@ -23,9 +23,10 @@ ID_TOKEN_ALGS = (DEFAULT_ID_TOKEN_ALG, "ES256", "EdDSA")
 MAX_SECRETS = 5
 MAX_REDIRECT_URIS = 50
 MAX_KEYS = 20
+_MAX_LABEL = 100  # characters
 _BY_SECRET = frozenset({AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST})
 _BY_KEYS = frozenset({AuthMethod.PRIVATE_KEY_JWT, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
-_BY_CERTIFICATE = frozenset({AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
+BY_CERTIFICATE = frozenset({AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
 
 
 class ClientType(StrEnum):
@@ -155,7 +156,7 @@ class Client:
     @property
     def uses_certificate(self) -> bool:
         """Does it prove itself with a client certificate? (RFC 8705 §2)."""
-        return self.auth_method in _BY_CERTIFICATE
+        return self.auth_method in BY_CERTIFICATE
 
     @property
     def sector(self) -> str | None:
@@ -181,6 +182,13 @@ def is_subject_shaped(text: str) -> bool:
     return _SUBJECT_SHAPE.fullmatch(text) is not None
 
 
+def label_problem(label: str) -> str | None:
+    """Why a secret cannot be labelled so; None if it can. An empty label is none."""
+    if len(label) > _MAX_LABEL or (label and not label.isprintable()):
+        return f"at most {_MAX_LABEL} printable characters"
+    return None
+
+
 def client_problems(client: Client) -> list[str]:
     """Everything that forbids this registration, in words for whoever registers; empty: it may stand."""
     wrong = []
@@ -192,13 +200,12 @@ def client_problems(client: Client) -> list[str]:
         wrong.append("name: 1 to 100 printable characters, people read it at consent")
     native = client.type is ClientType.NATIVE
     wrong += [
-        f"redirect_uri {uri!r}: {problem}"
-        for uri in client.redirect_uris
-        if (problem := redirect_uri_problem(uri, native=native))
-    ]
-    wrong += [
-        f"post_logout_redirect_uri {uri!r}: {problem}"
-        for uri in client.post_logout_redirect_uris
+        f"{name} {uri!r}: {problem}"
+        for name, uris in (
+            ("redirect_uri", client.redirect_uris),
+            ("post_logout_redirect_uri", client.post_logout_redirect_uris),
+        )
+        for uri in uris
         if (problem := redirect_uri_problem(uri, native=native))
     ]
     wrong += _contradictions(client)

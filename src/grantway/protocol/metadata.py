@@ -8,7 +8,7 @@ from grantway.protocol import pkce
 from grantway.protocol.assurance import ACR_VALUES
 from grantway.protocol.claims import SCOPE_OF_CLAIM
 from grantway.protocol.client_assertion import SIGNING_ALGS
-from grantway.protocol.clients import ID_TOKEN_ALGS
+from grantway.protocol.clients import BY_CERTIFICATE, ID_TOKEN_ALGS
 from grantway.protocol.id_tokens import ID_TOKEN_CLAIMS
 from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode, SubjectType
 from grantway.protocol.registry import SERVER_SCOPES, Registry
@@ -29,7 +29,6 @@ REVOCATIONS = "/revocations"
 REVOCATION_STREAM = "/revocations/stream"
 
 Metadata = Mapping[str, str | bool | list[str] | dict[str, str]]
-_BY_CERTIFICATE = {AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,9 @@ class MutualTls:
     address: str | None  # where the proxy asks for certificates, if not everywhere (RFC 8705 §5)
 
     @property
-    def methods(self) -> set[AuthMethod]:
+    def methods(self) -> frozenset[AuthMethod]:
         """What clients may prove themselves by."""
-        return _BY_CERTIFICATE if self.vouched else {AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH}
+        return BY_CERTIFICATE if self.vouched else frozenset({AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
 
 
 def metadata_path(issuer: str) -> str:
@@ -55,7 +54,7 @@ def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = No
 
     `scopes_supported` names what the registry defines.
     """
-    there = set(AuthMethod) - _BY_CERTIFICATE | (mtls.methods if mtls else set())
+    there = set(AuthMethod) - BY_CERTIFICATE | (mtls.methods if mtls else frozenset())
     methods = [method.value for method in AuthMethod if method in there]
     proving_methods = [method for method in methods if method != AuthMethod.NONE]
     scopes = sorted(
