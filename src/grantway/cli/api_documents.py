@@ -10,13 +10,12 @@ import click
 from grantway.cli.api_versions import show_lines
 from grantway.cli.commands import CONFLICT, Failure, Leaf, choices, sure
 from grantway.cli.printing import note, progress_bar, show_json
-from grantway.cli.running import actor, load_settings, run
+from grantway.cli.running import actor, load_settings, registered_api, run
 from grantway.protocol.counting import counted
 
 if TYPE_CHECKING:
     from grantway.flows.openapi_import import Impact, ImportPlan, Loaded, Wishes
     from grantway.flows.server import Server
-    from grantway.protocol.apis import Api
 
 _BAR_ABOVE = 2000  # operations
 _SHOWN, _NOTES_SHOWN = 40, 10  # lines, without --all
@@ -222,13 +221,7 @@ def export_api(*, name: str, form: str, into: Path | None) -> None:
 
     Filled into a document in YAML, it comes out in YAML, without the comments; else in JSON.
     """
-
-    async def act(server: "Server") -> "Api":
-        from grantway.flows.registry import find_api
-
-        return find_api(server.snapshots.newest.registry, name)
-
-    found = run(act)
+    found = registered_api(name)
     if form == "toml":
         from grantway.cli.toml_words import tables_as_toml
         from grantway.protocol.api_tables import table_of

@@ -57,10 +57,7 @@ def read_step_up(max_age: str | None, acr_values: Sequence[str]) -> "StepUp | No
 
     if max_age is not None and not max_age.isdecimal():
         raise ValueError(f"max_age={max_age} is no number of seconds")
-    seconds = None if max_age is None else int(max_age)
-    return (
-        None if seconds is None and not acr_values else StepUp(acr_values=tuple(acr_values), max_age=seconds)
-    )
+    return StepUp.demanding(acr_values, None if max_age is None else int(max_age))
 
 
 def step_up_json(step_up: "StepUp | None") -> dict[str, Any]:

@@ -8,6 +8,7 @@ import click
 
 from grantway.cli.commands import CONFLICT, USAGE, Failure, Leaf, choices
 from grantway.cli.printing import note, show_json
+from grantway.cli.toml_words import toml_value
 from grantway.protocol.durations import show_duration
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def configuration(issuer: str, database: str, *, dev: bool = False) -> str:
             lines += ["", f"[{section}]", f"# {_first_line(SECTIONS[section].__doc__)}"]
         lines.append(f"# {option.help}")
         if option.key in chosen:
-            lines.append(f"{name} = {_toml(chosen[option.key])}")
+            lines.append(f"{name} = {toml_value(chosen[option.key])}")
         else:
             lines.append(f"#{name} = {_default(option)}")
     lines += [
@@ -121,7 +122,7 @@ def configuration(issuer: str, database: str, *, dev: bool = False) -> str:
         "# Apps, APIs and people can stand here too, or in the file of `registry`:",
         "#[[apis]]",
         '#name = "photos"',
-        f"#audience = {_toml(_API)}",
+        f"#audience = {toml_value(_API)}",
         '#scopes = [{ name = "photos:read", description = "See your photos", default = true }]',
         "",
     ]
@@ -135,16 +136,5 @@ def _first_line(text: str | None) -> str:
 def _default(option: "Option") -> str:
     value = option.default
     if option.kind in {"duration", "seconds"} and isinstance(value, int | float):
-        return _toml(show_duration(value))
-    return _toml("" if value is None else value)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, tuple):
-        return "[]" if not value else f"[{', '.join(map(_toml, value))}]"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+        return toml_value(show_duration(value))
+    return toml_value("" if value is None else value)

@@ -15,6 +15,8 @@ from grantway.cli.commands import CONFLICT, FAILED, NOT_FOUND, UNREACHABLE, Fail
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
+    from grantway.protocol.apis import Api
+    from grantway.protocol.clients import Client
     from grantway.protocol.people import Person
     from grantway.settings_rules import BadSettings
     from grantway.settings_sources import Loaded
@@ -122,6 +124,28 @@ def as_failures() -> Iterator[None]:
     except OSError as failed:
         words = f"{failed.filename}: {failed.strerror}" if failed.filename else str(failed)
         raise Failure(words, hint="check the path, and who may use it", code=FAILED) from None
+
+
+def registered_api(name: str) -> "Api":
+    """The API of that name or identifier. Raises Failure when there is none."""
+
+    async def act(server: "Server") -> "Api":
+        from grantway.flows.registry import find_api
+
+        return find_api(server.snapshots.newest.registry, name)
+
+    return run(act)
+
+
+def registered_app(client_id: str) -> "Client":
+    """The app with that id. Raises Failure when there is none."""
+
+    async def act(server: "Server") -> "Client":
+        from grantway.flows.registry import find_client
+
+        return find_client(server.snapshots.newest.registry, client_id)
+
+    return run(act)
 
 
 async def person_named(server: "Server", username: str) -> "Person":

@@ -191,8 +191,8 @@ class _Table:
 
     def step_up(self) -> StepUp | None:
         """What is demanded of a sign-in, if anything."""
-        max_age, acr_values = self.seconds("max_age"), tuple(self.texts("acr_values"))
-        return StepUp(acr_values=acr_values, max_age=max_age) if acr_values or max_age is not None else None
+        max_age, acr_values = self.seconds("max_age"), self.texts("acr_values")
+        return StepUp.demanding(acr_values, max_age)
 
     def tables(self, key: str) -> list["_Table"]:
         value = self._get(key)
