@@ -1,25 +1,27 @@
 """The registry as a file: `[[apis]]`, `[[apps]]`, `[[people]]`, in grantway.toml or in a file of their own.
 
-[[apis]]                                  # see protocol.api_tables
-name = "photos"
-audience = "https://api.example/photos"
+For example:
 
-[[apps]]
-id = "photo_printer"
-name = "Photo Printer"
-type = "web"                              # spa, native, machine, resource_server
-redirect_uris = ["https://printer.example/cb"]
-scopes = ["photos:read"]
-optional_scopes = ["photos:delete"]
-secret_file = "printer.secret"            # or secret, secret_env, or several tables [[apps.secrets]]
+    [[apis]]                              # see protocol.api_tables
+    name = "photos"
+    audience = "https://api.example/photos"
+
+    [[apps]]
+    id = "photo_printer"
+    name = "Photo Printer"
+    type = "web"                          # spa, native, machine, resource_server
+    redirect_uris = ["https://printer.example/cb"]
+    scopes = ["photos:read"]
+    optional_scopes = ["photos:delete"]
+    secret_file = "printer.secret"        # or secret, secret_env, or several tables [[apps.secrets]]
                                           # with auth_method = "private_key_jwt": jwks_file or jwks_uri
                                           # with "tls_client_auth": certificate_name = "san_dns=app.example"
 
-[[people]]                                # made when they are missing; passwords are never changed again
-username = "ada"
-name = "Ada Lovelace"
-password_file = "ada.password"            # or password_env, password_hash; plain password with dev only
-email = "ada@id.example"                  # and given_name, birthdate, address.locality: see protocol.people
+    [[people]]                            # made when they are missing; passwords are never changed again
+    username = "ada"
+    name = "Ada Lovelace"
+    password_file = "ada.password"        # or password_env, password_hash; plain password with dev only
+    email = "ada@id.example"              # and given_name, birthdate, address.locality: see protocol.people
 """
 
 import tomllib

@@ -32,9 +32,8 @@ async def refuse_connection(scope: Scope, receive: Receive, send: Send, answer: 
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         return
-    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
-    await send({"type": "websocket.http.response.start", "status": answer.status, "headers": headers})
+    start = {"status": answer.status, "headers": answer.asgi_headers}
+    await send({"type": "websocket.http.response.start", **start})
     await send({"type": "websocket.http.response.body", "body": answer.body})
 
 
