@@ -36,7 +36,7 @@ from grantway.crypto.passwords import password_problem
 from grantway.flows.people import PersonDraft, Rejected
 from grantway.flows.registry import ClientDraft
 from grantway.flows.registry_keys import read_key_file
-from grantway.flows.registry_tables import Table
+from grantway.flows.registry_tables import RegistryTable
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
 from grantway.protocol.clients import (
@@ -125,19 +125,19 @@ def read_registry(
     return Wanted(apis=apis, clients=tuple(apps), people=tuple(people))
 
 
-def _tables(document: Mapping[str, object], name: str, mistakes: list[str]) -> list[Table]:
+def _tables(document: Mapping[str, object], name: str, mistakes: list[str]) -> list[RegistryTable]:
     found = document.get(name, [])
     if not isinstance(found, list):
         mistakes.append(f"{name}: must be a list of tables ([[{name}]])")
         return []
-    return [Table(one, f"{name}[{at}]", mistakes) for at, one in enumerate(found)]
+    return [RegistryTable(one, f"{name}[{at}]", mistakes) for at, one in enumerate(found)]
 
 
 def _twice(what: str, given: list[str]) -> list[str]:
     return [f"{what} {one!r} is used twice" for one in dict.fromkeys(given) if given.count(one) > 1]
 
 
-def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedClient:
+def _read_client(table: RegistryTable, folder: Path, env: Mapping[str, str]) -> WantedClient:
     client_id = table.needed("id")
     if client_id:
         table.place = f"{table.place} ({client_id})"
@@ -189,7 +189,7 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
     return WantedClient(id=client_id, draft=draft, enabled=enabled, secrets=secrets)
 
 
-def _scope(table: Table, key: str) -> Scope:
+def _scope(table: RegistryTable, key: str) -> Scope:
     try:
         return Scope.of(table.texts(key))
     except ValueError as bad:
@@ -197,7 +197,7 @@ def _scope(table: Table, key: str) -> Scope:
         return Scope()
 
 
-def _certificate_name(table: Table) -> CertificateName | None:
+def _certificate_name(table: RegistryTable) -> CertificateName | None:
     text = table.text("certificate_name")
     try:
         return None if text is None else CertificateName.parse(text)
@@ -206,7 +206,7 @@ def _certificate_name(table: Table) -> CertificateName | None:
         return None
 
 
-def _keys(table: Table, folder: Path) -> tuple[str, ...]:
+def _keys(table: RegistryTable, folder: Path) -> tuple[str, ...]:
     """The public keys in the file that `jwks_file` names."""
     name = table.text("jwks_file")
     if name is None:
@@ -220,7 +220,7 @@ def _keys(table: Table, folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def _read_secrets(table: Table, folder: Path, env: Mapping[str, str]) -> tuple[WantedSecret, ...]:
+def _read_secrets(table: RegistryTable, folder: Path, env: Mapping[str, str]) -> tuple[WantedSecret, ...]:
     """From `secret`, `secret_file`, `secret_env`, or tables with `value`, `secret_file`, `secret_env`."""
     found = [_secret(table, table.secret("secret", folder=folder, env=env, plain="secret"), "")]
     for one in table.tables("secrets"):
@@ -238,7 +238,7 @@ def _read_secrets(table: Table, folder: Path, env: Mapping[str, str]) -> tuple[W
     return secrets
 
 
-def _secret(table: Table, text: str | None, label: str) -> WantedSecret | None:
+def _secret(table: RegistryTable, text: str | None, label: str) -> WantedSecret | None:
     expires_at = table.moment("expires") if label or table.has("expires") else None
     if text is None:
         return None
@@ -248,7 +248,7 @@ def _secret(table: Table, text: str | None, label: str) -> WantedSecret | None:
     return WantedSecret(text=text, label=label, expires_at=expires_at)
 
 
-def _read_person(table: Table, folder: Path, env: Mapping[str, str], *, dev: bool) -> PersonDraft:
+def _read_person(table: RegistryTable, folder: Path, env: Mapping[str, str], *, dev: bool) -> PersonDraft:
     username = table.needed("username")
     if username:
         table.place = f"{table.place} ({username})"
@@ -279,7 +279,7 @@ def _read_person(table: Table, folder: Path, env: Mapping[str, str], *, dev: boo
     return draft
 
 
-def _read_profile(table: Table) -> Profile:
+def _read_profile(table: RegistryTable) -> Profile:
     """The standard claims of OpenID Connect, by their names; the address is a table of its own."""
     address = None
     if table.has("address"):
