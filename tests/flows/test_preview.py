@@ -8,7 +8,8 @@ import pytest
 
 from grantway.flows.consents import withdraw
 from grantway.flows.preview import MADE_LATER, Wish, preview
-from grantway.flows.registry import NotFound, change_client
+from grantway.flows.registry import change_client
+from grantway.flows.rejections import NotFound
 from grantway.protocol.apis import TokenFormat
 from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType, SubjectType

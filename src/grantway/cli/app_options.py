@@ -203,8 +203,8 @@ def _of_no_use_with(method: Any) -> dict[str, Any]:
 
 
 def _keys(path: Path) -> tuple[str, ...]:
-    from grantway.flows.people import Rejected
     from grantway.flows.registry_keys import read_key_file
+    from grantway.flows.rejections import Rejected
 
     try:
         return read_key_file(path.read_bytes())
@@ -213,7 +213,7 @@ def _keys(path: Path) -> tuple[str, ...]:
 
 
 def _certificate_name(text: str) -> Any:
-    from grantway.flows.people import Rejected
+    from grantway.flows.rejections import Rejected
     from grantway.protocol.clients import CertificateName
 
     try:
@@ -223,7 +223,7 @@ def _certificate_name(text: str) -> Any:
 
 
 def _scope(given: tuple[str, ...]) -> Any:
-    from grantway.flows.people import Rejected
+    from grantway.flows.rejections import Rejected
     from grantway.protocol.scope import Scope
 
     try:

@@ -89,8 +89,7 @@ def as_failures() -> Iterator[None]:
     """Turn what flows and storage raise into a Failure with its exit code and hint."""
     from grantway.crypto.envelope import CannotUnwrap
     from grantway.crypto.passwords import Busy
-    from grantway.flows.people import Rejected
-    from grantway.flows.registry import NotFound
+    from grantway.flows.rejections import NotFound, Rejected
     from grantway.settings_rules import BadSettings
     from grantway.storage.port import Conflict, Unavailable
     from grantway.storage.problems import SchemaProblem, StorageProblem

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grantway.flows.key_phases import GONE, Kind, Times, due, in_an_emergency, without_waiting
-from grantway.flows.people import Rejected
+from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import ALGORITHMS, SEALING_ALG, new_secret_key, new_signing_key
 from grantway.flows.snapshot import envelope_purpose

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from grantway.egress import Unreachable
 from grantway.flows.openapi_text import MAX_BYTES, Document, NotADocument, read_text
-from grantway.flows.people import Rejected
-from grantway.flows.registry import NotFound, find_api
+from grantway.flows.registry import find_api
 from grantway.flows.registry_apis import add_api, change_api
+from grantway.flows.rejections import NotFound, Rejected
 from grantway.flows.server import Server
 from grantway.protocol.api_changes import Line, Merged, lines_between, merge
 from grantway.protocol.api_findings import Finding, findings

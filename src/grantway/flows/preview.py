@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from grantway.flows.approve import grant_of
 from grantway.flows.issue import Planned
 from grantway.flows.people import find_person
-from grantway.flows.registry import NotFound, find_client
+from grantway.flows.registry import find_client
+from grantway.flows.rejections import NotFound
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.flows.token import as_known, require_grant_type

@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 
 from grantway.crypto.given_secrets import given_secret_hash, given_secret_problem
 from grantway.crypto.secrets import SecretKind, issue_secret, new_id, random_base62
-from grantway.flows.people import Rejected
 from grantway.flows.registry_keys import key_problems
+from grantway.flows.rejections import NotFound, Rejected
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import missing_keys
 from grantway.protocol.apis import Api
@@ -49,10 +49,6 @@ _Entity = TypeVar("_Entity", Api, Client)
 AuditLine = tuple[str, str, Mapping[str, str | int | float | bool | None]]  # action, target, details
 FROM_FILE = "file_"  # ids of secrets that the registry file gave start with this
 _TRIES = 5
-
-
-class NotFound(Exception):
-    """There is no such thing; the message names the nearest ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from grantway.flows.people import Rejected
 from grantway.flows.registry import (
     AuditLine,
     ClientDraft,
@@ -17,6 +16,7 @@ from grantway.flows.registry import (
     new_secret,
     registry_after,
 )
+from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientType

@@ -33,10 +33,11 @@ from typing import Any
 from grantway.crypto.given_secrets import given_secret_problem
 from grantway.crypto.imported_hashes import check_of
 from grantway.crypto.passwords import password_problem
-from grantway.flows.people import PersonDraft, Rejected
+from grantway.flows.people import PersonDraft
 from grantway.flows.registry import ClientDraft
 from grantway.flows.registry_keys import read_key_file
 from grantway.flows.registry_tables import RegistryTable
+from grantway.flows.rejections import Rejected
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
 from grantway.protocol.clients import (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grantway.crypto.given_secrets import given_secret_hash
-from grantway.flows.people import PersonDraft, Rejected, add_person, change_person, described
+from grantway.flows.people import PersonDraft, add_person, change_person, described
 from grantway.flows.registry import (
     FROM_FILE,
     AuditLine,
@@ -23,6 +23,7 @@ from grantway.flows.registry import (
 from grantway.flows.registry_apis import clients_without_gone_scopes, retired_api
 from grantway.flows.registry_file import Wanted, WantedClient
 from grantway.flows.registry_words import differences
+from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
 from grantway.protocol.api_changes import Line
 from grantway.protocol.apis import Api

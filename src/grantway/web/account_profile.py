@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from grantway.flows.login import LoginFailed
 from grantway.flows.own_account import change_name, change_password
-from grantway.flows.people import Rejected
+from grantway.flows.rejections import Rejected
 from grantway.protocol.params import Params
 from grantway.storage.port import Conflict
 from grantway.web import error_pages
