@@ -94,19 +94,15 @@ def kept_parameters(params: Params) -> dict[str, tuple[str, ...]]:
 
 def seal_interaction(server: Server, interaction: Interaction) -> str:
     """The text that stands for it in pages."""
-    payload = msgspec.msgpack.encode(
-        _Sealed(
-            interaction.started_at,
-            interaction.params,
-            interaction.sends_fetch_metadata,
-            sorted(interaction.done),
-            interaction.subject,
-            interaction.login_demanded,
-        )
+    sealed = _Sealed(
+        interaction.started_at,
+        interaction.params,
+        interaction.sends_fetch_metadata,
+        sorted(interaction.done),
+        interaction.subject,
+        interaction.login_demanded,
     )
-    return server.snapshots.newest.sealer.seal(
-        payload, purpose=_INTERACTION, binding=interaction.binding.encode(), flow_id=interaction.id
-    )
+    return seal_for_browser(server, sealed, _INTERACTION, flow_id=interaction.id, binding=interaction.binding)
 
 
 def open_interaction(server: Server, browser: Browser, text: str) -> Interaction:
@@ -129,10 +125,8 @@ def open_interaction(server: Server, browser: Browser, text: str) -> Interaction
 
 def seal_parting(server: Server, interaction: Interaction, client_id: str, to: Redirection) -> str:
     """The finished redirect, for the page that leaves the server."""
-    payload = msgspec.msgpack.encode(_Parting(server.now(), client_id, to.url, to.fields))
-    return server.snapshots.newest.sealer.seal(
-        payload, purpose=_CONTINUE, binding=interaction.binding.encode(), flow_id=interaction.id
-    )
+    parting = _Parting(server.now(), client_id, to.url, to.fields)
+    return seal_for_browser(server, parting, _CONTINUE, flow_id=interaction.id, binding=interaction.binding)
 
 
 def open_parting(server: Server, browser: Browser, text: str) -> tuple[str, str, Redirection]:
@@ -142,6 +136,13 @@ def open_parting(server: Server, browser: Browser, text: str) -> tuple[str, str,
     if server.now() > parting.made_at + CONTINUE_LIFETIME:
         raise TooOld(parting.client_id)
     return flow_id, parting.client_id, Redirection(parting.url, parting.fields)
+
+
+def seal_for_browser(server: Server, value: object, purpose: str, *, flow_id: str, binding: str) -> str:
+    """A text for pages that opens only in the browser whose cookie of this flow holds the binding."""
+    return server.snapshots.newest.sealer.seal(
+        msgspec.msgpack.encode(value), purpose=purpose, binding=binding.encode(), flow_id=flow_id
+    )
 
 
 def open_in_browser(server: Server, browser: Browser, text: str, purpose: str) -> tuple[str, str, bytes]:

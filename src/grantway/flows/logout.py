@@ -9,7 +9,7 @@ import msgspec
 from grantway.crypto.secrets import SecretKind, issue_secret
 from grantway.flows.browser import Browser
 from grantway.flows.id_token_hints import read_hint
-from grantway.flows.interaction import NotYours, open_in_browser
+from grantway.flows.interaction import NotYours, open_in_browser, seal_for_browser
 from grantway.flows.server import Server
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw, shown
@@ -63,12 +63,7 @@ class SealedLogout:
 def seal_logout(server: Server, asked: LogoutRequest) -> SealedLogout:
     """Seal what was asked: what came in a form, an ID token above all, must stand in no URL (threat T1)."""
     secret = issue_secret(SecretKind.FLOW, now=server.now())
-    seal = server.snapshots.newest.sealer.seal(
-        msgspec.msgpack.encode(asked),
-        purpose=_PURPOSE,
-        binding=secret.text.encode(),
-        flow_id=secret.selector,
-    )
+    seal = seal_for_browser(server, asked, _PURPOSE, flow_id=secret.selector, binding=secret.text)
     return SealedLogout(secret.selector, secret.text, seal)
 
 

@@ -54,10 +54,11 @@ def _member_lines(old: Api, new: Api) -> Iterator[Line]:
     for one in fields(Api):
         before, after = getattr(old, one.name), getattr(new, one.name)
         if one.name not in {"scopes", "rules"} and before != after:
-            yield Line("~", f"{one.name} {_word(before)} → {_word(after)}")
+            yield Line("~", f"{one.name} {value_words(before)} → {value_words(after)}")
 
 
-def _word(value: object) -> str:
+def value_words(value: object) -> str:
+    """A value of a field in a line."""
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, Enum):

@@ -116,7 +116,7 @@ class WebApp:
 
     def _failed(self, request: Request, path: str) -> Reply:
         """A fault of ours: the log has all of it, the caller a reference (threat G7)."""
-        error = _failed(sys.exception())
+        error = _fault(sys.exception())
         noted = self._door.noted(request, error)
         _log.exception(
             "%s failed",
@@ -194,7 +194,7 @@ def _wrong_method(request: Request, allowed: str) -> OAuthError:
     return OAuthError(ErrorCode.INVALID_REQUEST, words, found)
 
 
-def _failed(cause: BaseException | None) -> OAuthError:
+def _fault(cause: BaseException | None) -> OAuthError:
     found = Diagnosis(
         Gw.FAILED,
         f"a fault of ours: {type(cause).__name__}",

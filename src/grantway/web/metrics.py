@@ -136,6 +136,10 @@ class PrometheusMetrics(Metrics):
             self.described.append(Described(f"grantway_{name}", "histogram", labels, text))
             return _remembered(Histogram(f"grantway_{name}", text, labels, buckets=buckets, registry=own))
 
+        def gauge(name: str, text: str, *labels: str, across: Any) -> Gauge:
+            self.described.append(Described(f"grantway_{name}", "gauge", labels, text))
+            return Gauge(f"grantway_{name}", text, labels, registry=own, multiprocess_mode=across)
+
         self._requests = counter("http_requests", "Requests answered", "route", "method", "status")
         self._seconds = histogram(
             "http_request_duration_seconds",
@@ -163,18 +167,23 @@ class PrometheusMetrics(Metrics):
         self._hashing = histogram(
             "password_hash_duration_seconds", "Hashing or checking a password", buckets=_HASHING
         )
-        text = "Connections to PostgreSQL, of all processes of this node; none on SQLite"
-        self.described.append(Described("grantway_db_pool_connections", "gauge", ("state",), text))
         self._pool = _remembered(
-            Gauge("grantway_db_pool_connections", text, ("state",), registry=own, multiprocess_mode="livesum")
+            gauge(
+                "db_pool_connections",
+                "Connections to PostgreSQL, of all processes of this node; none on SQLite",
+                "state",
+                across="livesum",
+            )
         )
-        text = "Streams of revocations that are open, of all processes of this node"
-        self.described.append(Described("grantway_revocation_streams", "gauge", (), text))
-        self._streams = Gauge("grantway_revocation_streams", text, registry=own, multiprocess_mode="livesum")
-        text = "Since the revocations were last read, while an API listens; of the process that is latest"
-        self.described.append(Described("grantway_revocation_feed_age_seconds", "gauge", (), text))
-        self._feed_age = Gauge(
-            "grantway_revocation_feed_age_seconds", text, registry=own, multiprocess_mode="livemax"
+        self._streams = gauge(
+            "revocation_streams",
+            "Streams of revocations that are open, of all processes of this node",
+            across="livesum",
+        )
+        self._feed_age = gauge(
+            "revocation_feed_age_seconds",
+            "Since the revocations were last read, while an API listens; of the process that is latest",
+            across="livemax",
         )
         self._diagnoses = counter("diagnoses", "Refusals by what was wrong", "id")
 

@@ -35,6 +35,8 @@ from grantway.web.views import Link
 JUST_NOW: Final = 10.0  # seconds: whoever signed in so lately gains nothing by signing in again
 _SIGN_IN_MENDS = frozenset({None, ErrorCode.INVALID_TOKEN, ErrorCode.INSUFFICIENT_USER_AUTHENTICATION})
 _LEAVING = "site-sign-out"
+_AUTHORIZATION = frozenset({b"authorization"})
+_UPGRADES = frozenset({b"upgrade", b"sec-websocket-key"})
 
 
 class Site:
@@ -290,10 +292,6 @@ class Site:
     def _shown(self, view: SiteView) -> Reply:
         body = self._door.renderer.render(view)
         return site_page_reply(body, status=HTTPStatus.FORBIDDEN, assets_at=self._assets_at)
-
-
-_AUTHORIZATION = frozenset({b"authorization"})
-_UPGRADES = frozenset({b"upgrade", b"sec-websocket-key"})
 
 
 def _found(url: str) -> Reply:
