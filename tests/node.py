@@ -183,6 +183,19 @@ def web_client(client_id: str = "printer", **members) -> Client:
     )
 
 
+def machine_client(client_id: str, *scopes: str, **members) -> Client:
+    """A confidential client that acts for itself (RFC 6749 §4.4)."""
+    own = {"type": ClientType.MACHINE, "grant_types": frozenset({GrantType.CLIENT_CREDENTIALS})}
+    scope = Scope.of(scopes)
+    return web_client(client_id, **own, redirect_uris=(), scope=scope, optional_scope=Scope(), **members)
+
+
+def asking_client(client_id: str, api: str, **members) -> Client:
+    """The credentials of an API, named by its identifier, with which it asks about its tokens (RFC 7662)."""
+    own = {"type": ClientType.RESOURCE_SERVER, "api": api, "grant_types": frozenset()}
+    return web_client(client_id, **own, redirect_uris=(), scope=Scope(), optional_scope=Scope(), **members)
+
+
 def native_client(client_id: str = "cli", **members) -> Client:
     """A public native client on loopback."""
     return web_client(
