@@ -140,9 +140,7 @@ def open_parting(server: Server, browser: Browser, text: str) -> tuple[str, str,
 
 def seal_for_browser(server: Server, value: object, purpose: str, *, flow_id: str, binding: str) -> str:
     """A text for pages that opens only in the browser whose cookie of this flow holds the binding."""
-    return server.snapshots.newest.sealer.seal(
-        msgspec.msgpack.encode(value), purpose=purpose, binding=binding.encode(), flow_id=flow_id
-    )
+    return server.seal(msgspec.msgpack.encode(value), purpose=purpose, binding=binding, flow_id=flow_id)
 
 
 def open_in_browser(server: Server, browser: Browser, text: str, purpose: str) -> tuple[str, str, bytes]:
@@ -152,10 +150,6 @@ def open_in_browser(server: Server, browser: Browser, text: str, purpose: str) -
     if flow_id is None or binding is None:
         raise NotYours
     try:
-        return (
-            flow_id,
-            binding,
-            server.snapshots.newest.sealer.open(text, purpose=purpose, binding=binding.encode()),
-        )
+        return flow_id, binding, server.unseal(text, purpose=purpose, binding=binding)
     except BrokenSeal:
         raise NotYours from None

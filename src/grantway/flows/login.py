@@ -7,14 +7,13 @@ from hashlib import sha256
 
 from grantway.crypto.passwords import Busy
 from grantway.crypto.seal import BrokenSeal, flow_id_of
-from grantway.crypto.secrets import new_id
 from grantway.flows.browser import Browser
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, canonical_username, may_authenticate
 from grantway.storage.port import Bucket
 
 _DEVICE_PURPOSE = "known-device"
-_DEVICE_BINDING = b"known-device"
+_DEVICE_BINDING = "known-device"  # the seal is the cookie itself, with none beside it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +74,8 @@ async def _rehash(server: Server, person: Person, stored: str, password: str) ->
 
 def known_device_cookie(server: Server, person: Person) -> str:
     """A sealed note that this person has signed in on this device: strangers' failures do not slow them."""
-    sealer = server.snapshots.newest.sealer
     payload = _account_key(person.username).encode()
-    return sealer.seal(
-        payload, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING, flow_id=new_id(server.now())
-    )
+    return server.seal(payload, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING)
 
 
 def _known_device(server: Server, browser: Browser, account: str) -> str | None:
@@ -87,9 +83,7 @@ def _known_device(server: Server, browser: Browser, account: str) -> str | None:
     if browser.device_cookie is None:
         return None
     try:
-        payload = server.snapshots.newest.sealer.open(
-            browser.device_cookie, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING
-        )
+        payload = server.unseal(browser.device_cookie, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING)
     except BrokenSeal:
         return None
     return flow_id_of(browser.device_cookie) if payload == account.encode() else None

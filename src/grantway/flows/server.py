@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from grantway.crypto.envelope import Envelopes, MasterKey
 from grantway.crypto.passwords import Passwords
+from grantway.crypto.secrets import new_id
 from grantway.egress import Egress
 from grantway.flows.client_keys import ClientKeys
 from grantway.flows.known_tokens import KnownTokens
@@ -44,3 +45,13 @@ class Server:
     def now(self) -> float:
         """Unix time in seconds, by the database's clock."""
         return self.snapshots.now()
+
+    def seal(self, payload: bytes, *, purpose: str, binding: str, flow_id: str | None = None) -> str:
+        """A text for a browser, which opens only for this purpose and beside this binding, its cookie."""
+        return self.snapshots.newest.sealer.seal(
+            payload, purpose=purpose, binding=binding.encode(), flow_id=flow_id or new_id(self.now())
+        )
+
+    def unseal(self, text: str, *, purpose: str, binding: str) -> bytes:
+        """What was sealed so, by any node. Raises BrokenSeal, whatever the text."""
+        return self.snapshots.newest.sealer.open(text, purpose=purpose, binding=binding.encode())

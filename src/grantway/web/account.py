@@ -8,7 +8,7 @@ from functools import wraps
 import msgspec
 
 from grantway.crypto.seal import BrokenSeal
-from grantway.crypto.secrets import IssuedSecret, new_id
+from grantway.crypto.secrets import IssuedSecret
 from grantway.flows.browser import Browser, signed_in
 from grantway.flows.connected import list_connected
 from grantway.flows.login import LoginFailed
@@ -87,21 +87,22 @@ class Own:
 
     def csrf(self, path: str) -> str:
         """The seal of a form posted to this path: only this session's browser can use it (threat D2)."""
-        return self._seal(_FORM + path, b"")
+        return self.door.server.seal(b"", purpose=_FORM + path, binding=self.cookie)
 
     def note(self, path: str, words: str) -> Reply:
         """Go on to this page of ours, which says once what was done."""
-        payload = msgspec.msgpack.encode((self.door.server.now(), words))
-        return see_other(f"{self.door.base}{path}?done={self._seal(_NOTICE, payload)}")
+        server = self.door.server
+        payload = msgspec.msgpack.encode((server.now(), words))
+        seal = server.seal(payload, purpose=_NOTICE, binding=self.cookie)
+        return see_other(f"{self.door.base}{path}?done={seal}")
 
     def _notice(self) -> str | None:
         """What the person did a moment ago, if this page was opened to say so."""
         text = self.request.query_params().get("done")
         if text is None:
             return None
-        sealer = self.door.server.snapshots.newest.sealer
         try:
-            payload = sealer.open(text, purpose=_NOTICE, binding=self.cookie.encode())
+            payload = self.door.server.unseal(text, purpose=_NOTICE, binding=self.cookie)
         except BrokenSeal:
             return None
         done_at, words = msgspec.msgpack.decode(payload, type=tuple[float, str])
@@ -120,12 +121,6 @@ class Own:
             reference=reference,
         )
         return self.door.page(self.request, view, status=404).plus(flow_header(reference))
-
-    def _seal(self, purpose: str, payload: bytes) -> str:
-        server = self.door.server
-        return server.snapshots.newest.sealer.seal(
-            payload, purpose=purpose, binding=self.cookie.encode(), flow_id=new_id(server.now())
-        )
 
 
 OwnHandler = Callable[[Own], Awaitable[Reply]]
@@ -166,9 +161,7 @@ def own_form(*, back: str, fresh: bool = False) -> Callable[[OwnForm], Handler]:
             if own is None or (fresh and not is_fresh(door.server, own.who)):
                 return _sign_in_first(door, browser, back, again=own is not None)
             try:
-                door.server.snapshots.newest.sealer.open(
-                    form.need("csrf"), purpose=_FORM + request.path, binding=own.cookie.encode()
-                )
+                door.server.unseal(form.need("csrf"), purpose=_FORM + request.path, binding=own.cookie)
             except BrokenSeal as why:
                 return error_pages.stale_form_page(door, request, str(why), back=door.policy.issuer + back)
             return (await handler(own, form)).plus(_ALONE)

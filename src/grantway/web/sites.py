@@ -13,7 +13,6 @@ from urllib.parse import urlencode, urlsplit
 from msgspec.structs import replace
 
 from grantway.crypto.seal import BrokenSeal
-from grantway.crypto.secrets import new_id
 from grantway.flows.decision import SiteCookie, TurnedAway, living_session
 from grantway.flows.site_login import begin, end, finish
 from grantway.protocol.clients import Client
@@ -237,21 +236,13 @@ class Site:
             return True  # a picture in somebody's comment has another destination
         try:
             seal = Params.parse(self._asked.query).get("x") or ""
-            payload = self._door.server.snapshots.newest.sealer.open(
-                seal, purpose=_LEAVING, binding=cookie.text.encode()
-            )
+            payload = self._door.server.unseal(seal, purpose=_LEAVING, binding=cookie.text)
         except (BrokenSeal, OAuthError):
             return False
         return payload == _LEAVING.encode()
 
     def _sure(self, cookie: SiteCookie) -> Reply:
-        server = self._door.server
-        seal = server.snapshots.newest.sealer.seal(
-            _LEAVING.encode(),
-            purpose=_LEAVING,
-            binding=cookie.text.encode(),
-            flow_id=new_id(server.now()),
-        )
+        seal = self._door.server.seal(_LEAVING.encode(), purpose=_LEAVING, binding=cookie.text)
         view = self._view(
             code="",
             heading="Sign out?",
