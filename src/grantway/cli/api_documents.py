@@ -117,11 +117,11 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
     """A progress bar, for documents with many operations."""
     with progress_bar("Reading operations") as advance:
 
-        def told(done: int, of: int) -> None:
+        def step(done: int, of: int) -> None:
             if of > _BAR_ABOVE:
                 advance(done, of)
 
-        yield told
+        yield step
 
 
 def _show(plan: "ImportPlan", wishes: "Wishes", *, as_json: bool, applied: bool, most: int | None) -> None:
@@ -166,7 +166,7 @@ def _show_some(plan: "ImportPlan", most: int | None) -> None:
 
 def impact_words(one: "Impact") -> str:
     """Whom it touches that a scope is gone."""
-    state = "would be removed by --prune" if not one.removed else "is removed"
+    state = "is removed" if one.removed else "would be removed by --prune"
     name = f" (now {one.renamed}?)" if one.renamed else ""
     apps = ", ".join(one.apps) or "no app"
     live = counted(sum(one.grants.values()), "live grant")

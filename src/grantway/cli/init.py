@@ -44,14 +44,8 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
     from grantway.settings_keys import write_new_key
     from grantway.settings_rules import issuer_problem
 
-    if issuer is None and dev:
-        issuer = DEV_ISSUER
     if issuer is None:
-        if not (choices().asking and sys.stdin.isatty()):
-            raise Failure(
-                "no issuer: nobody can be asked here", hint="add --issuer https://id.example", code=USAGE
-            )
-        issuer = click.prompt("Public address of this server (https://…)", err=True)
+        issuer = DEV_ISSUER if dev else _asked_issuer()
     if problem := issuer_problem(issuer, dev=dev):
         raise Failure(f"issuer: {problem}", hint=_better_issuer(issuer, dev=dev), code=USAGE)
     config, key = folder / CONFIG_NAME, folder / KEY_NAME
@@ -68,9 +62,23 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
     if choices().json:
         show_json({"config": str(config), "key_file": str(key), "issuer": issuer})
         return
-    at = "" if folder == Path() else f" --config {config}"
     click.echo(f"  Wrote {config}" + (f"; kept {key}" if kept else f" and {key} (0600)"))
     click.echo("  Keep the key apart from the database: without it, a backup cannot be used.")
+    _say_what_is_next("" if folder == Path() else f" --config {config}", database)
+    if not dev:
+        note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
+
+
+def _asked_issuer() -> str:
+    if not (choices().asking and sys.stdin.isatty()):
+        raise Failure(
+            "no issuer: nobody can be asked here", hint="add --issuer https://id.example", code=USAGE
+        )
+    answer: str = click.prompt("Public address of this server (https://…)", err=True)
+    return answer
+
+
+def _say_what_is_next(at: str, database: str) -> None:
     click.echo("  Next")
     if database.startswith("postgres"):
         click.echo(f"    grantway{at} db upgrade")
@@ -81,8 +89,6 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
     click.echo(f"    grantway{at} app create NAME --redirect-uri https://… --scope photos:read")
     click.echo(f"    grantway{at} user add YOU")
     click.echo(f"    grantway{at} serve")
-    if not dev:
-        note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
 
 
 def _better_issuer(issuer: str, *, dev: bool) -> str:
