@@ -156,12 +156,12 @@ def _show_some(plan: "ImportPlan", most: int | None) -> None:
         counts = [f"{signs.count('+')} added", f"{signs.count('~')} changed", f"{signs.count('−')} removed"]
         click.echo(f"  {', '.join(counts)}; {counted(len(plan.suggested), 'scope')} suggested by us")
     show_lines(plan.kept[:most])
-    told = (*plan.notes, *plan.findings)
+    remarks = (*plan.notes, *plan.findings)
     few = None if most is None else _NOTES_SHOWN
-    for one in told[:few]:
+    for one in remarks[:few]:
         click.echo(f"  note: {one}")
-    if few is not None and len(told) > few:
-        click.echo(f"  … and {len(told) - few} more notes: --all shows them")
+    if few is not None and len(remarks) > few:
+        click.echo(f"  … and {len(remarks) - few} more notes: --all shows them")
 
 
 def impact_words(one: "Impact") -> str:

@@ -70,9 +70,9 @@ def step_up_json(step_up: "StepUp | None") -> dict[str, Any]:
 
 def _demanded(words: Sequence[str]) -> "tuple[list[str], StepUp | None]":
     """The words of a row without `max_age=300` and `acr=NAME`, and what those demand."""
-    told = [word.partition("=")[::2] for word in words]
-    ages = [value for name, value in told if name == "max_age"]
-    names = [value for name, value in told if name == "acr"]
+    pairs = [word.partition("=")[::2] for word in words]
+    ages = [value for name, value in pairs if name == "max_age"]
+    names = [value for name, value in pairs if name == "acr"]
     if len(ages) > 1:
         raise ValueError("max_age is given twice")
     rest = [word for word in words if word.partition("=")[0] not in {"max_age", "acr"}]

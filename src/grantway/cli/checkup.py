@@ -169,5 +169,5 @@ def _keys(
         words = "no key needs the previous master key any more"
         hint = "take secrets.previous_key away when apps with secrets of their own have signed in once more"
         found.append(Finding("keys", WARNING, words, hint))
-    told = ", ".join(f"{key.alg} {(now - key.state_since) / 86_400:.0f} days" for key in active)
-    return found or [Finding("keys", OK, f"active: {told}")]
+    ages = ", ".join(f"{key.alg} {(now - key.state_since) / 86_400:.0f} days" for key in active)
+    return found or [Finding("keys", OK, f"active: {ages}")]

@@ -198,7 +198,7 @@ def _announce(own: Demo, wanted: "Wanted") -> None:
         click.echo(json.dumps(document))
         sys.stdout.flush()
         return
-    told_people = "   ".join(f"{one['username']} / {one['password']}" for one in people)
+    listed = "   ".join(f"{one['username']} / {one['password']}" for one in people)
     click.echo(
         f"""
   Grantway demo: nothing leaves this machine
@@ -206,7 +206,7 @@ def _announce(own: Demo, wanted: "Wanted") -> None:
   Sample app   {own.app_url}    Photo Printer (web app, code + PKCE)
   Sample API   {own.api_url}    Photos, protected by the SDK
   Server       {own.issuer}
-  People       {told_people}
+  People       {listed}
 
   Do this      1 open the sample app: Connect my photos, sign in as ada
                2 leave "Delete your photos" unticked: Allow

@@ -30,6 +30,6 @@ async def calling_api(server: Server, call: Call, act: str) -> tuple[Client, Api
         raise failed(speaks_for_no_api(client))
     api = None if client.api is None else snapshot.registry.apis.get(client.api)
     if api is None:
-        told = f"only the credentials of an API may {act}"
-        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, told, speaks_for_no_api(client))
+        words = f"only the credentials of an API may {act}"
+        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, words, speaks_for_no_api(client))
     return client, api, snapshot

@@ -3,7 +3,7 @@
 from grantway.flows.access_tokens import living_token, recognise, shows_its_key
 from grantway.flows.issue import signing_key
 from grantway.flows.server import Server
-from grantway.protocol.claims import Claim, claims_of_scope, person_claims, told
+from grantway.protocol.claims import Claim, allowed_claims, claims_of_scope, person_claims
 from grantway.protocol.client_certificates import PresentedCertificate
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
@@ -44,7 +44,7 @@ async def userinfo(
         raise OAuthError(ErrorCode.INSUFFICIENT_SCOPE, words, found)
     names = claims_of_scope(scope)
     if facts.grant is not None:
-        names += told(facts.grant.claims.userinfo, granted=facts.grant.scope, scope=scope)
+        names += allowed_claims(facts.grant.claims.userinfo, granted=facts.grant.scope, scope=scope)
     claims: dict[str, Claim] = {"sub": token.subject, **person_claims(facts.person, names)}
     alg = snapshot.registry.clients[token.client_id].userinfo_signed_response_alg
     if alg is None:

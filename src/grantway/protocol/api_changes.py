@@ -42,12 +42,12 @@ def rule_words(rule: Rule) -> str:
 
 def lines_between(old: Api, new: Api) -> tuple[Line, ...]:
     """What differs, field by field, scope by scope, row by row; none when they are the same."""
-    told = [*_member_lines(old, new)]
-    told += _item_lines(_by_name(old.scopes), _by_name(new.scopes), "scope ", scope_words)
-    told += _item_lines(_by_row(old.rules), _by_row(new.rules), "", rule_words)
-    if not told and old != new:
-        told.append(Line("~", "the same, in another order"))
-    return tuple(told)
+    lines = [*_member_lines(old, new)]
+    lines += _item_lines(_by_name(old.scopes), _by_name(new.scopes), "scope ", scope_words)
+    lines += _item_lines(_by_row(old.rules), _by_row(new.rules), "", rule_words)
+    if not lines and old != new:
+        lines.append(Line("~", "the same, in another order"))
+    return tuple(lines)
 
 
 def _member_lines(old: Api, new: Api) -> Iterator[Line]:

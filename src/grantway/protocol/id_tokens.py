@@ -4,7 +4,7 @@ from hashlib import sha256, sha512
 
 from grantway.protocol.assurance import acr_of
 from grantway.protocol.base64url import to_base64url
-from grantway.protocol.claims import person_claims, told
+from grantway.protocol.claims import allowed_claims, person_claims
 from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted
 from grantway.protocol.registry import OPENID
@@ -41,7 +41,7 @@ def id_token_claims(
         claims["acr"] = acr
         claims["amr"] = list(grant.amr)
     if granted.person is not None and grant.claims.id_token:
-        names = told(grant.claims.id_token, granted=grant.scope, scope=granted.scope)
+        names = allowed_claims(grant.claims.id_token, granted=grant.scope, scope=granted.scope)
         claims |= person_claims(granted.person, names)
     return claims
 

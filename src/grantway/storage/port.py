@@ -261,11 +261,11 @@ class Logouts(Protocol):
         Nobody else is given them for `lease` seconds; when nothing was settled by then, they are due again.
         """
 
-    async def logout_told(self, told: SessionClient) -> None:
+    async def logout_told(self, due: SessionClient) -> None:
         """Forget it: the client knows, or there is nothing to tell it."""
 
     async def put_off_logout(
-        self, told: SessionClient, *, wait: float | None, problem: str, with_others: bool
+        self, due: SessionClient, *, wait: float | None, problem: str, with_others: bool
     ) -> None:
         """It could not be told: try again after `wait` seconds; None: never again, kept for the operator.
 

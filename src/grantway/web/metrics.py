@@ -151,7 +151,7 @@ class PrometheusMetrics(Metrics):
         )
         self._limited = self._counter("rate_limited", "Callers told to wait", "limit")
         self._logouts = self._counter("logouts", "Tries to tell apps that a session has ended", "outcome")
-        self._told = self._counter("revocations_told", "Revocations told to APIs that listen", "kind")
+        self._revocations = self._counter("revocations_told", "Revocations told to APIs that listen", "kind")
         self._hashing = self._histogram(
             "password_hash_duration_seconds", "Hashing or checking a password", buckets=_HASHING
         )
@@ -234,7 +234,7 @@ class PrometheusMetrics(Metrics):
         self._streams.inc(change)
 
     def revocations_told(self, kind: str, entries: int) -> None:
-        self._told(kind).inc(entries)
+        self._revocations(kind).inc(entries)
 
     def password_hashed(self, seconds: float) -> None:
         self._hashing().observe(seconds)
@@ -300,10 +300,9 @@ class _Gauges:
         from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily
 
         def gauge(key: str, value: float | None = None) -> GaugeMetricFamily:
-            told = GAUGES[key]
-            return GaugeMetricFamily(
-                told.name, told.text, value=value, labels=told.labels if value is None else None
-            )
+            known = GAUGES[key]
+            labels = known.labels if value is None else None
+            return GaugeMetricFamily(known.name, known.text, value=value, labels=labels)
 
         build = GAUGES["build"]
         yield InfoMetricFamily(build.name.removesuffix("_info"), build.text, value={"version": __version__})
