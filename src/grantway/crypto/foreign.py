@@ -131,7 +131,7 @@ def registrable_keys(document: bytes) -> tuple[str, ...]:
     texts = tuple(
         json.dumps(
             {name: value for name, value in jwk.items() if value is not None}
-            | ({} if "kid" in jwk or _PRIVATE & jwk.keys() else {"kid": _named(jwk)}),
+            | ({} if "kid" in jwk or _PRIVATE & jwk.keys() else {"kid": _thumbprint(jwk)}),
             separators=(",", ":"),
             sort_keys=True,
         )
@@ -217,7 +217,7 @@ def _set(document: bytes) -> list[dict[str, object]]:
     return entries
 
 
-def _named(jwk: Mapping[str, object]) -> str:
+def _thumbprint(jwk: Mapping[str, object]) -> str:
     try:
         return thumbprint(jwk)
     except (KeyError, TypeError, ValueError):

@@ -89,13 +89,13 @@ async def _authenticated(
 def _proven_secret(server: Server, client: Client | None, text: str) -> ClientSecret | None:
     presented = read_secret(SecretKind.CLIENT_SECRET, text)
     return (
-        next((secret for secret in client.secrets if _is(server, secret, presented, text)), None)
+        next((secret for secret in client.secrets if _matches(server, secret, presented, text)), None)
         if client
         else None
     )
 
 
-def _is(server: Server, secret: ClientSecret, presented: PresentedSecret | None, text: str) -> bool:
+def _matches(server: Server, secret: ClientSecret, presented: PresentedSecret | None, text: str) -> bool:
     if secret.scheme is SecretScheme.GIVEN:
         masters, client_id = server.master_keys, secret.client_id
         found = given_secret_matches(secret.hash, masters, client_id=client_id, text=text)

@@ -86,14 +86,14 @@ async def preview(server: Server, wish: Wish) -> Preview:
     except OAuthError as refused:
         refusal = refused
     named = None if person is None else person.username
-    told = verdicts(client, snapshot.registry, steps, person=named)
+    scopes = verdicts(client, snapshot.registry, steps, person=named)
     if steps.granted is None:
-        return Preview(client=client, refusal=refusal, scopes=told)
-    return _shown(server, client, as_known(server, steps.granted), steps, told)
+        return Preview(client=client, refusal=refusal, scopes=scopes)
+    return _as_issued(server, client, as_known(server, steps.granted), steps, scopes)
 
 
-def _shown(
-    server: Server, client: Client, granted: Granted, steps: Steps, told: tuple[Verdict, ...]
+def _as_issued(
+    server: Server, client: Client, granted: Granted, steps: Steps, scopes: tuple[Verdict, ...]
 ) -> Preview:
     now = server.now()
     planned = Planned.of(granted, server.policy)
@@ -111,7 +111,7 @@ def _shown(
     return Preview(
         client=client,
         refusal=None,
-        scopes=told,
+        scopes=scopes,
         planned=planned,
         claims=claims,
         id_token_claims=id_token,

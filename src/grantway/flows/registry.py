@@ -286,7 +286,7 @@ async def change_client(
     """
 
     async def decide(registry: Registry, _now: float) -> Decided[Client]:
-        old = _own(find_client(registry, client_id))
+        old = _changeable(find_client(registry, client_id))
         new = replace(edit(old), id=old.id, secrets=old.secrets, created_at=old.created_at)
         names = changed_fields(old, new)
         if not names:
@@ -306,14 +306,14 @@ async def delete_client(server: Server, client_id: str, *, actor: str) -> Client
     """Remove a client; its consents go, its grants and tokens are revoked. Raises NotFound, Rejected."""
 
     async def decide(registry: Registry, _now: float) -> Decided[Client]:
-        client = _own(find_client(registry, client_id))
+        client = _changeable(find_client(registry, client_id))
         audit = ("client.deleted", f"client:{client.id}", {"name": client.name})
         return Decided(result=client, changes=[DropClient(client.id)], audit=[audit])
 
     return await commit(server, decide, actor=actor)
 
 
-def _own(client: Client) -> Client:
+def _changeable(client: Client) -> Client:
     if client.managed_by_file:
         raise Rejected(f"app {client.id} is managed by the registry file: change it there")
     return client

@@ -90,7 +90,7 @@ async def change_api(
     """
 
     async def decide(registry: Registry, _now: float) -> Decided[Api]:
-        old = _own(find_api(registry, name))
+        old = changeable(find_api(registry, name))
         new = replace(edit(old), identifier=old.identifier)
         names = changed_fields(old, new)
         if not names and source is None:
@@ -109,7 +109,7 @@ async def delete_api(server: Server, name: str, *, actor: str, clean: bool = Fal
     """
 
     async def decide(registry: Registry, _now: float) -> Decided[Api]:
-        api = _own(find_api(registry, name))
+        api = changeable(find_api(registry, name))
         changes, audit = retired_api(registry, api)
         return _with_cleaned_clients(registry, Decided(result=api, changes=changes, audit=audit), clean=clean)
 
@@ -158,7 +158,8 @@ def clients_without_gone_scopes(
     ]
 
 
-def _own(api: Api) -> Api:
+def changeable(api: Api) -> Api:
+    """The API, to be changed by a command. Raises Rejected when the registry file manages it."""
     if api.managed_by_file:
         raise Rejected(f"api {api.name} is managed by the registry file: change it there")
     return api

@@ -55,13 +55,13 @@ class Message(Struct, frozen=True):
 def concerns(revocation: Revocation, api: Api, registry: Registry) -> bool:
     """May this API have seen a token that it revokes?"""
     if revocation.kind is not RevokedKind.SCOPE and any(
-        name == api.identifier or _is(registry.find_api(name), api) for name in revocation.audience
+        name == api.identifier or _is_same(registry.find_api(name), api) for name in revocation.audience
     ):
         return True
-    return any(_is(registry.api_of_scope.get(token), api) for token in revocation.scope)
+    return any(_is_same(registry.api_of_scope.get(token), api) for token in revocation.scope)
 
 
-def _is(found: Api | None, api: Api) -> bool:
+def _is_same(found: Api | None, api: Api) -> bool:
     return found is not None and found.identifier == api.identifier
 
 

@@ -80,7 +80,7 @@ class Snapshot:
             keys=rows.keys,
             sealer=Sealer(_sealing_keys(in_use, envelopes)),
             pairwise_salt=next(
-                (_opened(key, envelopes) for key in active if key.purpose is KeyPurpose.PAIRWISE), None
+                (_secret_of(key, envelopes) for key in active if key.purpose is KeyPurpose.PAIRWISE), None
             ),
             jwks=msgspec.json.encode({"keys": [key.public_jwk() for key in signing.values()]}),
             metadata=msgspec.json.encode(server_metadata(issuer, registry, mtls)),
@@ -99,12 +99,12 @@ def envelope_purpose(purpose: KeyPurpose, kid: str, alg: str) -> str:
     return f"{purpose}-key:{kid}:{alg}"
 
 
-def _opened(key: StoredKey, envelopes: Envelopes) -> bytes:
+def _secret_of(key: StoredKey, envelopes: Envelopes) -> bytes:
     return envelopes.unwrap(key.envelope, purpose=envelope_purpose(key.purpose, key.kid, key.alg))
 
 
 def _signing_key(key: StoredKey, envelopes: Envelopes) -> SigningKey:
-    return SigningKey.from_private_bytes(_opened(key, envelopes), kid=key.kid)
+    return SigningKey.from_private_bytes(_secret_of(key, envelopes), kid=key.kid)
 
 
 def _sealing_keys(keys: Sequence[StoredKey], envelopes: Envelopes) -> tuple[SealingKey, ...]:
@@ -113,7 +113,7 @@ def _sealing_keys(keys: Sequence[StoredKey], envelopes: Envelopes) -> tuple[Seal
         (key for key in keys if key.purpose is KeyPurpose.SEALING),
         key=lambda key: key.state is not KeyState.ACTIVE,
     )
-    return tuple(SealingKey(_opened(key, envelopes)) for key in ordered)
+    return tuple(SealingKey(_secret_of(key, envelopes)) for key in ordered)
 
 
 class Snapshots:

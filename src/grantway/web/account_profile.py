@@ -100,7 +100,9 @@ async def answer_password(own: Own, form: Params) -> Reply:
     """POST: proves the current password, sets the new one, ends every other session (threat C6)."""
     door, new = own.door, typed(form, "new")
     if new != typed(form, "again"):
-        return _again(own, PasswordProblem.DIFFERENT, "The new password was not typed the same way twice.")
+        return _asked_again(
+            own, PasswordProblem.DIFFERENT, "The new password was not typed the same way twice."
+        )
     disconnect = form.get("disconnect") == "yes"
     try:
         outcome = await change_password(
@@ -112,7 +114,7 @@ async def answer_password(own: Own, form: Params) -> Reply:
             disconnect=disconnect,
         )
     except Rejected as why:
-        return _again(own, PasswordProblem.UNFIT, str(why))
+        return _asked_again(own, PasswordProblem.UNFIT, str(why))
     except Conflict:
         return _changed_meanwhile(own, PASSWORD)
     if isinstance(outcome, LoginFailed):
@@ -124,7 +126,7 @@ async def answer_password(own: Own, form: Params) -> Reply:
     return changed.note(SESSIONS, words).plus(door.cookies.set_session(outcome.session.text))
 
 
-def _again(own: Own, problem: PasswordProblem, words: str) -> Reply:
+def _asked_again(own: Own, problem: PasswordProblem, words: str) -> Reply:
     view = _password_view(own, problem, words)
     return own.door.page(own.request, view, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 

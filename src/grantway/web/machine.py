@@ -227,7 +227,7 @@ def _count_refusal(door: Door, request: Request, params: Params | None, refusal:
         door.metrics.rate_limited("revocation_streams" if streams else "client_authentication")
 
 
-def _named(door: Door, request: Request, params: Params) -> Client | None:
+def _client_named(door: Door, request: Request, params: Params) -> Client | None:
     """The client that a request names, proven or not; None where it names nobody whom we know."""
     try:
         presented = read_credentials(request.every(b"authorization"), params)
@@ -245,7 +245,7 @@ def _shared(door: Door, request: Request, reply: Reply, params: Params | None = 
     origin = request.header(b"origin")
     if origin is None:
         return reply.plus(_VARY)
-    client = None if params is None else _named(door, request, params)
+    client = None if params is None else _client_named(door, request, params)
     if origin not in door.server.snapshots.newest.registry.origins or (
         client is not None and origin not in client.origins
     ):

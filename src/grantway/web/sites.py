@@ -222,7 +222,7 @@ class Site:
         session = None if cookie is None else await living_session(self._door.server, cookie)
         if cookie is not None and session is not None:
             if not self._means_it(cookie):
-                return self._sure(cookie)
+                return self._ask_whether_meant(cookie)
             await end(self._door.server, session)
         query = {"client_id": client.id}
         own = [uri for uri in client.post_logout_redirect_uris if uri.startswith(f"{self._origin}/")]
@@ -241,7 +241,7 @@ class Site:
             return False
         return payload == _LEAVING.encode()
 
-    def _sure(self, cookie: SiteCookie) -> Reply:
+    def _ask_whether_meant(self, cookie: SiteCookie) -> Reply:
         seal = self._door.server.seal(_LEAVING.encode(), purpose=_LEAVING, binding=cookie.text)
         view = self._view(
             code="",
