@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from grantway.cli.checkup import ERROR, OK, WARNING, Finding
-from grantway.protocol.metadata import JWKS, metadata_path
+from grantway.protocol.endpoints import JWKS
+from grantway.protocol.metadata import metadata_path
 from grantway.settings_rules import is_loopback
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from grantway.protocol.client_assertion import (
 )
 from grantway.protocol.client_refusals import failed, keys_unreachable
 from grantway.protocol.clients import Client
-from grantway.protocol.metadata import TOKEN
+from grantway.protocol.endpoints import TOKEN
 
 
 async def accept_assertion(server: Server, client: Client, assertion: str) -> None:

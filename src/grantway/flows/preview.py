@@ -18,7 +18,7 @@ from grantway.protocol.consent import consent_question
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.id_tokens import id_token_claims, wants_id_token
 from grantway.protocol.issuing import Granted, granted_by
-from grantway.protocol.names import ErrorCode, GrantType
+from grantway.protocol.names import GRANT_CLAIM, ErrorCode, GrantType
 from grantway.protocol.params import Params
 from grantway.protocol.people import Person, Session
 from grantway.protocol.preview import Steps, Verdict, verdicts
@@ -26,7 +26,7 @@ from grantway.protocol.registry import OPENID
 from grantway.protocol.return_address import return_address
 from grantway.protocol.scope import Scope
 from grantway.protocol.token_request import ClientCredentialsRequest
-from grantway.protocol.tokens import GRANT_CLAIM, Claims
+from grantway.protocol.tokens import Claims
 
 MADE_LATER = "(made when it is issued)"
 _CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636 appendix B; nobody will ever redeem it

@@ -36,9 +36,9 @@ from grantway.flows.token import Accepted, Asked, accept_code, as_known, commit
 from grantway.protocol.base64url import to_base64url
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
+from grantway.protocol.endpoints import AUTHORIZE
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.grants import OpaqueToken
-from grantway.protocol.metadata import AUTHORIZE
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 from grantway.protocol.pkce import s256

@@ -2,6 +2,10 @@
 
 from enum import StrEnum
 
+ACCESS_TOKEN_TYPE = "at+jwt"  # `typ` of an access token that is a JWT (RFC 9068 §2.1)
+CERTIFICATE_THUMBPRINT = "x5t#S256"  # in `cnf`: SHA-256 of a client certificate (RFC 8705 §3.1)
+GRANT_CLAIM = "grant_id"  # of our own, in an access token: the grant that it hangs on
+
 
 class GrantType(StrEnum):
     """Values of `grant_type` at the token endpoint (RFC 6749 §4, §6)."""

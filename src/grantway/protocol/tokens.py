@@ -8,11 +8,9 @@ from grantway.protocol.clients import Client
 from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted
+from grantway.protocol.names import GRANT_CLAIM
 from grantway.protocol.registry import OPENID
 from grantway.protocol.scope import Scope
-
-ACCESS_TOKEN_TYPE = "at+jwt"
-GRANT_CLAIM = "grant_id"
 
 Claims = dict[str, Claim | list[str] | dict[str, str] | dict[str, dict[str, object]]]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from time import perf_counter
 
-from grantway.protocol import metadata
+from grantway.protocol import endpoints, metadata
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import ERRORS, OAuthError
 from grantway.protocol.names import ErrorCode
@@ -39,7 +39,7 @@ class WebApp:
         self._routes: Mapping[str, Methods] = {door.base + path: methods for path, methods in ROUTES.items()}
         # RFC 8414 §3.1 inserts the well-known name before the issuer's path, at the root of the host.
         inserted = metadata.metadata_path(door.policy.issuer)
-        self._routes = {**self._routes, inserted: ROUTES[metadata.WELL_KNOWN], **PROBES}
+        self._routes = {**self._routes, inserted: ROUTES[endpoints.WELL_KNOWN], **PROBES}
         self._families = {door.base + path: family for path, family in FAMILIES.items()}
         self._envoy = f"{door.base}{ENVOY}/"  # what follows is the path of somebody else's request
 

@@ -10,7 +10,7 @@ from grantway.flows.introspect import introspect
 from grantway.flows.revoke import revoke
 from grantway.flows.token import exchange
 from grantway.flows.userinfo import userinfo as claims_for
-from grantway.protocol import metadata as at
+from grantway.protocol import endpoints as at
 from grantway.protocol.client_auth import read_credentials
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw

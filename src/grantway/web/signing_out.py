@@ -20,7 +20,7 @@ from grantway.flows.logout import (
     still_registered,
     why_no_return,
 )
-from grantway.protocol.metadata import END_SESSION
+from grantway.protocol.endpoints import END_SESSION
 from grantway.protocol.params import Params
 from grantway.protocol.people import SignedIn
 from grantway.protocol.return_address import Redirection

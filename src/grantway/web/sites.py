@@ -17,8 +17,8 @@ from grantway.flows.decision import SiteCookie, TurnedAway, living_session
 from grantway.flows.site_login import begin, end, finish
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
+from grantway.protocol.endpoints import END_SESSION
 from grantway.protocol.errors import OAuthError
-from grantway.protocol.metadata import END_SESSION
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 from grantway.protocol.site_callbacks import CALLBACK, SIGN_OUT
