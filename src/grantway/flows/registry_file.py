@@ -47,7 +47,7 @@ from grantway.protocol.clients import (
     RefreshPolicy,
     label_problem,
 )
-from grantway.protocol.names import AuthMethod, GrantType, SubjectType
+from grantway.protocol.names import GrantType, SubjectType
 from grantway.protocol.people import Address, Profile
 from grantway.protocol.profiles import ADDRESS_TEXTS, TEXTS
 from grantway.protocol.registration import default_auth_method
@@ -143,7 +143,6 @@ def _read_client(table: RegistryTable, folder: Path, env: Mapping[str, str]) -> 
     if client_id:
         table.place = f"{table.place} ({client_id})"
     kind = table.choice("type", ClientType.WEB)
-    methods = {name: AuthMethod(name) for name in AuthMethod}
     pkce = table.text("pkce") or "required"
     if pkce not in {"required", "optional"}:
         table.note(f"must be required or optional, not {pkce!r}", "pkce")
@@ -151,7 +150,7 @@ def _read_client(table: RegistryTable, folder: Path, env: Mapping[str, str]) -> 
         id=client_id,
         name=table.text("name") or client_id,
         type=kind,
-        auth_method=table.choice("auth_method", default_auth_method(kind), methods.values()),
+        auth_method=table.choice("auth_method", default_auth_method(kind)),
         grant_types=table.choices("grant_types", GrantType),
         redirect_uris=table.texts("redirect_uris"),
         post_logout_redirect_uris=table.texts("post_logout_redirect_uris"),

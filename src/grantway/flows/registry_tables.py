@@ -1,6 +1,6 @@
 """The tables of a registry file: what stands in them beside what any table holds."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from pathlib import Path
@@ -25,23 +25,23 @@ class RegistryTable(Table):
             return ()
         return tuple(value)
 
-    def choice(self, key: str, default: _Choice, allowed: Collection[_Choice] | None = None) -> _Choice:
+    def choice(self, key: str, default: _Choice) -> _Choice:
         """One of the words of an enumeration."""
-        return next(iter(self._choices(key, [self.get(key)], type(default), allowed)), default)
+        given = self.get(key)
+        return default if given is None else next(iter(self._known(key, [given], type(default))), default)
 
     def choices(self, key: str, kind: type[_Choice]) -> frozenset[_Choice] | None:
         """Several of the words of an enumeration; None when left out."""
-        return frozenset(self._choices(key, list(self.texts(key)), kind, None)) if self.has(key) else None
+        return frozenset(self._known(key, self.texts(key), kind)) if self.has(key) else None
 
-    def _choices(
-        self, key: str, words: list[object], kind: type[_Choice], allowed: Collection[_Choice] | None
-    ) -> list[_Choice]:
-        known = {str(one): one for one in (kind if allowed is None else allowed)}
+    def _known(self, key: str, words: Iterable[object], kind: type[_Choice]) -> list[_Choice]:
+        """Those of the words that the enumeration has; the others are noted."""
+        known = {str(one): one for one in kind}
         found = []
         for word in words:
             if isinstance(word, str) and word in known:
                 found.append(known[word])
-            elif word is not None:
+            else:
                 self.note(f"must be one of {', '.join(known)}, not {word!r}", key)
         return found
 

@@ -10,6 +10,8 @@ from grantway.protocol.errors import OAuthError
 from grantway.protocol.id_tokens import ID_TOKEN_TYPE
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.registry import OPENID
+from grantway.protocol.scope import Scope
+from grantway.protocol.tokens import AccessToken
 
 
 async def userinfo(
@@ -31,17 +33,7 @@ async def userinfo(
     if not shows_its_key(token, None if certificate is None else certificate.der):
         raise _dead(f"token {token.id} is bound to a client certificate that is not the one presented")
     if OPENID not in scope or server.policy.issuer not in token.audience or facts.person is None:
-        words = "userinfo needs a token with the scope openid"
-        found = Diagnosis(
-            Gw.SCOPE_NARROWED,
-            words,
-            received=f"a token for {', '.join(token.audience)} with scope={scope}",
-            expected=f"scope openid, and {server.policy.issuer} in its aud",
-            difference="missing: openid"
-            if OPENID not in scope
-            else "a token of no person, or of another API",
-        )
-        raise OAuthError(ErrorCode.INSUFFICIENT_SCOPE, words, found)
+        raise _not_for_userinfo(token, scope, issuer=server.policy.issuer)
     names = claims_of_scope(scope)
     if facts.grant is not None:
         names += allowed_claims(facts.grant.claims.userinfo, granted=facts.grant.scope, scope=scope)
@@ -53,6 +45,18 @@ async def userinfo(
     return signing_key(snapshot, alg).sign(
         {"iss": server.policy.issuer, "aud": token.client_id, **claims}, typ=ID_TOKEN_TYPE
     )
+
+
+def _not_for_userinfo(token: AccessToken, scope: Scope, *, issuer: str) -> OAuthError:
+    words = "userinfo needs a token with the scope openid"
+    found = Diagnosis(
+        Gw.SCOPE_NARROWED,
+        words,
+        received=f"a token for {', '.join(token.audience)} with scope={scope}",
+        expected=f"scope openid, and {issuer} in its aud",
+        difference="missing: openid" if OPENID not in scope else "a token of no person, or of another API",
+    )
+    return OAuthError(ErrorCode.INSUFFICIENT_SCOPE, words, found)
 
 
 def _dead(why: str) -> OAuthError:
