@@ -57,7 +57,7 @@ _ALONE: Header = (b"cross-origin-opener-policy", b"same-origin")
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class AccountRequest:
     """One request for a page of one's own: whose, and what every such page needs."""
 
     door: Door
@@ -81,7 +81,7 @@ class Own:
             notice=self._notice(),
         )
 
-    def with_session(self, secret: IssuedSecret) -> "Own":
+    def with_session(self, secret: IssuedSecret) -> "AccountRequest":
         """The same with the session that takes the place of this one."""
         return replace(self, cookie=secret.text)
 
@@ -123,21 +123,21 @@ class Own:
         return self.door.page(self.request, view, status=404).plus(flow_header(reference))
 
 
-OwnHandler = Callable[[Own], Awaitable[Reply]]
-OwnForm = Callable[[Own, Params], Awaitable[Reply]]
+AccountHandler = Callable[[AccountRequest], Awaitable[Reply]]
+AccountForm = Callable[[AccountRequest, Params], Awaitable[Reply]]
 
 
-def own_page(handler: OwnHandler) -> Handler:
+def own_page(handler: AccountHandler) -> Handler:
     """A page that only the person themselves may see: whoever is not signed in does so first."""
     return _own_page(handler, fresh=False)
 
 
-def fresh_page(handler: OwnHandler) -> Handler:
+def fresh_page(handler: AccountHandler) -> Handler:
     """The same, for what a passer-by at an open browser must not do: the password was typed just now."""
     return _own_page(handler, fresh=True)
 
 
-def _own_page(handler: OwnHandler, *, fresh: bool) -> Handler:
+def _own_page(handler: AccountHandler, *, fresh: bool) -> Handler:
     @guarded_page
     @wraps(handler)
     async def guarded(door: Door, request: Request) -> Reply:
@@ -150,10 +150,10 @@ def _own_page(handler: OwnHandler, *, fresh: bool) -> Handler:
     return guarded
 
 
-def own_form(*, back: str, fresh: bool = False) -> Callable[[OwnForm], Handler]:
+def own_form(*, back: str, fresh: bool = False) -> Callable[[AccountForm], Handler]:
     """A form of such a page. Whose session has ended meanwhile signs in and starts from `back`."""
 
-    def decorate(handler: OwnForm) -> Handler:
+    def decorate(handler: AccountForm) -> Handler:
         @guarded_form
         @wraps(handler)
         async def guarded(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
@@ -171,11 +171,11 @@ def own_form(*, back: str, fresh: bool = False) -> Callable[[OwnForm], Handler]:
     return decorate
 
 
-async def _own(door: Door, request: Request, browser: Browser) -> Own | None:
+async def _own(door: Door, request: Request, browser: Browser) -> AccountRequest | None:
     who = await signed_in(door.server, browser)
     if who is None or browser.session_cookie is None:
         return None
-    return Own(door, request, browser.session_cookie, who)
+    return AccountRequest(door, request, browser.session_cookie, who)
 
 
 def _address(request: Request) -> str:
@@ -241,7 +241,7 @@ def _sign_in_view(door: Door, seal: str, *, username: str, again: bool) -> Login
 
 
 @own_page
-async def overview(own: Own) -> Reply:
+async def overview(own: AccountRequest) -> Reply:
     """GET /account: how things stand, and the ways in."""
     door = own.door
     apps = len(await list_connected(door.server, own.person))
