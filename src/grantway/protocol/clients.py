@@ -1,6 +1,7 @@
 """Clients: what is registered about an application, and the rules a registration must meet."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -191,53 +192,62 @@ def label_problem(label: str) -> str | None:
 
 def client_problems(client: Client) -> list[str]:
     """Everything that forbids this registration, in words for whoever registers; empty: it may stand."""
-    wrong = []
+    return [
+        *_identity_problems(client),
+        *_return_problems(client),
+        *_contradictions(client),
+        *_keys_problems(client),
+        *_logout_problems(client),
+        *_address_problems(client),
+        *_value_problems(client),
+    ]
+
+
+def _identity_problems(client: Client) -> Iterator[str]:
     if not _CLIENT_ID.fullmatch(client.id):
-        wrong.append(f"id {client.id!r}: 1 to 128 characters of A-Z a-z 0-9 . _ ~ -")
+        yield f"id {client.id!r}: 1 to 128 characters of A-Z a-z 0-9 . _ ~ -"
     if is_subject_shaped(client.id):
-        wrong.append(f"id {client.id!r}: has the form of a person's subject and could be mistaken for one")
+        yield f"id {client.id!r}: has the form of a person's subject and could be mistaken for one"
     if not client.name.strip() or len(client.name) > 100 or not client.name.isprintable():
-        wrong.append("name: 1 to 100 printable characters, people read it at consent")
-    native = client.type is ClientType.NATIVE
-    wrong += [
-        f"{name} {uri!r}: {problem}"
-        for name, uris in (
-            ("redirect_uri", client.redirect_uris),
-            ("post_logout_redirect_uri", client.post_logout_redirect_uris),
-        )
-        for uri in uris
-        if (problem := redirect_uri_problem(uri, native=native))
-    ]
-    wrong += _contradictions(client)
-    wrong += _keys_problems(client)
-    wrong += _logout_problems(client)
-    wrong += [
-        f"origin {origin!r}: scheme and host only, such as https://app.example"
-        for origin in client.origins
-        if not _ORIGIN.fullmatch(origin)
-    ]
-    wrong += [
-        f"{name} {uri!r}: an https:// address"
-        for name, uri in (
-            ("homepage", client.homepage),
-            ("terms", client.terms_uri),
-            ("privacy", client.privacy_uri),
-        )
-        if uri is not None and not _WEB_ADDRESS.fullmatch(uri)
-    ]
-    wrong += [
-        f"{name}: one of {', '.join(ID_TOKEN_ALGS)}"
-        for name, alg in (
-            ("id_token_signed_response_alg", client.id_token_signed_response_alg),
-            ("userinfo_signed_response_alg", client.userinfo_signed_response_alg),
-        )
-        if alg is not None and alg not in ID_TOKEN_ALGS
-    ]
+        yield "name: 1 to 100 printable characters, people read it at consent"
+
+
+def _return_problems(client: Client) -> Iterator[str]:
+    """What is wrong with where the browser is sent back to."""
+    for name, uris in (
+        ("redirect_uri", client.redirect_uris),
+        ("post_logout_redirect_uri", client.post_logout_redirect_uris),
+    ):
+        for uri in uris:
+            if problem := redirect_uri_problem(uri, native=client.type is ClientType.NATIVE):
+                yield f"{name} {uri!r}: {problem}"
+
+
+def _address_problems(client: Client) -> Iterator[str]:
+    """What is wrong with its origins and with the addresses that people are shown."""
+    for origin in client.origins:
+        if not _ORIGIN.fullmatch(origin):
+            yield f"origin {origin!r}: scheme and host only, such as https://app.example"
+    for name, uri in (
+        ("homepage", client.homepage),
+        ("terms", client.terms_uri),
+        ("privacy", client.privacy_uri),
+    ):
+        if uri is not None and not _WEB_ADDRESS.fullmatch(uri):
+            yield f"{name} {uri!r}: an https:// address"
+
+
+def _value_problems(client: Client) -> Iterator[str]:
+    for name, alg in (
+        ("id_token_signed_response_alg", client.id_token_signed_response_alg),
+        ("userinfo_signed_response_alg", client.userinfo_signed_response_alg),
+    ):
+        if alg is not None and alg not in ID_TOKEN_ALGS:
+            yield f"{name}: one of {', '.join(ID_TOKEN_ALGS)}"
     if client.sector_identifier is not None and not _HOST.fullmatch(client.sector_identifier):
-        wrong.append(f"sector_identifier {client.sector_identifier!r}: a host such as example.com")
+        yield f"sector_identifier {client.sector_identifier!r}: a host such as example.com"
     if len(client.secrets) > MAX_SECRETS:
-        wrong.append(f"secrets: at most {MAX_SECRETS} live at once")
-    return wrong
+        yield f"secrets: at most {MAX_SECRETS} live at once"
 
 
 def _contradictions(client: Client) -> list[str]:
