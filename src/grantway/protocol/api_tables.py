@@ -226,7 +226,7 @@ def _scopes(value: object) -> frozenset[str] | None:
     return None
 
 
-# --- the other way ----------------------------------------------------------------------------------
+# --- an API as its table -----------------------------------------------------------------------------
 
 
 def table_of(api: Api) -> dict[str, object]:

@@ -114,7 +114,7 @@ class Site:
             return self._lacking(client, found)
         return None
 
-    # --- in --------------------------------------------------------------------
+    # --- signing in --------------------------------------------------------------------
 
     def _to_sign_in(self, client: Client, more: Mapping[str, str]) -> Reply:
         url, cookie = self._begun(client, more)
@@ -211,7 +211,7 @@ class Site:
             button=button,
         ).plus(*cookies)
 
-    # --- out -------------------------------------------------------------------
+    # --- signing out -------------------------------------------------------------------
 
     async def _sign_out(self, client: Client) -> Reply:
         """End the session here, and offer to end the one at Grantway, else the next page signs in again.
