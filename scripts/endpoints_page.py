@@ -13,11 +13,10 @@ from grantway.flows.logout import PARAMETERS as LOGOUT_PARAMETERS
 from grantway.protocol import endpoints as at
 from grantway.protocol import pkce
 from grantway.protocol.authorization import PARAMETERS as AUTHORIZATION_PARAMETERS
-from grantway.protocol.client_assertion import ASSERTION_TYPE
 from grantway.protocol.diagnosis import Gw
 from grantway.protocol.errors import ERRORS
 from grantway.protocol.metadata import MutualTls, server_metadata
-from grantway.protocol.names import GrantType, Prompt, ResponseMode
+from grantway.protocol.names import ASSERTION_TYPE, GrantType, Prompt, ResponseMode
 from grantway.protocol.registry import Registry
 from grantway.protocol.token_request import ClientCredentialsRequest, CodeRequest, RefreshRequest
 from grantway.web import machine, management

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from grantway.protocol.client_assertion import (
-    ASSERTION_TYPE,
     MAX_LENGTH,
     client_named_by,
     judge_assertion,
@@ -15,7 +14,7 @@ from grantway.protocol.client_auth import Presented, read_credentials
 from grantway.protocol.client_refusals import FAILED
 from grantway.protocol.clients import client_problems
 from grantway.protocol.errors import OAuthError
-from grantway.protocol.names import AuthMethod, ErrorCode
+from grantway.protocol.names import ASSERTION_TYPE, AuthMethod, ErrorCode
 from grantway.protocol.params import Params
 from tests.protocol.samples import ISSUER, NOON, SPA, WEB
 

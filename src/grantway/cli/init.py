@@ -14,7 +14,6 @@ from grantway.protocol.durations import show_duration
 if TYPE_CHECKING:
     from grantway.settings import Option
 
-CONFIG_NAME = "grantway.toml"
 KEY_NAME = "grantway.key"
 DEV_ISSUER = "http://localhost:8600"
 _API = "https://api.example/photos"
@@ -43,12 +42,13 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
     """Write a commented grantway.toml and a master key for a new server."""
     from grantway.settings_keys import write_new_key
     from grantway.settings_rules import issuer_problem
+    from grantway.settings_sources import FILE_NAME
 
     if issuer is None:
         issuer = DEV_ISSUER if dev else _asked_issuer()
     if problem := issuer_problem(issuer, dev=dev):
         raise Failure(f"issuer: {problem}", hint=_better_issuer(issuer, dev=dev), code=USAGE)
-    config, key = folder / CONFIG_NAME, folder / KEY_NAME
+    config, key = folder / FILE_NAME, folder / KEY_NAME
     if config.exists() and not force:
         raise Failure(f"{config} exists", hint="--force replaces it, but not the master key", code=CONFLICT)
     try:

@@ -31,7 +31,7 @@ _ES256 = ec.ECDSA(SHA256())
 _PKCS1 = padding.PKCS1v15()
 _SHA256 = SHA256()
 _P256_BYTES = 32
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}
 
 
@@ -64,7 +64,7 @@ class VerificationKey:
             raise ValueError("JWK: kid must be a string of 1 to 64 characters")
         if alg not in get_args(Alg):
             raise ValueError("JWK: alg is missing or not one that we verify")
-        if private := _PRIVATE_MEMBERS & jwk.keys():
+        if private := PRIVATE_MEMBERS & jwk.keys():
             raise ValueError(f"JWK: holds private members {sorted(private)}")
         operations = jwk.get("key_ops", ["verify"])
         if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:

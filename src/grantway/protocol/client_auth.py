@@ -6,13 +6,13 @@ from binascii import Error as BadBase64
 
 from msgspec import Struct
 
-from grantway.protocol.client_assertion import ASSERTION_TYPE, client_named_by
+from grantway.protocol.client_assertion import client_named_by
 from grantway.protocol.client_refusals import failed
 from grantway.protocol.clients import Client, ClientSecret
 from grantway.protocol.diagnosis import Diagnosis, Gw, shown
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.fixes import edit_app
-from grantway.protocol.names import AuthMethod, ErrorCode
+from grantway.protocol.names import ASSERTION_TYPE, AuthMethod, ErrorCode
 from grantway.protocol.params import Params, form_decode
 
 _IN_WORDS = {

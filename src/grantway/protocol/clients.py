@@ -183,6 +183,11 @@ def is_subject_shaped(text: str) -> bool:
     return _SUBJECT_SHAPE.fullmatch(text) is not None
 
 
+def is_origin(text: str) -> bool:
+    """Is it a scheme and a host alone, as browsers write them in `Origin`?"""
+    return _ORIGIN.fullmatch(text) is not None
+
+
 def label_problem(label: str) -> str | None:
     """Why a secret cannot be labelled so; None if it can. An empty label is none."""
     if len(label) > _MAX_LABEL or (label and not label.isprintable()):
@@ -226,7 +231,7 @@ def _return_problems(client: Client) -> Iterator[str]:
 def _address_problems(client: Client) -> Iterator[str]:
     """What is wrong with its origins and with the addresses that people are shown."""
     for origin in client.origins:
-        if not _ORIGIN.fullmatch(origin):
+        if not is_origin(origin):
             yield f"origin {origin!r}: scheme and host only, such as https://app.example"
     for name, uri in (
         ("homepage", client.homepage),

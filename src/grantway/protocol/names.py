@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # `typ` of an access token that is a JWT (RFC 9068 §2.1)
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 CERTIFICATE_THUMBPRINT = "x5t#S256"  # in `cnf`: SHA-256 of a client certificate (RFC 8705 §3.1)
 GRANT_CLAIM = "grant_id"  # of our own, in an access token: the grant that it hangs on
 

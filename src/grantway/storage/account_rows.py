@@ -1,12 +1,8 @@
 """Rows → what a person's own pages show, and who took part in sessions; see `rows`."""
 
-import msgspec
-
 from grantway.protocol.grants import LiveGrants, ScopeUse
 from grantway.protocol.session_clients import SessionClient
-from grantway.storage.rows import Row, Values, read_scope
-
-_texts = msgspec.json.Decoder(tuple[str, ...])
+from grantway.storage.rows import Row, Values, read_scope, read_texts
 
 
 def read_live_grants(row: Row) -> LiveGrants:
@@ -15,7 +11,7 @@ def read_live_grants(row: Row) -> LiveGrants:
     return LiveGrants(
         client_id=client_id,
         scope=read_scope(scope),
-        resources=_texts.decode(resources),
+        resources=read_texts(resources),
         count=count,
         first_at=first_at,
         last_at=last_at,

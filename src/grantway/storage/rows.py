@@ -30,7 +30,7 @@ Values = tuple[Any, ...]
 # --- single values ----------------------------------------------------------------------------------
 
 _json = msgspec.json.Encoder()
-_texts = msgspec.json.Decoder(tuple[str, ...])
+read_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _details = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
 _shown = msgspec.json.Decoder(Shown)
 _profile = msgspec.json.Decoder(Profile)
@@ -116,7 +116,7 @@ def read_session(row: Row) -> Session:
         hash=hash_,
         subject=subject,
         auth_time=auth_time,
-        amr=_texts.decode(amr),
+        amr=read_texts(amr),
         created_at=created_at,
         seen_at=seen_at,
         expires_at=expires_at,
@@ -192,12 +192,12 @@ def read_grant(row: Row) -> Grant:
         consent_id=consent_id,
         session_id=session_id,
         scope=read_scope(scope),
-        resources=_texts.decode(resources),
+        resources=read_texts(resources),
         auth_time=auth_time,
         created_at=created,
         expires_at=expires,
         revoked_at=revoked,
-        amr=() if amr is None else _texts.decode(amr),
+        amr=() if amr is None else read_texts(amr),
         claims=NOTHING_ASKED if claims is None else _claims.decode(claims),
     )
 
@@ -296,7 +296,7 @@ def read_opaque_token(row: Row) -> OpaqueToken:
         client_id=client_id,
         subject=subject,
         scope=read_scope(scope),
-        audience=_texts.decode(audience),
+        audience=read_texts(audience),
         issued_at=issued,
         expires_at=expires,
         auth_time=auth_time,

@@ -29,6 +29,7 @@ from grantway.web.gateway_diagnoses import diagnosis_of
 from grantway.web.refusals import unavailable
 from grantway.web.replies import (
     NO_STORE,
+    REALM,
     Header,
     Reply,
     flow_header,
@@ -42,7 +43,6 @@ from grantway.web.sites import Site
 DOCUMENT_KEPT = 300  # seconds
 NOTHING: Final = b"-"
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
-_REALM = "grantway"
 _OVERRIDES = frozenset(name.encode() for name in OVERRIDES)
 _log = logging.getLogger("grantway.decisions")
 _away = BoundedLog(_log)
@@ -149,7 +149,7 @@ def _refused(door: Door, request: Request, found: TurnedAway, asked: Forwarded |
     api = found.api
     answer = answer_to(
         found.refused,
-        realm=_REALM if api is None else api.name,
+        realm=REALM if api is None else api.name,
         resource_metadata=None if api is None else resource_metadata_url(api.identifier),
     )
     diagnosis = diagnosis_of(found, asked, door.server.snapshots.newest.registry)

@@ -28,7 +28,7 @@ _JSON: tuple[Header, ...] = (
 )
 _LATER: Header = (b"retry-after", b"30")  # when the dead address of somebody else is tried again
 _CHALLENGE: Header = (b"www-authenticate", b'Basic realm="grantway", charset="UTF-8"')
-_REALM = "grantway"
+REALM = "grantway"
 _BEARER_STATUS_OF = {
     ErrorCode.INVALID_TOKEN: HTTPStatus.UNAUTHORIZED,
     ErrorCode.INSUFFICIENT_SCOPE: HTTPStatus.FORBIDDEN,
@@ -135,7 +135,7 @@ def _members(error: OAuthError, noted: Noted) -> dict[str, str]:
 
 def no_token_reply(noted: Noted) -> Reply:
     """Where an access token is asked for and there was none at all: no error code (RFC 6750 §3.1)."""
-    headers = [noted.header, (b"www-authenticate", challenge(_REALM).encode())]
+    headers = [noted.header, (b"www-authenticate", challenge(REALM).encode())]
     return json_reply({}, status=HTTPStatus.UNAUTHORIZED, headers=headers)
 
 
@@ -143,7 +143,7 @@ def challenge_reply(error: OAuthError, noted: Noted) -> Reply:
     """A refusal where an access token is asked for (RFC 6750 §3, §3.1)."""
     status = _BEARER_STATUS_OF.get(error.code, HTTPStatus.BAD_REQUEST)
     scope = Scope((OPENID,)) if error.code is ErrorCode.INSUFFICIENT_SCOPE else None
-    words = challenge(_REALM, error=error.code, description=error.tell_client, scope=scope)
+    words = challenge(REALM, error=error.code, description=error.tell_client, scope=scope)
     headers = [noted.header, (b"www-authenticate", words.encode())]
     return json_reply(_members(error, noted), status=status, headers=headers)
 
