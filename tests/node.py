@@ -281,6 +281,10 @@ class Visitor:
         self.http = self.node.http()
         self.node.opened.append(self.http)
 
+    @property
+    def session(self) -> str | None:
+        return next((c.value for c in self.http.cookies.jar if c.name.endswith("gw_s")), None)
+
     def link(self, client_id: str = "printer", **parameters: str | None) -> str:
         """An authorization link; a parameter of None is left out."""
         self.verifier, challenge = pkce()

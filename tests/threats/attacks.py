@@ -18,6 +18,7 @@ from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from grantway.testing.passing_time import PassTime, passing_in_postgres, passing_in_sqlite
+from tests.checks.answers import never_our_fault
 from tests.node import (
     CALENDAR,
     FETCH,
@@ -95,12 +96,6 @@ class Target(Node):
 
     async def refresh(self, refresh_token: str, client_id: str = "printer", **form: str):
         return await self.token(client_id, grant_type="refresh_token", refresh_token=refresh_token, **form)
-
-
-async def never_our_fault(response: httpx2.Response) -> None:
-    if response.status_code >= 500:
-        await response.aread()
-        raise AssertionError(f"{response.request.url} answered {response.status_code}: {response.text[:300]}")
 
 
 @asynccontextmanager
