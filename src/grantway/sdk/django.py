@@ -89,11 +89,7 @@ class Guard:
 @public
 def metadata(_request: HttpRequest) -> HttpResponse:
     """The view of the RFC 9728 document; its address is `settings.GRANTWAY.metadata_path`."""
-    own = protection()
-    try:
-        return response(own.metadata_answer(own.api_now()))
-    except Exception as wrong:  # noqa: BLE001 - the server is away, and the definition was never read
-        return response(failed(wrong))
+    return response(protection().metadata_answer_now())
 
 
 _checked: tuple[Api, URLResolver] | None = None
