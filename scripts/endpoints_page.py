@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from grantway.flows.logout import PARAMETERS as LOGOUT_PARAMETERS
-from grantway.protocol import metadata as at
+from grantway.protocol import endpoints as at
 from grantway.protocol import pkce
 from grantway.protocol.authorization import PARAMETERS as AUTHORIZATION_PARAMETERS
-from grantway.protocol.client_assertion import ASSERTION_TYPE
 from grantway.protocol.diagnosis import Gw
 from grantway.protocol.errors import ERRORS
-from grantway.protocol.names import GrantType, Prompt, ResponseMode
+from grantway.protocol.metadata import MutualTls, server_metadata
+from grantway.protocol.names import ASSERTION_TYPE, GrantType, Prompt, ResponseMode
 from grantway.protocol.registry import Registry
 from grantway.protocol.token_request import ClientCredentialsRequest, CodeRequest, RefreshRequest
 from grantway.web import machine, management
@@ -186,7 +186,7 @@ def meaning(path: str, name: str) -> str:
 
 def details() -> dict[str, Detail]:
     """The endpoints of the protocol."""
-    document = at.server_metadata("", Registry.of(0, [], []), at.MutualTls(vouched=True, address=None))
+    document = server_metadata("", Registry.of(0, [], []), MutualTls(vouched=True, address=None))
     methods = {
         name: "by " + ", ".join(f"`{one}`" for one in document[f"{name}_endpoint_auth_methods_supported"])
         for name in ("token", "revocation", "introspection")

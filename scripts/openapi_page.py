@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from grantway import __version__
-from grantway.protocol import metadata as at
+from grantway.protocol import endpoints as at
 from grantway.protocol.names import ErrorCode, GrantType
 from grantway.protocol.resource_metadata import WELL_KNOWN as RESOURCE_METADATA
 from grantway.web.forwarded import ENVOY, FORWARD, NGINX

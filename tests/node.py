@@ -183,6 +183,19 @@ def web_client(client_id: str = "printer", **members) -> Client:
     )
 
 
+def machine_client(client_id: str, *scopes: str, **members) -> Client:
+    """A confidential client that acts for itself (RFC 6749 §4.4)."""
+    own = {"type": ClientType.MACHINE, "grant_types": frozenset({GrantType.CLIENT_CREDENTIALS})}
+    scope = Scope.of(scopes)
+    return web_client(client_id, **own, redirect_uris=(), scope=scope, optional_scope=Scope(), **members)
+
+
+def asking_client(client_id: str, api: str, **members) -> Client:
+    """The credentials of an API, named by its identifier, with which it asks about its tokens (RFC 7662)."""
+    own = {"type": ClientType.RESOURCE_SERVER, "api": api, "grant_types": frozenset()}
+    return web_client(client_id, **own, redirect_uris=(), scope=Scope(), optional_scope=Scope(), **members)
+
+
 def native_client(client_id: str = "cli", **members) -> Client:
     """A public native client on loopback."""
     return web_client(
@@ -267,6 +280,10 @@ class Visitor:
     def __post_init__(self) -> None:
         self.http = self.node.http()
         self.node.opened.append(self.http)
+
+    @property
+    def session(self) -> str | None:
+        return next((c.value for c in self.http.cookies.jar if c.name.endswith("gw_s")), None)
 
     def link(self, client_id: str = "printer", **parameters: str | None) -> str:
         """An authorization link; a parameter of None is left out."""

@@ -297,15 +297,15 @@ def _made(values: Mapping[str, Any], origins: Mapping[str, str], mistakes: list[
     for section, kind in SECTIONS.items():
         own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{section}.")}
         tables[section] = kind(**own)
-    told = {mistake.key for mistake in mistakes}
+    faulty = {mistake.key for mistake in mistakes}
     if "issuer" not in tables:
-        if "issuer" not in told:
+        if "issuer" not in faulty:
             mistakes.append(Mistake("issuer", "is missing: the public https:// address of this server"))
         tables["issuer"] = "https://missing.invalid"  # lets the other rules be checked
     try:
         settings = Settings(**tables)
     except BadSettings as bad:
-        again = [one for one in bad.mistakes if one.key not in told]
+        again = [one for one in bad.mistakes if one.key not in faulty]
         raise BadSettings(
             [*mistakes, *(replace(one, origin=_origin(origins, one.key)) for one in again)]
         ) from None

@@ -12,10 +12,6 @@ PAGES = ["/account", "/account/apps", "/account/apps/remove?client_id=printer"]
 SIGN_IN = "/account/sign-in"
 
 
-def session_of(visitor: Visitor) -> str | None:
-    return next((c.value for c in visitor.http.cookies.jar if c.name.endswith("gw_s")), None)
-
-
 @pytest.mark.parametrize("path", PAGES)
 async def test_whoever_is_nobody_signs_in_first_and_comes_back(node, person, visitor, path):
     """FN12, C19: nothing is shown before, and the page asked for after."""
@@ -34,7 +30,7 @@ async def test_a_wrong_password_lets_nobody_in(node, person, visitor):
     page = await enter(visitor, person, password="not the password")
     assert page.status_code == 422
     assert "The username or the password is not right." in page.text
-    assert session_of(visitor) is None
+    assert visitor.session is None
     for _ in range(5):
         page = await visitor.sign_in(page, person, "not the password")
     assert page.status_code == 429
@@ -46,15 +42,15 @@ async def test_a_wrong_password_lets_nobody_in(node, person, visitor):
 async def test_signing_in_makes_a_new_session_and_ends_the_old_one(node, person, visitor):
     """C1: neither a planted cookie nor the session of before is adopted."""
     await enter(visitor, person)
-    first, old = session_of(visitor), with_cookies_of(visitor)
+    first, old = visitor.session, with_cookies_of(visitor)
     planted = Visitor(node)
     planted.http.cookies.set("gw_s", "gwse_" + "0" * 65, domain="127.0.0.1")
     await enter(planted, person)
-    assert session_of(planted) not in {None, first, "gwse_" + "0" * 65}
+    assert planted.session not in {None, first, "gwse_" + "0" * 65}
     await node.pass_time(301)
     page = await visitor.get(visitor.link(prompt="login"))
     await visitor.sign_in(page, person)
-    assert session_of(visitor) not in {None, first}
+    assert visitor.session not in {None, first}
     assert 'id="login-submit"' in (await old.get("/account")).text
 
 

@@ -14,10 +14,6 @@ async def change(visitor, **typed):
     return await visitor.submit(page, **{"current": PASSWORD, "new": NEW, "again": NEW, **typed})
 
 
-def session_of(visitor: Visitor) -> str | None:
-    return next((c.value for c in visitor.http.cookies.jar if c.name.endswith("gw_s")), None)
-
-
 # --- profile ---------------------------------------------------------------
 
 
@@ -77,10 +73,10 @@ async def test_the_name_asks_for_the_password_again_after_five_minutes(node, per
     again = hidden(page)["x"]
     shown = await visitor.get(f"/account/sign-in?x={again}")
     assert 'id="login-submit"' in shown.text, "being signed in is not enough"
-    old = session_of(visitor)
+    old = visitor.session
     page = await visitor.sign_in(page, person)
     assert page.url.path == "/account/name"
-    assert session_of(visitor) != old
+    assert visitor.session != old
     assert (await node.store.find_person(person)).name != "Mallory"
     assert 'id="name-submit"' in page.text
 
@@ -91,11 +87,11 @@ async def test_the_name_asks_for_the_password_again_after_five_minutes(node, per
 async def test_a_new_password_ends_every_other_session_and_renews_this_one(node, person):
     """C1, C6: the old cookie of this browser is dead, too; the old password as well."""
     other, here = await at_home(node, person), await at_home(node, person)
-    before, old = session_of(here), with_cookies_of(here)
+    before, old = here.session, with_cookies_of(here)
     page = await change(here)
     assert page.url.path == "/account/sessions"
     assert "Your password is changed, and every other browser is signed out." in words(page.text)
-    assert session_of(here) not in {None, before}
+    assert here.session not in {None, before}
     for ended in (other, old):
         assert 'id="login-submit"' in (await ended.get("/account")).text
     assert (await enter(Visitor(node), person)).status_code == 422

@@ -23,7 +23,7 @@ class CheckedNode(Node):
     database: str = ""
 
     def http(self, **options) -> httpx2.AsyncClient:
-        return super().http(event_hooks={"response": [_below_500]}, **options)
+        return super().http(event_hooks={"response": [never_our_fault]}, **options)
 
     @property
     def pass_time(self) -> PassTime:
@@ -64,7 +64,7 @@ class CheckedNode(Node):
             )
 
 
-async def _below_500(response: httpx2.Response) -> None:
+async def never_our_fault(response: httpx2.Response) -> None:
     if response.status_code >= 500:
         await response.aread()
         raise AssertionError(f"{response.request.url} answered {response.status_code}: {response.text[:300]}")

@@ -1,5 +1,6 @@
 """One running node for each module of checks, on each database."""
 
+import logging
 import time
 from collections.abc import AsyncIterator
 
@@ -10,7 +11,7 @@ from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from tests.checks.answers import CheckedNode, signed_in_visitor
-from tests.node import Visitor, native_client, seeded_node, web_client
+from tests.node import Visitor, asking_client, machine_client, native_client, seeded_node, web_client
 from tests.signing import jwks
 
 OTHER_CALLBACK = "https://other.example/callback"
@@ -79,14 +80,7 @@ CLIENTS = (
         redirect_uris=("http://127.0.0.1/cb", "http://[::1]/cb", "http://127.0.0.1:7000/q?a=b"),
     ),
     native_client("by_name", redirect_uris=("http://localhost/cb",)),
-    web_client(
-        "machine",
-        type=ClientType.MACHINE,
-        redirect_uris=(),
-        grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
-        scope=Scope.of(["calendar:read"]),
-        optional_scope=Scope(),
-    ),
+    machine_client("machine", "calendar:read"),
     *(
         web_client(
             name,
@@ -100,15 +94,18 @@ CLIENTS = (
         for name in ("signer", "legacy")
     ),
     *(
-        web_client(
-            name,
-            type=ClientType.RESOURCE_SERVER,
-            api=f"https://api.example/{api}",
-            redirect_uris=(),
-            grant_types=frozenset(),
-            scope=Scope(),
-            optional_scope=Scope(),
-        )
+        asking_client(name, f"https://api.example/{api}")
         for name, api in (("photos_api", "photos"), ("calendar_api", "calendar"))
     ),
 )
+
+
+@pytest.fixture
+def why(node, caplog):
+    """What the operator reads about the last refusal."""
+    caplog.set_level(logging.INFO, "grantway.refusals")
+
+    def last() -> str:
+        return caplog.records[-1].getMessage()
+
+    return last

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import logging
 import time
 
 import pytest
@@ -18,17 +17,6 @@ ASKED = {"grant_type": "client_credentials", "scope": "calendar:read"}
 async def ask(node, form, path="/token", **more):
     asked = ASKED if path == "/token" else {"token": "x"}
     return await node.send("POST", path, **{**asked, **form, **more})
-
-
-@pytest.fixture
-def why(node, caplog):
-    """What the operator reads about the last refusal."""
-    caplog.set_level(logging.INFO, "grantway.refusals")
-
-    def last() -> str:
-        return caplog.records[-1].getMessage()
-
-    return last
 
 
 @pytest.mark.parametrize("alg", ALGS)

@@ -5,7 +5,6 @@ The certificate comes in a header, as from the proxy that this test stands in fo
 
 import base64
 import json
-import logging
 
 import pytest
 
@@ -105,17 +104,6 @@ async def ask(node, client_id: str, headers: dict, **form):
 def claims_of(token: str) -> dict:
     payload = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-
-
-@pytest.fixture
-def why(node, caplog):
-    """What the operator reads about the last refusal."""
-    caplog.set_level(logging.INFO, "grantway.refusals")
-
-    def last() -> str:
-        return caplog.records[-1].getMessage()
-
-    return last
 
 
 @pytest.mark.parametrize("client_id", KINDS)

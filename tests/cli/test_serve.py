@@ -159,10 +159,15 @@ def test_a_key_file_that_everybody_may_read_is_warned_of(tmp_path, port):
         assert "anybody on this machine may read" in server.said["stderr"]
 
 
-async def test_several_workers_share_one_port_on_postgresql(tmp_path, port, postgres_dsn):
-    for words in (("init", "--issuer", "https://id.example", "--db", postgres_dsn), ("db", "upgrade")):
-        with running(tmp_path, *words) as command:
+def set_up(folder: Path, database: str) -> None:
+    """A new server in this folder, and its tables."""
+    for words in (("init", "--issuer", "https://id.example", "--db", database), ("db", "upgrade")):
+        with running(folder, *words) as command:
             assert command.end() == 0, command.said
+
+
+async def test_several_workers_share_one_port_on_postgresql(tmp_path, port, postgres_dsn):
+    set_up(tmp_path, postgres_dsn)
     with running(tmp_path, "serve", "--port", port, "--workers", 2) as server:
         server.wait_for(ready(port))
         assert server.stop() == 0
@@ -171,9 +176,7 @@ async def test_several_workers_share_one_port_on_postgresql(tmp_path, port, post
 
 async def test_workers_do_not_outlive_the_process_that_started_them(tmp_path, port, postgres_dsn):
     """RX2: after a kill -9 of the supervisor alone the port is free for its successor."""
-    for words in (("init", "--issuer", "https://id.example", "--db", postgres_dsn), ("db", "upgrade")):
-        with running(tmp_path, *words) as command:
-            assert command.end() == 0, command.said
+    set_up(tmp_path, postgres_dsn)
     with running(tmp_path, "serve", "--port", port, "--workers", 2) as server:
         server.wait_for(ready(port))
         server.process.kill()
@@ -185,9 +188,7 @@ async def test_workers_do_not_outlive_the_process_that_started_them(tmp_path, po
 
 async def test_workers_that_start_when_their_supervisor_is_gone_end_at_once(tmp_path, port, postgres_dsn):
     """RX2: killed while they were loading, they have never seen it alive."""
-    for words in (("init", "--issuer", "https://id.example", "--db", postgres_dsn), ("db", "upgrade")):
-        with running(tmp_path, *words) as command:
-            assert command.end() == 0, command.said
+    set_up(tmp_path, postgres_dsn)
     with running(tmp_path, "serve", "--port", port, "--workers", 2) as server:
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
         server.wait_for(lambda: len(children.read_text().split()) >= 3)  # with multiprocessing's own helper

@@ -23,13 +23,13 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType
-from grantway.protocol.scope import Scope
 from tests.clients.person import press, sign_in
 from tests.node import (
     CALLBACK,
+    asking_client,
     free_port,
+    machine_client,
     native_client,
     query_of,
     running_node,
@@ -189,17 +189,7 @@ async def test_what_the_owner_of_a_token_and_its_api_may_learn_about_it(node, ph
     """FN16: RFC 7662 by Authlib, as the client and as the API; anybody else learns nothing."""
     app = await node.put_client(web_client("curious"))
     for name, audience in (("photos_api", photos), ("other_api", "https://api.example/other")):
-        await node.put_client(
-            web_client(
-                name,
-                type=ClientType.RESOURCE_SERVER,
-                api=audience,
-                redirect_uris=(),
-                grant_types=frozenset(),
-                scope=Scope(),
-                optional_scope=Scope(),
-            )
-        )
+        await node.put_client(asking_client(name, audience))
     async with authlib(node, app.id) as client:
         token = await connect(client, person)
 
@@ -221,16 +211,7 @@ async def test_what_the_owner_of_a_token_and_its_api_may_learn_about_it(node, ph
 
 async def test_a_machine_asks_for_itself(node, photos):
     """FN11, FS57: client credentials; renewed by asking again, nobody signs in."""
-    machine = await node.put_client(
-        web_client(
-            "machine",
-            type=ClientType.MACHINE,
-            redirect_uris=(),
-            grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
-            scope=Scope.of(["photos:read"]),
-            optional_scope=Scope(),
-        )
-    )
+    machine = await node.put_client(machine_client("machine", "photos:read"))
     async with authlib(node, machine.id, scope="photos:read", grant_type="client_credentials") as client:
         token = await client.fetch_token()
         assert "refresh_token" not in token

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from grantway.protocol.clients import ClientType
-from grantway.protocol.names import AuthMethod, GrantType
-from grantway.protocol.scope import Scope
+from grantway.protocol.names import AuthMethod
 from tests.clients.person import Person
-from tests.node import CALLBACK, Node, native_client, web_client
+from tests.node import CALLBACK, Node, machine_client, native_client, web_client
 from tests.services.node import NODE
 from tests.signing import jwks, signer_for
 
@@ -107,16 +105,7 @@ async def test_who_notices_what(node, photos, person):
 
 async def test_a_machine_asks_for_itself(node, photos):
     """FN11, FN16, FS57: client credentials, introspected by the machine itself."""
-    machine = await node.put_client(
-        web_client(
-            "machine",
-            type=ClientType.MACHINE,
-            redirect_uris=(),
-            grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
-            scope=Scope.of(["photos:read"]),
-            optional_scope=Scope(),
-        )
-    )
+    machine = await node.put_client(machine_client("machine", "photos:read"))
     told = await play("machine.mjs", node, machine.id, scope="photos:read")
     assert told["token"]["scope"] == "photos:read"
     assert "refresh_token" not in told["token"]

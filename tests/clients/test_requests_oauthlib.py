@@ -17,10 +17,9 @@ from requests import Session
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session, TokenUpdated
 
-from grantway.protocol.clients import ClientType, RefreshPolicy
-from grantway.protocol.names import AuthMethod, GrantType
-from grantway.protocol.scope import Scope
-from tests.node import CALLBACK, native_client, query_of, web_client
+from grantway.protocol.clients import RefreshPolicy
+from grantway.protocol.names import AuthMethod
+from tests.node import CALLBACK, machine_client, native_client, query_of, web_client
 
 ASKED = ["photos:read", "photos:write"]
 LONG_AGO = 1
@@ -214,16 +213,7 @@ async def test_an_app_may_be_given_no_refresh_token(node, photos, person):
 
 async def test_a_machine_asks_for_itself(node, photos):
     """FN11, FS57: BackendApplicationClient."""
-    machine = await node.put_client(
-        web_client(
-            "machine",
-            type=ClientType.MACHINE,
-            redirect_uris=(),
-            grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
-            scope=Scope.of(["photos:read"]),
-            optional_scope=Scope(),
-        )
-    )
+    machine = await node.put_client(machine_client("machine", "photos:read"))
     with session_of(
         None, client=BackendApplicationClient(machine.id), scope=["photos:read"], pkce=None
     ) as session:

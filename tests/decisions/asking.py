@@ -9,11 +9,9 @@ from urllib.parse import urlsplit
 
 from grantway.flows.people import PersonDraft, add_person
 from grantway.protocol.apis import Access, Api, ApiScope, Rule, TokenFormat
-from grantway.protocol.clients import ClientType
-from grantway.protocol.names import GrantType
 from grantway.protocol.scope import Scope
 from grantway.settings import GatewaySettings
-from tests.node import PASSWORD, Node, Visitor, native_client, running_node, web_client
+from tests.node import PASSWORD, Node, Visitor, machine_client, native_client, running_node, web_client
 from tests.serving import PATIENCE
 
 HERE = GatewaySettings(trusted=("127.0.0.1",))
@@ -175,16 +173,7 @@ async def furnish(node: Node) -> None:
     await node.put_client(web_client(first_party=True, **everything))
     await node.put_client(web_client("other", first_party=True, **everything))
     await node.put_client(native_client(**everything))
-    await node.put_client(
-        web_client(
-            "robot",
-            type=ClientType.MACHINE,
-            redirect_uris=(),
-            grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
-            scope=Scope.of(["photos:read"]),
-            optional_scope=Scope(),
-        )
-    )
+    await node.put_client(machine_client("robot", "photos:read"))
     ada = PersonDraft(username="ada", name="Ada Lovelace", password=PASSWORD, email="ada%x@example.org")
     node.people["ada"] = await add_person(node.server, ada, actor="test")
 

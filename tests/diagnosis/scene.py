@@ -6,17 +6,10 @@ from dataclasses import dataclass
 import httpx2
 
 from grantway.protocol.clients import ClientType
-from grantway.protocol.names import AuthMethod, GrantType
+from grantway.protocol.names import AuthMethod
 from grantway.protocol.scope import Scope
 from tests.checks.answers import CheckedNode, fresh_code
-from tests.node import (
-    CALLBACK,
-    FETCH,
-    Node,
-    Visitor,
-    native_client,
-    web_client,
-)
+from tests.node import CALLBACK, FETCH, Node, Visitor, machine_client, native_client, web_client
 from tests.signing import jwks
 
 SPA_ORIGIN = "https://spa.example"
@@ -33,14 +26,7 @@ CLIENTS = (
     web_client("home", name="Photo House", homepage="https://printer.example/"),
     web_client("off", enabled=False),
     native_client("tool"),
-    web_client(
-        "machine",
-        type=ClientType.MACHINE,
-        redirect_uris=(),
-        grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
-        scope=Scope.of(["calendar:read"]),
-        optional_scope=Scope(),
-    ),
+    machine_client("machine", "calendar:read"),
     web_client("signer", auth_method=AuthMethod.PRIVATE_KEY_JWT, jwks=jwks()),
     web_client("away", auth_method=AuthMethod.PRIVATE_KEY_JWT, jwks_uri="http://127.0.0.1:9/keys"),
     web_client("bound", certificate_bound_tokens=True),

@@ -1,18 +1,14 @@
 """Every diagnosis, provoked over HTTP and looked up by its reference."""
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
 from grantway.protocol.catalogue import ABSENT, CATALOGUE
 from grantway.protocol.diagnosis import Gw
 from grantway.protocol.errors import ONE_FOR_ALL
-from tests.checks.answers import CheckedNode, signed_in_visitor
 from tests.diagnosis.looked_up import kept, looked_up, told_in
 from tests.diagnosis.provoked import CASES
-from tests.diagnosis.scene import CLIENTS, Scene
-from tests.node import Visitor, seeded_node, sqlite_url
 
 # Planned in the table of surfaces 2.4, and the ranges that this form of the catalogue has to cover.
 ROWS = (101, 102, 103, 110, 111, 120, 121, 122, 123, 130, 131, 132, 140, 141, 150, 160, 170, 180, 190)
@@ -30,16 +26,6 @@ ELSEWHERE = {
     Gw.GATEWAY_UNKNOWN: BEHIND_A_GATEWAY,
     Gw.SITE_LOGIN: "tests/decisions/test_sites.py, which stands before a gateway, too",
 }
-
-
-@pytest.fixture(scope="module")
-async def scene(tmp_path_factory) -> AsyncIterator[Scene]:
-    database = sqlite_url(tmp_path_factory.mktemp("diagnosis"))
-    async with seeded_node(database) as started:
-        node = CheckedNode(**vars(started), database=database)
-        for client in CLIENTS:
-            await node.put_client(client)
-        yield Scene(node, await signed_in_visitor(node), Visitor(node))
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,14 @@
 """What anybody may learn of a refusal: the words of the RFC, a reference, and a page for everybody."""
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
 from grantway.protocol.catalogue import CATALOGUE, CODE_PAGES
-from tests.checks.answers import CheckedNode, signed_in_visitor
 from tests.diagnosis.looked_up import kept, looked_up, told_in
 from tests.diagnosis.provoked import CASES
-from tests.diagnosis.scene import CLIENTS, Scene
-from tests.node import CALLBACK, FETCH, Visitor, answer_of, seeded_node, sqlite_url
+from tests.node import CALLBACK, FETCH, answer_of
 
 NAMES = (*(gw.value for gw in CATALOGUE), *CODE_PAGES)
 HIDDEN = {
@@ -19,16 +16,6 @@ HIDDEN = {
     "invalid_client": ("GW-101", "GW-130", "GW-131", "GW-132", "GW-133", "GW-134"),
 }
 _VARIES = ("date", "grantway-flow", "content-length", "vary")  # only some endpoints are for browsers
-
-
-@pytest.fixture(scope="module")
-async def scene(tmp_path_factory) -> AsyncIterator[Scene]:
-    database = sqlite_url(tmp_path_factory.mktemp("strangers"))
-    async with seeded_node(database) as started:
-        node = CheckedNode(**vars(started), database=database)
-        for client in CLIENTS:
-            await node.put_client(client)
-        yield Scene(node, await signed_in_visitor(node), Visitor(node))
 
 
 def without_reference(reply: httpx2.Response) -> tuple[int, str, dict[str, str]]:

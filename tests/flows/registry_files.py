@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from grantway.flows.people import Rejected
 from grantway.flows.registry_file import read_registry
 from grantway.flows.registry_plan import apply, plan_for
+from grantway.flows.rejections import Rejected
 
 SECRET, OTHER = "Kq7vT2mX9bLw4RzN8cHj", "dW5fPq8ZkX3nVb7RtG2y"
 FILE = f"""

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from grantway.flows.api_history import difference, roll_back, versions_of
-from grantway.flows.people import Rejected
-from grantway.flows.registry import ClientDraft, NotFound, add_client
+from grantway.flows.registry import ClientDraft, add_client
 from grantway.flows.registry_apis import add_api, change_api, delete_api
+from grantway.flows.rejections import NotFound, Rejected
 from grantway.protocol.apis import Access, Api, ApiScope, Rule, Sensitivity
 from grantway.protocol.clients import ClientType
 from grantway.protocol.scope import Scope

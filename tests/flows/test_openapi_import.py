@@ -15,8 +15,8 @@ from grantway.flows.openapi_import import (
     load_document,
     plan_import,
 )
-from grantway.flows.people import Rejected
 from grantway.flows.registry_apis import add_api, change_api
+from grantway.flows.rejections import Rejected
 from grantway.flows.throttles import Throttles
 from grantway.protocol.apis import Access, Api, ApiScope, Rule
 from grantway.protocol.openapi_api import Unprotected

@@ -8,12 +8,12 @@ import pytest
 
 from grantway.flows.consents import withdraw
 from grantway.flows.preview import MADE_LATER, Wish, preview
-from grantway.flows.registry import NotFound, change_client
+from grantway.flows.registry import change_client
+from grantway.flows.rejections import NotFound
 from grantway.protocol.apis import TokenFormat
-from grantway.protocol.clients import ClientType
-from grantway.protocol.names import AuthMethod, GrantType, SubjectType
+from grantway.protocol.names import AuthMethod, SubjectType
 from grantway.protocol.scope import Scope
-from tests.node import CALENDAR, PHOTOS, Visitor, seeded_node, sqlite_url, web_client
+from tests.node import CALENDAR, PHOTOS, Visitor, machine_client, seeded_node, sqlite_url, web_client
 
 OPENID = "openid photos:read photos:write"
 CHANGES = {"iat", "exp", "auth_time", "jti", "grant_id", "at_hash", "sid"}
@@ -67,14 +67,7 @@ async def test_the_claims_are_those_of_the_token_that_is_issued_then(node, subje
 
 async def test_an_app_by_itself_gets_what_it_gets(node):
     """FC1, FS57: client credentials."""
-    robot = web_client(
-        "robot",
-        type=ClientType.MACHINE,
-        redirect_uris=(),
-        optional_scope=Scope(),
-        grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
-        scope=Scope.of(["photos:read"]),
-    )
+    robot = machine_client("robot", "photos:read")
     await node.put_client(robot)
     found = await preview(node.server, Wish(client_id="robot"))
     reply = (await node.token("robot", grant_type="client_credentials")).json()

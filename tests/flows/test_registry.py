@@ -6,10 +6,8 @@ from dataclasses import replace
 import pytest
 
 from grantway.crypto.secrets import SecretKind, read_secret
-from grantway.flows.people import Rejected
 from grantway.flows.registry import (
     ClientDraft,
-    NotFound,
     SecretDraft,
     add_client,
     add_secret,
@@ -20,6 +18,7 @@ from grantway.flows.registry import (
     new_client_id,
 )
 from grantway.flows.registry_apis import add_api
+from grantway.flows.rejections import NotFound, Rejected
 from grantway.protocol.apis import Api, ApiScope
 from grantway.protocol.clients import ClientType, SecretScheme, is_subject_shaped
 from grantway.protocol.names import AuthMethod, GrantType

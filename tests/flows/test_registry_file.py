@@ -2,8 +2,8 @@
 
 import pytest
 
-from grantway.flows.people import Rejected
 from grantway.flows.registry_file import read_registry_file
+from grantway.flows.rejections import Rejected
 from grantway.protocol.clients import ClientType, RefreshPolicy
 from grantway.protocol.names import AuthMethod, GrantType
 from tests.flows.registry_files import FILE, OTHER, SECRET, mistakes, wanted

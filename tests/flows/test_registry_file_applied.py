@@ -6,7 +6,7 @@ import json
 import pytest
 
 from grantway.crypto.given_secrets import given_secret_matches
-from grantway.flows.people import Rejected, find_person, set_password
+from grantway.flows.people import find_person, set_password
 from grantway.flows.registry import (
     ClientDraft,
     SecretDraft,
@@ -18,6 +18,7 @@ from grantway.flows.registry import (
 )
 from grantway.flows.registry_apis import add_api, change_api, delete_api
 from grantway.flows.registry_plan import apply
+from grantway.flows.rejections import Rejected
 from grantway.protocol.clients import ClientType
 from grantway.protocol.scope import Scope
 from grantway.protocol.site_callbacks import CALLBACK

@@ -20,13 +20,21 @@ from grantway.flows.consents import withdraw
 from grantway.flows.key_rotation import rotate
 from grantway.flows.people import PersonDraft, add_person, disable, enable
 from grantway.protocol.apis import Api, ApiScope, TokenFormat
-from grantway.protocol.clients import Client, ClientSecret, ClientType
+from grantway.protocol.clients import Client, ClientSecret
 from grantway.protocol.people import Person
-from grantway.protocol.scope import Scope
 from grantway.settings import LoginSettings, SecretsSettings, ServerSettings, TokenSettings
 from grantway.storage.changes import DropClient, PutApi, PutClient, PutSecret, RegistryChange
 from grantway.testing.passing_time import PassTime
-from tests.node import CALENDAR, PASSWORD, PHOTOS, Node, Visitor, free_port, running_node, web_client
+from tests.node import (
+    CALENDAR,
+    PASSWORD,
+    PHOTOS,
+    Node,
+    Visitor,
+    asking_client,
+    free_port,
+    running_node,
+)
 
 NOTES = Api(
     identifier="https://api.example/notes",
@@ -79,18 +87,7 @@ class Fleet:
         for number in range(len(self.ports)):
             await self._start(number)
         self.password_hash = await self.nodes[0].server.passwords.hash(PASSWORD)
-        asking = [
-            web_client(
-                api_client(api.identifier),
-                type=ClientType.RESOURCE_SERVER,
-                api=api.identifier,
-                redirect_uris=(),
-                grant_types=frozenset(),
-                scope=Scope(),
-                optional_scope=Scope(),
-            )
-            for api in APIS
-        ]
+        asking = [asking_client(api_client(api.identifier), api.identifier) for api in APIS]
         await self.change([*(PutApi(api) for api in APIS), *self.with_secrets(asking)])
 
     async def _start(self, number: int) -> None:

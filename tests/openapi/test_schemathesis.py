@@ -30,8 +30,8 @@ from schemathesis.specs.openapi.checks import (
 
 from grantway.flows.throttles import Throttles
 from grantway.protocol.clients import ClientType
+from grantway.protocol.endpoints import REVOCATION_STREAM
 from grantway.protocol.errors import ERRORS
-from grantway.protocol.metadata import REVOCATION_STREAM
 from grantway.protocol.names import GrantType
 from grantway.protocol.scope import Scope
 from grantway.settings import GatewaySettings

@@ -10,8 +10,8 @@ from grantway.protocol.claims import (
     CLAIM_SENTENCES,
     SCOPE_OF_CLAIM,
     ClaimsParameter,
+    allowed_claims,
     consented_with,
-    told,
 )
 from grantway.protocol.consent import consent_question
 from grantway.protocol.errors import OAuthError
@@ -127,7 +127,9 @@ def test_a_claim_is_optional_where_its_scope_is():
 )
 def test_only_what_was_allowed_is_told(granted, scope, expected):
     """ID09"""
-    assert expected == told(("name", "email"), granted=Scope.parse(granted), scope=Scope.parse(scope))
+    assert expected == allowed_claims(
+        ("name", "email"), granted=Scope.parse(granted), scope=Scope.parse(scope)
+    )
 
 
 def test_every_claim_has_its_sentence():

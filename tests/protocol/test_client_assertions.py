@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from grantway.protocol.client_assertion import (
-    ASSERTION_TYPE,
     MAX_LENGTH,
     client_named_by,
     judge_assertion,
 )
-from grantway.protocol.client_auth import FAILED, Presented, read_credentials
+from grantway.protocol.client_auth import Presented, read_credentials
+from grantway.protocol.client_refusals import FAILED
 from grantway.protocol.clients import client_problems
 from grantway.protocol.errors import OAuthError
-from grantway.protocol.names import AuthMethod, ErrorCode
+from grantway.protocol.names import ASSERTION_TYPE, AuthMethod, ErrorCode
 from grantway.protocol.params import Params
 from tests.protocol.samples import ISSUER, NOON, SPA, WEB
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from grantway.protocol import refresh_grant
-from grantway.protocol.client_auth import FAILED
 from grantway.protocol.client_certificates import Certificate, judge_certificate
+from grantway.protocol.client_refusals import FAILED
 from grantway.protocol.clients import CertificateName, NameKind, client_problems
 from grantway.protocol.confirmation import Confirmation, binding_of
 from grantway.protocol.errors import OAuthError

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from grantway.protocol.client_auth import FAILED, Presented, authenticate, read_credentials
+from grantway.protocol.client_auth import Presented, authenticate, read_credentials
+from grantway.protocol.client_refusals import FAILED
 from grantway.protocol.clients import MAX_REDIRECT_URIS, MAX_SECRETS, ClientType, client_problems
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import AuthMethod, ErrorCode, GrantType

@@ -6,7 +6,8 @@ import pytest
 
 from grantway.protocol.api_tables import read_apis, table_of
 from grantway.protocol.apis import ApiMistakes
-from grantway.protocol.metadata import WELL_KNOWN, MutualTls, metadata_path, server_metadata
+from grantway.protocol.endpoints import WELL_KNOWN
+from grantway.protocol.metadata import MutualTls, metadata_path, server_metadata
 from grantway.protocol.registry import Registry
 from tests.protocol.samples import ISSUER, REGISTRY
 

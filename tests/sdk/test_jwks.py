@@ -15,8 +15,8 @@ OLD, NEW = SigningKey.generate("ES256"), SigningKey.generate("EdDSA")
 
 
 async def settled(jwks):
-    if jwks._fetch is not None:
-        await jwks._fetch
+    if jwks._fetching is not None:
+        await jwks._fetching
 
 
 async def test_keys_are_fetched_once_and_kept():

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from grantway.crypto.jose import SigningKey
-from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, GRANT_CLAIM
+from grantway.protocol.names import ACCESS_TOKEN_TYPE, GRANT_CLAIM
 from grantway.sdk import BadToken, Jwks, KeysUnavailable, Scope, TokenVerifier
 from grantway.sdk import verify as reading
 from tests.sdk.servers import AUDIENCE, ISSUER, Clock, KeyServer, claims, token

@@ -13,15 +13,23 @@ from typing import TypeVar
 from grantway.app import open_server
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret, new_id
 from grantway.protocol.apis import Rule, TokenFormat
-from grantway.protocol.clients import ClientType
 from grantway.protocol.grants import Code, Grant, RefreshToken
-from grantway.protocol.names import GrantType
 from grantway.protocol.people import Session
 from grantway.protocol.scope import Scope
 from grantway.settings import DatabaseSettings, SecretsSettings, Settings
 from grantway.settings_keys import made_up_key
 from grantway.storage.port import SpendCode
-from tests.node import CALENDAR, CALLBACK, PHOTOS, Node, native_client, pkce, web_client
+from tests.node import (
+    CALENDAR,
+    CALLBACK,
+    PHOTOS,
+    Node,
+    asking_client,
+    machine_client,
+    native_client,
+    pkce,
+    web_client,
+)
 
 DAY = 86400.0
 EVENTS = "/events"  # the one row of the Calendar API
@@ -69,31 +77,9 @@ async def register(node: Node) -> None:
         web_client("archive", name="Archive", first_party=True, scope=everything, optional_scope=Scope())
     )
     await node.put_client(native_client())
-    machine = {"redirect_uris": (), "optional_scope": Scope()}
-    grants = frozenset({GrantType.CLIENT_CREDENTIALS})
-    await node.put_client(
-        web_client(
-            "robot",
-            name="Robot",
-            type=ClientType.MACHINE,
-            grant_types=grants,
-            scope=Scope.of(["photos:read"]),
-            **machine,
-        )
-    )
+    await node.put_client(machine_client("robot", "photos:read", name="Robot"))
     for api in (PHOTOS, CALENDAR):
-        name = api.name.lower()
-        await node.put_client(
-            web_client(
-                f"{name}-api",
-                name=api.name,
-                type=ClientType.RESOURCE_SERVER,
-                grant_types=frozenset(),
-                scope=Scope(),
-                api=api.identifier,
-                **machine,
-            )
-        )
+        await node.put_client(asking_client(f"{api.name.lower()}-api", api.identifier, name=api.name))
     await node.add_person()
 
 

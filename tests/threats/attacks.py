@@ -18,7 +18,19 @@ from grantway.protocol.clients import ClientType
 from grantway.protocol.names import AuthMethod, GrantType
 from grantway.protocol.scope import Scope
 from grantway.testing.passing_time import PassTime, passing_in_postgres, passing_in_sqlite
-from tests.node import CALENDAR, FETCH, PHOTOS, Node, Visitor, native_client, running_node, web_client
+from tests.checks.answers import never_our_fault
+from tests.node import (
+    CALENDAR,
+    FETCH,
+    PHOTOS,
+    Node,
+    Visitor,
+    asking_client,
+    machine_client,
+    native_client,
+    running_node,
+    web_client,
+)
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 EVIL = "https://evil.example/cb"
@@ -86,12 +98,6 @@ class Target(Node):
         return await self.token(client_id, grant_type="refresh_token", refresh_token=refresh_token, **form)
 
 
-async def never_our_fault(response: httpx2.Response) -> None:
-    if response.status_code >= 500:
-        await response.aread()
-        raise AssertionError(f"{response.request.url} answered {response.status_code}: {response.text[:300]}")
-
-
 @asynccontextmanager
 async def target_on(database: str, *, seed: bool = True, **settings) -> AsyncIterator[Target]:
     """A node on this database; seeded with three APIs, every kind of client, and three people."""
@@ -120,26 +126,8 @@ async def populate(target: Target) -> None:
             redirect_uris=(SPA_CALLBACK,),
             origins=("https://spa.example",),
         ),
-        web_client(
-            "machine",
-            type=ClientType.MACHINE,
-            redirect_uris=(),
-            grant_types=frozenset({GrantType.CLIENT_CREDENTIALS}),
-            scope=Scope.of(["calendar:read", "notes:read"]),
-            optional_scope=Scope(),
-        ),
-        *(
-            web_client(
-                f"{api.name.lower()}_api",
-                type=ClientType.RESOURCE_SERVER,
-                api=api.identifier,
-                redirect_uris=(),
-                grant_types=frozenset(),
-                scope=Scope(),
-                optional_scope=Scope(),
-            )
-            for api in (PHOTOS, CALENDAR, NOTES)
-        ),
+        machine_client("machine", "calendar:read", "notes:read"),
+        *(asking_client(f"{api.name.lower()}_api", api.identifier) for api in (PHOTOS, CALENDAR, NOTES)),
     ]
     for client in clients:
         await target.put_client(client)

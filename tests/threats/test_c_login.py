@@ -22,10 +22,6 @@ from tests.threats.attacks import (
 WRONG, RIGHT_BUT_TOO_LATE = 422, 429
 
 
-def session_of(visitor: Visitor) -> str | None:
-    return next((c.value for c in visitor.http.cookies.jar if c.name.endswith("gw_s")), None)
-
-
 async def guess(visitor: Visitor, page, username: str, password: str = "not the password", **headers: str):
     fields = {"x": seal_of(page), "username": username, "password": password, "answer": "login"}
     return await post_form(visitor, "/login", fields, **headers)
@@ -38,24 +34,24 @@ async def test_a_planted_session_cookie_is_not_adopted(target):
     """C1: signing in makes a new session; what was planted stays nobody."""
     planted = Visitor(target)
     await planted.approve()
-    stolen = session_of(planted)
+    stolen = planted.session
     for value in (stolen, "gwse_" + "0" * 65, "x"):
         victim = Visitor(target)
         victim.http.cookies.set("gw_s", value, domain="127.0.0.1")
         await victim.sign_in(await login_page(victim, prompt="login"), "bob")
-        assert session_of(victim) not in {None, value, stolen}
+        assert victim.session not in {None, value, stolen}
 
 
 async def test_each_sign_in_makes_a_new_session_and_ends_the_old_one(target, visitor):
     """C1: at login, at step-up and at logout the old id dies."""
     await visitor.approve()
-    first, old = session_of(visitor), with_cookies_of(visitor)
+    first, old = visitor.session, with_cookies_of(visitor)
     await visitor.sign_in(await login_page(visitor, prompt="login"))
-    assert session_of(visitor) not in {None, first}
+    assert visitor.session not in {None, first}
     assert answer_of(await old.get(old.link(prompt="none")))["error"] == "login_required"
     latest = with_cookies_of(visitor)
     await visitor.submit(await visitor.get("/logout"))
-    assert session_of(visitor) is None
+    assert visitor.session is None
     assert answer_of(await latest.get(latest.link(prompt="none")))["error"] == "login_required"
 
 
@@ -68,14 +64,14 @@ async def test_a_consent_page_outlives_neither_logout_nor_a_change_of_person(tar
     assert seen.headers["location"].startswith("/login?x=")
     other = Visitor(target)
     await other.sign_in(await login_page(other), "bob")
-    before.http.cookies.set("gw_s", session_of(other), domain="127.0.0.1")
+    before.http.cookies.set("gw_s", other.session, domain="127.0.0.1")
     assert is_refused_here(await post_form(before, "/consent", {"x": seal_of(page), "answer": "allow"}), 403)
 
 
 async def test_strange_session_cookies_are_nobody(target, visitor):
     """C19: random, truncated, extended, of another kind, oversized."""
     await visitor.approve()
-    live = session_of(visitor)
+    live = visitor.session
     flow = next(c.value for c in (await _flow_cookies(target)))
     strange = [
         *(live[:n] for n in range(0, 70, 3)),
@@ -116,7 +112,7 @@ async def test_nobody_is_signed_in_by_another_site(target, visitor, site):
     headers = {"sec-fetch-site": site} if site else {"sec-fetch-site": "", "origin": "https://evil.example"}
     reply = await guess(visitor, page, "eve", PASSWORD, **headers)
     assert is_refused_here(reply, 403)
-    assert session_of(visitor) is None
+    assert visitor.session is None
 
 
 async def test_a_login_form_without_its_flow_signs_nobody_in(target):
@@ -127,7 +123,7 @@ async def test_a_login_form_without_its_flow_signs_nobody_in(target):
         fields = {"x": seal, "username": "eve", "password": PASSWORD, "answer": "login"}
         reply = await post_form(victim, "/login", fields)
         assert reply.status_code in {400, 403}
-        assert session_of(victim) is None
+        assert victim.session is None
 
 
 # --- a stranger learns nothing, and guesses little --------------------------------------
@@ -162,7 +158,7 @@ async def test_a_disabled_person_with_the_right_password_is_told_what_everyone_i
     page = await login_page(visitor)
     wrong, right = [await guess(visitor, page, "bob", password) for password in ("wrong", PASSWORD)]
     assert _without_nonces(wrong) == _without_nonces(right)
-    assert session_of(visitor) is None
+    assert visitor.session is None
 
 
 @pytest.mark.parametrize(
@@ -347,13 +343,13 @@ async def test_passwords_that_differ_anywhere_are_different(fresh):
         visitor = Visitor(fresh)
         reply = await guess(visitor, await login_page(visitor), "kim", other)
         assert reply.status_code in {WRONG, RIGHT_BUT_TOO_LATE}
-        assert session_of(visitor) is None
+        assert visitor.session is None
         if number % 4 == 3:
             await fresh.pass_time(300)
     await fresh.pass_time(3000)
     visitor = Visitor(fresh)
     await visitor.sign_in(await login_page(visitor), "kim", password)
-    assert session_of(visitor) is not None
+    assert visitor.session is not None
 
 
 async def test_a_password_of_a_megabyte_is_not_even_read(target, visitor):

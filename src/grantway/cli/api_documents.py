@@ -10,12 +10,12 @@ import click
 from grantway.cli.api_versions import show_lines
 from grantway.cli.commands import CONFLICT, Failure, Leaf, choices, sure
 from grantway.cli.printing import note, progress_bar, show_json
-from grantway.cli.running import actor, load_settings, run
+from grantway.cli.running import actor, load_settings, registered_api, run
+from grantway.protocol.counting import counted
 
 if TYPE_CHECKING:
     from grantway.flows.openapi_import import Impact, ImportPlan, Loaded, Wishes
     from grantway.flows.server import Server
-    from grantway.protocol.apis import Api
 
 _BAR_ABOVE = 2000  # operations
 _SHOWN, _NOTES_SHOWN = 40, 10  # lines, without --all
@@ -78,8 +78,7 @@ def import_api(
             raise click.exceptions.Exit(CONFLICT)
         return
     if planned.has_changes:
-        count = len(planned.lines)
-        sure(f"Apply {count} change{'' if count == 1 else 's'} to {planned.new.name}?")
+        sure(f"Apply {counted(len(planned.lines), 'change')} to {planned.new.name}?")
     run(apply)
     if planned.has_changes:
         note(f"{planned.new.name} is up to date: grantway api show {planned.new.name}")
@@ -118,11 +117,11 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
     """A progress bar, for documents with many operations."""
     with progress_bar("Reading operations") as advance:
 
-        def told(done: int, of: int) -> None:
+        def step(done: int, of: int) -> None:
             if of > _BAR_ABOVE:
                 advance(done, of)
 
-        yield told
+        yield step
 
 
 def _show(plan: "ImportPlan", wishes: "Wishes", *, as_json: bool, applied: bool, most: int | None) -> None:
@@ -135,9 +134,9 @@ def _show(plan: "ImportPlan", wishes: "Wishes", *, as_json: bool, applied: bool,
     click.echo(f"  {plan.source.title} → {plan.new.name} (audience {plan.new.identifier})")
     if plan.unprotected:
         count = len(plan.unprotected)
-        what, where = ("operations", "; they come first") if count > 1 else ("operation", "; it comes first")
-        where = where if plan.has_changes else ""
-        click.echo(f"  {click.style(f'{count} unprotected {what}', fg='red')} in the document{where}")
+        where = ("; they come first" if count > 1 else "; it comes first") if plan.has_changes else ""
+        what = click.style(counted(count, "unprotected operation"), fg="red")
+        click.echo(f"  {what} in the document{where}")
     _show_some(plan, most)
     for one in plan.impact:
         click.echo(f"  ! {impact_words(one)}")
@@ -155,24 +154,23 @@ def _show_some(plan: "ImportPlan", most: int | None) -> None:
     signs = [line.sign for line in plan.lines]
     if signs:
         counts = [f"{signs.count('+')} added", f"{signs.count('~')} changed", f"{signs.count('−')} removed"]
-        scopes = "1 scope" if len(plan.suggested) == 1 else f"{len(plan.suggested)} scopes"
-        click.echo(f"  {', '.join(counts)}; {scopes} suggested by us")
+        click.echo(f"  {', '.join(counts)}; {counted(len(plan.suggested), 'scope')} suggested by us")
     show_lines(plan.kept[:most])
-    told = (*plan.notes, *plan.findings)
+    remarks = (*plan.notes, *plan.findings)
     few = None if most is None else _NOTES_SHOWN
-    for one in told[:few]:
+    for one in remarks[:few]:
         click.echo(f"  note: {one}")
-    if few is not None and len(told) > few:
-        click.echo(f"  … and {len(told) - few} more notes: --all shows them")
+    if few is not None and len(remarks) > few:
+        click.echo(f"  … and {len(remarks) - few} more notes: --all shows them")
 
 
 def impact_words(one: "Impact") -> str:
     """Whom it touches that a scope is gone."""
-    state = "would be removed by --prune" if not one.removed else "is removed"
+    state = "is removed" if one.removed else "would be removed by --prune"
     name = f" (now {one.renamed}?)" if one.renamed else ""
     apps = ", ".join(one.apps) or "no app"
-    count = sum(one.grants.values())
-    return f"scope {one.scope}{name} {state}: named by {apps}; {count} live grant{'' if count == 1 else 's'}"
+    live = counted(sum(one.grants.values()), "live grant")
+    return f"scope {one.scope}{name} {state}: named by {apps}; {live}"
 
 
 def _plan_json(plan: "ImportPlan", *, applied: bool) -> dict[str, Any]:
@@ -223,13 +221,7 @@ def export_api(*, name: str, form: str, into: Path | None) -> None:
 
     Filled into a document in YAML, it comes out in YAML, without the comments; else in JSON.
     """
-
-    async def act(server: "Server") -> "Api":
-        from grantway.flows.registry import find_api
-
-        return find_api(server.snapshots.newest.registry, name)
-
-    found = run(act)
+    found = registered_api(name)
     if form == "toml":
         from grantway.cli.toml_words import tables_as_toml
         from grantway.protocol.api_tables import table_of

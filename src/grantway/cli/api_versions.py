@@ -7,7 +7,7 @@ import click
 from grantway.cli.api_words import api_json
 from grantway.cli.commands import CONFLICT, Leaf, choices, printable, sure
 from grantway.cli.printing import iso, note, show_json, show_table, when
-from grantway.cli.running import actor, run
+from grantway.cli.running import actor, registered_api, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,13 +122,7 @@ def rollback(*, name: str, version: int, clean: bool) -> None:
 @click.argument("name", metavar="API")
 def matrix(*, name: str) -> None:
     """Resources down, methods across: which scopes each request needs."""
-
-    async def act(server: "Server") -> "Api":
-        from grantway.flows.registry import find_api
-
-        return find_api(server.snapshots.newest.registry, name)
-
-    found = run(act)
+    found = registered_api(name)
     methods, rows = _matrix_of(found)
     show_table(
         ("RESOURCE", *methods),

@@ -57,10 +57,7 @@ def read_step_up(max_age: str | None, acr_values: Sequence[str]) -> "StepUp | No
 
     if max_age is not None and not max_age.isdecimal():
         raise ValueError(f"max_age={max_age} is no number of seconds")
-    seconds = None if max_age is None else int(max_age)
-    return (
-        None if seconds is None and not acr_values else StepUp(acr_values=tuple(acr_values), max_age=seconds)
-    )
+    return StepUp.demanding(acr_values, None if max_age is None else int(max_age))
 
 
 def step_up_json(step_up: "StepUp | None") -> dict[str, Any]:
@@ -73,9 +70,9 @@ def step_up_json(step_up: "StepUp | None") -> dict[str, Any]:
 
 def _demanded(words: Sequence[str]) -> "tuple[list[str], StepUp | None]":
     """The words of a row without `max_age=300` and `acr=NAME`, and what those demand."""
-    told = [word.partition("=")[::2] for word in words]
-    ages = [value for name, value in told if name == "max_age"]
-    names = [value for name, value in told if name == "acr"]
+    pairs = [word.partition("=")[::2] for word in words]
+    ages = [value for name, value in pairs if name == "max_age"]
+    names = [value for name, value in pairs if name == "acr"]
     if len(ages) > 1:
         raise ValueError("max_age is given twice")
     rest = [word for word in words if word.partition("=")[0] not in {"max_age", "acr"}]

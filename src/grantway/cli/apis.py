@@ -1,7 +1,6 @@
 """`grantway api`: protected APIs."""
 
 import shlex
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from grantway.cli.api_words import (
 )
 from grantway.cli.commands import FAILED, Failure, Noun, choices, sure
 from grantway.cli.printing import note, show_record, show_table
-from grantway.cli.running import actor, run
+from grantway.cli.running import actor, registered_api, run
 from grantway.cli.values import DURATION
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ def list_apis() -> None:
 @click.argument("name", metavar="API")
 def show(name: str) -> None:
     """One API: its scopes, and the table of requests."""
-    found = run(_finding(name))
+    found = registered_api(name)
     show_record(found.name, api_facts(found), json_value=api_json(found), quiet_id=found.identifier)
 
 
@@ -298,7 +297,7 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
     from grantway.protocol.paths import BadPath, canonical_path
     from grantway.protocol.scope import Scope
 
-    found = run(_finding(name))
+    found = registered_api(name)
     try:
         scope = Scope.of(token for text in scopes for token in text.replace(",", " ").split())
         canonical = canonical_path(below_base(found, path.partition("?")[0]).encode())
@@ -351,20 +350,11 @@ def _step_up(old: "StepUp | None", max_age: float | None, acr_values: tuple[str,
         age = int(max_age) or None
     if acr_values:
         names = tuple(one for one in acr_values if one)
-    return StepUp(acr_values=names, max_age=age) if names or age is not None else None
+    return StepUp.demanding(names, age)
 
 
 def _changed(old: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in (*old, *add) if one not in remove))
-
-
-def _finding(name: str) -> "Callable[[Server], Awaitable[Api]]":
-    async def act(server: "Server") -> "Api":
-        from grantway.flows.registry import find_api
-
-        return find_api(server.snapshots.newest.registry, name)
-
-    return act
 
 
 for more in (import_api, export_api, log, diff, rollback, matrix):

@@ -144,7 +144,6 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
     from grantway.flows.registry import find_api
     from grantway.protocol.clients import RefreshPolicy
     from grantway.protocol.names import AuthMethod, GrantType, SubjectType
-    from grantway.protocol.scope import Scope
 
     readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
         "redirect_uri": ("redirect_uris", tuple),
@@ -177,7 +176,11 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         "privacy": ("privacy_uri", str),
     }
     named = {name: value for name, value in given.items() if value is not None and value != ()}
-    fields = {readers[name][0]: readers[name][1](value) for name, value in named.items()}
+    return _with_what_follows({readers[name][0]: readers[name][1](value) for name, value in named.items()})
+
+
+def _with_what_follows(fields: dict[str, Any]) -> dict[str, Any]:
+    """And the fields that change with these, unless they were named themselves."""
     if "jwks" in fields or "jwks_uri" in fields:  # one takes the place of the other
         fields = {"jwks": (), "jwks_uri": None} | fields
     if "auth_method" in fields:
@@ -186,7 +189,8 @@ def changed(given: Mapping[str, Any], registry: "Registry") -> dict[str, Any]:
         if fields.get(f"{channel}_logout_uri", "") is None:  # what belonged to the address leaves with it
             fields = {f"{channel}_logout_session_required": False} | fields
     if "optional_scope" in fields:
-        fields["scope"] = fields.get("scope", Scope()) | fields["optional_scope"]
+        always, optional = fields.get("scope"), fields["optional_scope"]
+        fields["scope"] = optional if always is None else always | optional
     return fields
 
 
@@ -203,8 +207,8 @@ def _of_no_use_with(method: Any) -> dict[str, Any]:
 
 
 def _keys(path: Path) -> tuple[str, ...]:
-    from grantway.flows.people import Rejected
     from grantway.flows.registry_keys import read_key_file
+    from grantway.flows.rejections import Rejected
 
     try:
         return read_key_file(path.read_bytes())
@@ -213,7 +217,7 @@ def _keys(path: Path) -> tuple[str, ...]:
 
 
 def _certificate_name(text: str) -> Any:
-    from grantway.flows.people import Rejected
+    from grantway.flows.rejections import Rejected
     from grantway.protocol.clients import CertificateName
 
     try:
@@ -223,7 +227,7 @@ def _certificate_name(text: str) -> Any:
 
 
 def _scope(given: tuple[str, ...]) -> Any:
-    from grantway.flows.people import Rejected
+    from grantway.flows.rejections import Rejected
     from grantway.protocol.scope import Scope
 
     try:

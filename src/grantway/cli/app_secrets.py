@@ -8,12 +8,12 @@ import click
 from grantway.cli.app_words import save_env, secret_json
 from grantway.cli.commands import Noun, sure
 from grantway.cli.printing import note, show_record, show_table, when
-from grantway.cli.running import actor, load_settings, run
+from grantway.cli.running import actor, load_settings, registered_app, run
 from grantway.cli.values import DURATION, SECRET_FILE, read_secret_file
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
-    from grantway.protocol.clients import Client, ClientSecret
+    from grantway.protocol.clients import ClientSecret
 
 
 @click.group(cls=Noun)
@@ -61,13 +61,7 @@ def add(
 @click.argument("client_id", metavar="APP")
 def list_secrets(client_id: str) -> None:
     """The secrets of an app: when they were made, last used, and when they expire."""
-
-    async def act(server: "Server") -> "Client":
-        from grantway.flows.registry import find_client
-
-        return find_client(server.snapshots.newest.registry, client_id)
-
-    client = run(act)
+    client = registered_app(client_id)
     show_table(
         ("ID", "LABEL", "CREATED", "LAST USED", "EXPIRES"),
         [

@@ -11,7 +11,7 @@ from grantway.cli.app_secrets import secret
 from grantway.cli.app_words import client_facts, client_json, save_env
 from grantway.cli.commands import Noun, choices, sure
 from grantway.cli.printing import note, show_record, show_table, when
-from grantway.cli.running import actor, load_settings, run
+from grantway.cli.running import actor, load_settings, registered_app, run
 from grantway.cli.values import DURATION, SECRET_FILE, read_secret_file
 
 if TYPE_CHECKING:
@@ -114,13 +114,7 @@ def _state(client: "Client") -> str:
 @click.argument("client_id", metavar="ID")
 def show(client_id: str) -> None:
     """One app, with its secrets as far as anybody may see them."""
-
-    async def act(server: "Server") -> "Client":
-        from grantway.flows.registry import find_client
-
-        return find_client(server.snapshots.newest.registry, client_id)
-
-    client = run(act)
+    client = registered_app(client_id)
     facts = client_facts(client) | {
         "Secrets": "\n".join(
             f"{one.id}  {one.label or 'no label'}, "

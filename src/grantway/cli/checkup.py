@@ -103,7 +103,7 @@ async def check_stored(settings: "Settings") -> "tuple[list[Finding], Snapshot |
 
 async def _look_into(settings: "Settings", store: "Store") -> "tuple[list[Finding], Snapshot | None]":
     from grantway.crypto.envelope import CannotUnwrap, Envelopes
-    from grantway.flows.snapshot import picture
+    from grantway.flows.snapshot import Snapshot
     from grantway.storage.urls import is_postgres
 
     before = time.time()
@@ -114,7 +114,7 @@ async def _look_into(settings: "Settings", store: "Store") -> "tuple[list[Findin
     rows = await store.load_registry()
     envelopes = Envelopes(*settings.master_keys()[:2])
     try:
-        served = picture(rows, envelopes, settings.issuer)
+        served = Snapshot.of(rows, envelopes, settings.issuer)
     except (CannotUnwrap, ValueError) as wrong:
         # ValueError: a new database, in which no key was made yet
         if not rows.keys:
@@ -169,5 +169,5 @@ def _keys(
         words = "no key needs the previous master key any more"
         hint = "take secrets.previous_key away when apps with secrets of their own have signed in once more"
         found.append(Finding("keys", WARNING, words, hint))
-    told = ", ".join(f"{key.alg} {(now - key.state_since) / 86_400:.0f} days" for key in active)
-    return found or [Finding("keys", OK, f"active: {told}")]
+    ages = ", ".join(f"{key.alg} {(now - key.state_since) / 86_400:.0f} days" for key in active)
+    return found or [Finding("keys", OK, f"active: {ages}")]

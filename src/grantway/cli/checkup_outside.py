@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from grantway.cli.checkup import ERROR, OK, WARNING, Finding
-from grantway.protocol.metadata import JWKS, metadata_path
+from grantway.protocol.endpoints import JWKS
+from grantway.protocol.metadata import metadata_path
 from grantway.settings_rules import is_loopback
 
 if TYPE_CHECKING:
@@ -64,19 +65,21 @@ def _metadata(settings: "Settings", served: "Snapshot | None", document: "httpx2
         how = "with its port, nginx: proxy_set_header Host $http_host" if ":" in asked else _PROXY_PAGE
         return Finding("issuer", ERROR, words, f"let the proxy pass the Host header on: {how}")
     try:
-        told = json.loads(document.content) if document.status_code == 200 else None
+        published = json.loads(document.content) if document.status_code == 200 else None
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        published = None
+    if not isinstance(published, dict):
         words = f"{document.request.url} answers {document.status_code}, not the metadata"
         hint = f"the proxy has to pass this address on, at the root of the host: {_PROXY_PAGE}"
         return Finding("issuer", ERROR, words, hint)
-    if told.get("issuer") != settings.issuer:
-        words = f"the metadata names {told.get('issuer')!r}, the setting is {settings.issuer!r}"
+    if published.get("issuer") != settings.issuer:
+        words = f"the metadata names {published.get('issuer')!r}, the setting is {settings.issuer!r}"
         return Finding("issuer", ERROR, words, "another server answers there, or it runs with other settings")
     ours = None if served is None else json.loads(served.metadata)
-    if ours is not None and ours != told:
-        names = sorted(name for name in ours.keys() | told.keys() if ours.get(name) != told.get(name))
+    if ours is not None and ours != published:
+        names = sorted(
+            name for name in ours.keys() | published.keys() if ours.get(name) != published.get(name)
+        )
         words = f"the metadata differs from what this release would say: {', '.join(names)}"
         hint = "restart the server with this release and this configuration; is it the same database?"
         return Finding("issuer", WARNING, words, hint)

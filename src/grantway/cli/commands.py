@@ -72,9 +72,9 @@ def _switch(flag: str, text: str, **value: object) -> click.Option:
 
 def _shared_options() -> list[click.Option]:
     path = click.Path(dir_okay=False, path_type=Path)
-    told = "Configuration file instead of the one that is found."
+    text = "Configuration file instead of the one that is found."
     return [
-        click.Option(["--config"], type=path, expose_value=False, callback=_remember(config=None), help=told),
+        click.Option(["--config"], type=path, expose_value=False, callback=_remember(config=None), help=text),
         _switch("--json", "JSON on stdout, and errors as JSON on stderr.", json=True),
         _switch("--quiet", "Print ids only.", quiet=True),
         _switch("--yes", "Do not ask before something that cannot be undone.", yes=True),

@@ -11,7 +11,7 @@ import click
 
 from grantway.cli.commands import CONFLICT, Failure, Noun, choices
 from grantway.cli.printing import iso, note, show_json, show_record
-from grantway.cli.running import load_settings, told
+from grantway.cli.running import as_failures, load_settings
 from grantway.cli.settings import masked
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
     from grantway.storage.migrate import migrate
 
     url = load_settings().settings.database.url
-    with told():
+    with as_failures():
         applied = asyncio.run(migrate(url))
     for one in applied:
         note(f"applied {one}")
@@ -42,7 +42,7 @@ def check() -> None:
     from grantway.storage import migrate
 
     url = load_settings().settings.database.url
-    with told():
+    with as_failures():
         schema = asyncio.run(migrate.check(url))
     show_record(
         "",
@@ -78,7 +78,7 @@ def backup(*, file: Path) -> None:
     source = database_file(url)
     if not source.is_file():
         raise Failure(f"there is no database {source}", hint="grantway config show --sources")
-    with told():
+    with as_failures():
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with (
             contextlib.closing(sqlite3.connect(source)) as old,

@@ -17,7 +17,7 @@ import click
 
 from grantway.cli.commands import Failure, Leaf, choices
 from grantway.cli.logs import log_to_stderr
-from grantway.cli.running import told
+from grantway.cli.running import as_failures
 from grantway.cli.serve import listening
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def demo(*, port: int, app_port: int, api_port: int, data: Path | None) -> None:
         own = Demo(
             port=port, app_port=app_port, api_port=api_port, data=data.absolute(), secret=random_base62(43)
         )
-        with told():
+        with as_failures():
             settings, wanted = _settings(own), _wanted(own)
             asyncio.run(_seed(settings, wanted))
             _serve(own, settings, wanted)
@@ -198,7 +198,7 @@ def _announce(own: Demo, wanted: "Wanted") -> None:
         click.echo(json.dumps(document))
         sys.stdout.flush()
         return
-    told_people = "   ".join(f"{one['username']} / {one['password']}" for one in people)
+    listed = "   ".join(f"{one['username']} / {one['password']}" for one in people)
     click.echo(
         f"""
   Grantway demo: nothing leaves this machine
@@ -206,7 +206,7 @@ def _announce(own: Demo, wanted: "Wanted") -> None:
   Sample app   {own.app_url}    Photo Printer (web app, code + PKCE)
   Sample API   {own.api_url}    Photos, protected by the SDK
   Server       {own.issuer}
-  People       {told_people}
+  People       {listed}
 
   Do this      1 open the sample app: Connect my photos, sign in as ada
                2 leave "Delete your photos" unticked: Allow

@@ -7,6 +7,7 @@ import click
 from grantway.cli.commands import Noun, choices, sure
 from grantway.cli.printing import iso, note, show_json, show_table, when
 from grantway.cli.running import actor, person_named, run
+from grantway.protocol.counting import counted
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
@@ -84,6 +85,6 @@ def revoke(*, username: str, client_id: str) -> None:
     if choices().json:
         show_json({"revoked": count})
     note(
-        f"Revoked {count} grant{'' if count == 1 else 's'}. Gateways, and APIs that ask or listen for "
+        f"Revoked {counted(count, 'grant')}. Gateways, and APIs that ask or listen for "
         "revocations, refuse its tokens within seconds; elsewhere JWTs live until they expire."
     )

@@ -9,6 +9,7 @@ import click
 from grantway.cli.commands import CONFLICT, Failure, Leaf, choices, sure
 from grantway.cli.printing import note, show_json
 from grantway.cli.running import actor, load_settings, run
+from grantway.protocol.counting import counted
 
 if TYPE_CHECKING:
     from grantway.flows.registry_plan import Plan
@@ -44,21 +45,21 @@ def import_(*, file: Path, dry_run: bool, prune: bool) -> None:
     if not choices().json:
         for line in plan.lines:
             click.echo(f"  {line}")
-        note(f"{count} change{'' if count == 1 else 's'}" if count else "Nothing to do.")
+        note(counted(count, "change") if count else "Nothing to do.")
     if dry_run:
         _show(plan, applied=False)
         if plan.has_changes:
             _found(count, file)
         return
     if plan.has_changes:
-        sure(f"Apply {count} change{'' if count == 1 else 's'}?")
+        sure(f"Apply {counted(count, 'change')}?")
         plan = run(applied)
     _show(plan, applied=plan.has_changes)
 
 
 def _found(count: int, file: Path) -> NoReturn:
     """A dry run that found something has not failed; scripts are told by the exit code."""
-    words = f"{count} change{'' if count == 1 else 's'}, nothing written (dry run)"
+    words = f"{counted(count, 'change')}, nothing written (dry run)"
     if choices().json:
         raise Failure(words, hint=f"grantway import {file}", code=CONFLICT)
     note("Nothing was written: a dry run.")

@@ -8,12 +8,12 @@ import click
 
 from grantway.cli.commands import CONFLICT, USAGE, Failure, Leaf, choices
 from grantway.cli.printing import note, show_json
+from grantway.cli.toml_words import toml_value
 from grantway.protocol.durations import show_duration
 
 if TYPE_CHECKING:
     from grantway.settings import Option
 
-CONFIG_NAME = "grantway.toml"
 KEY_NAME = "grantway.key"
 DEV_ISSUER = "http://localhost:8600"
 _API = "https://api.example/photos"
@@ -42,18 +42,13 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
     """Write a commented grantway.toml and a master key for a new server."""
     from grantway.settings_keys import write_new_key
     from grantway.settings_rules import issuer_problem
+    from grantway.settings_sources import FILE_NAME
 
-    if issuer is None and dev:
-        issuer = DEV_ISSUER
     if issuer is None:
-        if not (choices().asking and sys.stdin.isatty()):
-            raise Failure(
-                "no issuer: nobody can be asked here", hint="add --issuer https://id.example", code=USAGE
-            )
-        issuer = click.prompt("Public address of this server (https://…)", err=True)
+        issuer = DEV_ISSUER if dev else _asked_issuer()
     if problem := issuer_problem(issuer, dev=dev):
         raise Failure(f"issuer: {problem}", hint=_better_issuer(issuer, dev=dev), code=USAGE)
-    config, key = folder / CONFIG_NAME, folder / KEY_NAME
+    config, key = folder / FILE_NAME, folder / KEY_NAME
     if config.exists() and not force:
         raise Failure(f"{config} exists", hint="--force replaces it, but not the master key", code=CONFLICT)
     try:
@@ -67,9 +62,23 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
     if choices().json:
         show_json({"config": str(config), "key_file": str(key), "issuer": issuer})
         return
-    at = "" if folder == Path() else f" --config {config}"
     click.echo(f"  Wrote {config}" + (f"; kept {key}" if kept else f" and {key} (0600)"))
     click.echo("  Keep the key apart from the database: without it, a backup cannot be used.")
+    _say_what_is_next("" if folder == Path() else f" --config {config}", database)
+    if not dev:
+        note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
+
+
+def _asked_issuer() -> str:
+    if not (choices().asking and sys.stdin.isatty()):
+        raise Failure(
+            "no issuer: nobody can be asked here", hint="add --issuer https://id.example", code=USAGE
+        )
+    answer: str = click.prompt("Public address of this server (https://…)", err=True)
+    return answer
+
+
+def _say_what_is_next(at: str, database: str) -> None:
     click.echo("  Next")
     if database.startswith("postgres"):
         click.echo(f"    grantway{at} db upgrade")
@@ -80,8 +89,6 @@ def init(*, issuer: str | None, database: str, folder: Path, dev: bool, force: b
     click.echo(f"    grantway{at} app create NAME --redirect-uri https://… --scope photos:read")
     click.echo(f"    grantway{at} user add YOU")
     click.echo(f"    grantway{at} serve")
-    if not dev:
-        note("It listens on 127.0.0.1:8600; put a reverse proxy that speaks TLS in front of it.")
 
 
 def _better_issuer(issuer: str, *, dev: bool) -> str:
@@ -113,7 +120,7 @@ def configuration(issuer: str, database: str, *, dev: bool = False) -> str:
             lines += ["", f"[{section}]", f"# {_first_line(SECTIONS[section].__doc__)}"]
         lines.append(f"# {option.help}")
         if option.key in chosen:
-            lines.append(f"{name} = {_toml(chosen[option.key])}")
+            lines.append(f"{name} = {toml_value(chosen[option.key])}")
         else:
             lines.append(f"#{name} = {_default(option)}")
     lines += [
@@ -121,7 +128,7 @@ def configuration(issuer: str, database: str, *, dev: bool = False) -> str:
         "# Apps, APIs and people can stand here too, or in the file of `registry`:",
         "#[[apis]]",
         '#name = "photos"',
-        f"#audience = {_toml(_API)}",
+        f"#audience = {toml_value(_API)}",
         '#scopes = [{ name = "photos:read", description = "See your photos", default = true }]',
         "",
     ]
@@ -135,16 +142,5 @@ def _first_line(text: str | None) -> str:
 def _default(option: "Option") -> str:
     value = option.default
     if option.kind in {"duration", "seconds"} and isinstance(value, int | float):
-        return _toml(show_duration(value))
-    return _toml("" if value is None else value)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, tuple):
-        return "[]" if not value else f"[{', '.join(map(_toml, value))}]"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+        return toml_value(show_duration(value))
+    return toml_value("" if value is None else value)

@@ -87,7 +87,7 @@ def rotate(*, alg: str, at_once: bool, emergency: bool) -> None:
 
     done = run(act)
     follows = what_follows(done.fresh, done.times)
-    told = {"retiring": "Retiring", "revoked": "Revoked"}
+    titles = {"retiring": "Retiring", "revoked": "Revoked"}
     show_record(
         f"A new {alg} key is {done.fresh.state.value}",
         {
@@ -95,7 +95,7 @@ def rotate(*, alg: str, at_once: bool, emergency: bool) -> None:
             "Then": f"{follows[0]} {when(follows[1])}" if follows else None,
             **{
                 title: "\n".join(key.kid for key in done.others if key.state.value == state)
-                for state, title in told.items()
+                for state, title in titles.items()
             },
         },
         json_value={
@@ -103,7 +103,7 @@ def rotate(*, alg: str, at_once: bool, emergency: bool) -> None:
             "alg": alg,
             "state": done.fresh.state.value,
             "until": iso(follows[1]) if follows else None,
-            **{state: [key.kid for key in done.others if key.state.value == state] for state in told},
+            **{state: [key.kid for key in done.others if key.state.value == state] for state in titles},
         },
         quiet_id=done.fresh.kid,
     )

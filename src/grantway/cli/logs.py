@@ -61,8 +61,8 @@ class Columns(logging.Formatter):
         more = "".join(f" {name}={_clean(str(value))}" for name, value in _extras(record, _BRIEF))
         text = f"{_utc(record, '%H:%M:%S', '')} {level} {record.name}: {_clean(record.getMessage())}{more}"
         if record.exc_info:
-            told = "".join(traceback.format_exception(*record.exc_info)).splitlines()
-            text += "".join(f"\n    {_clean(line)}" for line in told)
+            lines = "".join(traceback.format_exception(*record.exc_info)).splitlines()
+            text += "".join(f"\n    {_clean(line)}" for line in lines)
         return text
 
 

@@ -123,7 +123,7 @@ def edit(*, username: str, name: str | None, **given: Any) -> None:
 
 
 def _with_claims(profile: "Profile", given: tuple[str, ...]) -> "Profile":
-    from grantway.flows.people import Rejected
+    from grantway.flows.rejections import Rejected
     from grantway.protocol.profiles import with_claims
 
     pairs = {name: text for name, _, text in (one.partition("=") for one in given)}

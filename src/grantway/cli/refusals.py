@@ -12,13 +12,13 @@ import click
 
 from grantway.cli.commands import NOT_FOUND, USAGE, Failure, Noun, choices, wants_color
 from grantway.cli.printing import note, show_json
-from grantway.cli.running import load_settings, run, told
+from grantway.cli.running import as_failures, load_settings, run
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
     from grantway.protocol.entries import Entry
 
-Told = Mapping[str, str]
+Refusal = Mapping[str, str]  # a line of the log, by the names of its fields
 _REFERENCE = re.compile(r"[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{2}")
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 _POLL = 0.3  # seconds
@@ -48,17 +48,17 @@ def show(*, reference: str | None, source: str | None) -> None:
         wanted = "any refusal"
     else:
         wanted = _normal(reference)
-        found = [told_ for told_ in _refusals(source) if told_.get("reference") == wanted]
+        found = [refusal for refusal in _refusals(source) if refusal.get("reference") == wanted]
     if not found:
         raise Failure(f"nothing is known here of {wanted}", hint=_where_else(source), code=NOT_FOUND)
-    words = [_explained(told_) | ({} if source else _near(told_)) for told_ in found]
+    words = [_explained(refusal) | ({} if source else _near(refusal)) for refusal in found]
     if choices().json:
-        show_json([{**told_, **more} for told_, more in zip(found, words, strict=True)])
+        show_json([{**refusal, **more} for refusal, more in zip(found, words, strict=True)])
         return
-    for at, (told_, more) in enumerate(zip(found, words, strict=True)):
+    for at, (refusal, more) in enumerate(zip(found, words, strict=True)):
         if at:
             click.echo()
-        _print(told_, more)
+        _print(refusal, more)
 
 
 @logs.command("tail")
@@ -70,13 +70,13 @@ def show(*, reference: str | None, source: str | None) -> None:
 def tail(*, count: int, client_id: str | None, diagnosis: str | None, once: bool, source: str | None) -> None:
     """Refusals as they come, one a line, until Ctrl-C."""
 
-    def wanted(told_: Told) -> bool:
-        return (client_id is None or told_.get("client_id") == client_id) and (
-            diagnosis is None or told_.get("diagnosis") == diagnosis.upper()
+    def wanted(refusal: Refusal) -> bool:
+        return (client_id is None or refusal.get("client_id") == client_id) and (
+            diagnosis is None or refusal.get("diagnosis") == diagnosis.upper()
         )
 
     if source is not None:
-        past = [told_ for told_ in _refusals(source) if wanted(told_)]
+        past = [refusal for refusal in _refusals(source) if wanted(refusal)]
         _print_lines(past[len(past) - min(count, len(past)) :])
         return
     from grantway.storage.refusal_files import Followed
@@ -86,8 +86,8 @@ def tail(*, count: int, client_id: str | None, diagnosis: str | None, once: bool
         note(f"{folder} is not there yet: is this the folder of the server? logging.refusals names another")
     followed = Followed(folder)
 
-    def new() -> list[Told]:
-        with told():
+    def new() -> list[Refusal]:
+        with as_failures():
             return sorted(filter(wanted, _read(followed.new_lines())), key=_time)
 
     past = new()
@@ -122,11 +122,11 @@ def _where_else(source: str | None) -> str:
     )
 
 
-def _refusals(source: str | None) -> Iterator[Told]:
+def _refusals(source: str | None) -> Iterator[Refusal]:
     """What is kept on this node, or the lines of a log."""
     from grantway.storage.refusal_files import lines_of
 
-    with told():
+    with as_failures():
         if source is None:
             yield from _read(lines_of(_folder()))
         elif source == "-":
@@ -136,7 +136,7 @@ def _refusals(source: str | None) -> Iterator[Told]:
                 yield from _read(file)
 
 
-def _read(lines: Iterable[bytes]) -> Iterator[Told]:
+def _read(lines: Iterable[bytes]) -> Iterator[Refusal]:
     """The refusals among these lines. Whatever else stands in a log is passed over."""
     for line in lines:
         start = line.find(b"{")
@@ -150,66 +150,66 @@ def _read(lines: Iterable[bytes]) -> Iterator[Told]:
             yield {str(name): _UNSAFE.sub("?", str(value)) for name, value in found.items()}
 
 
-def _time(told_: Told) -> str:
-    return told_.get("ts", "")
+def _time(refusal: Refusal) -> str:
+    return refusal.get("ts", "")
 
 
-def _entry(told_: Told) -> "Entry | None":
+def _entry(refusal: Refusal) -> "Entry | None":
     from grantway.protocol.catalogue import CATALOGUE
     from grantway.protocol.diagnosis import Gw
 
-    known = told_["diagnosis"] in set(Gw)
-    return CATALOGUE[Gw(told_["diagnosis"])] if known else None
+    known = refusal["diagnosis"] in set(Gw)
+    return CATALOGUE[Gw(refusal["diagnosis"])] if known else None
 
 
-def _explained(told_: Told) -> dict[str, str]:
-    entry = _entry(told_)
+def _explained(refusal: Refusal) -> dict[str, str]:
+    entry = _entry(refusal)
     if entry is None:  # of a newer version
         return {}
     return {
         "title": entry.title,
         "cause": entry.cause,
-        "fix": told_.get("fix") or entry.fix,
+        "fix": refusal.get("fix") or entry.fix,
         "rule": entry.spec,
     }
 
 
-def _near(told_: Told) -> dict[str, str]:
+def _near(refusal: Refusal) -> dict[str, str]:
     """The registered app whose id is most like this one: looked for here, not when it was refused."""
-    if told_["diagnosis"] != "GW-101" or "client_id" not in told_:
+    if refusal["diagnosis"] != "GW-101" or "client_id" not in refusal:
         return {}
     from grantway.flows.registry import ids_named
     from grantway.protocol.differences import nearest
 
     async def act(server: "Server") -> "str | None":
-        registry, asked = server.snapshots.newest.registry, told_["client_id"]
+        registry, asked = server.snapshots.newest.registry, refusal["client_id"]
         return next(iter(ids_named(registry, asked)), None) or nearest(asked, registry.clients)
 
     try:
         found = run(act)
     except Failure:  # the database is away, or another user's: what is kept is still told
         return {}
-    return {} if found in {None, told_["client_id"]} else {"nearest": str(found)}
+    return {} if found in {None, refusal["client_id"]} else {"nearest": str(found)}
 
 
-def _print(told_: Told, words: Told) -> None:
+def _print(refusal: Refusal, words: Mapping[str, str]) -> None:
     """A refusal on one screen: the sentence, the three values, the way out."""
     color = wants_color(sys.stdout)
-    head = f"{told_['diagnosis']}  {words.get('title', told_.get('message', ''))}"
+    head = f"{refusal['diagnosis']}  {words.get('title', refusal.get('message', ''))}"
     click.echo(f"  {click.style(head, bold=True)}", color=color)
-    where = " ".join(told_[name] for name in ("method", "path") if name in told_)
+    where = " ".join(refusal[name] for name in ("method", "path") if name in refusal)
     facts = {
-        "Reference": told_.get("reference"),
-        "When": told_.get("ts"),
+        "Reference": refusal.get("reference"),
+        "When": refusal.get("ts"),
         "Where": where,
-        "App": _app(told_),
-        "From": told_.get("network"),
-        "Node": told_.get("node"),
-        "Told as": told_.get("error"),
-        "In short": told_.get("message"),
-        "Received": told_.get("received"),
-        "Expected": told_.get("expected"),
-        "Difference": told_.get("difference"),
+        "App": _app(refusal),
+        "From": refusal.get("network"),
+        "Node": refusal.get("node"),
+        "Told as": refusal.get("error"),
+        "In short": refusal.get("message"),
+        "Received": refusal.get("received"),
+        "Expected": refusal.get("expected"),
+        "Difference": refusal.get("difference"),
         "Nearest": words.get("nearest"),
         "Why": words.get("cause"),
         "Fix": words.get("fix"),
@@ -220,27 +220,27 @@ def _print(told_: Told, words: Told) -> None:
             click.echo(f"  {click.style(name.ljust(10), dim=True)}  {value}", color=color)
 
 
-def _app(told_: Told) -> str | None:
-    client_id = told_.get("client_id")
-    return f"{client_id} (as the request says)" if client_id and "path" in told_ else client_id
+def _app(refusal: Refusal) -> str | None:
+    client_id = refusal.get("client_id")
+    return f"{client_id} (as the request says)" if client_id and "path" in refusal else client_id
 
 
-def _print_lines(refusals: Iterable[Told]) -> None:
-    for told_ in refusals:
+def _print_lines(refusals: Iterable[Refusal]) -> None:
+    for refusal in refusals:
         if choices().json:
-            click.echo(json.dumps(told_, ensure_ascii=False))
+            click.echo(json.dumps(refusal, ensure_ascii=False))
         elif choices().quiet:
-            click.echo(told_.get("reference", ""))
+            click.echo(refusal.get("reference", ""))
         else:
-            at = told_.get("ts", "")[11:19]
+            at = refusal.get("ts", "")[11:19]
             parts = (
                 at,
-                told_.get("reference", "").ljust(7),
-                told_.get("client_id", "-")[:30].ljust(16),
-                told_.get("path", "").ljust(10),
-                told_.get("error", "-").ljust(15),
-                told_["diagnosis"],
-                told_.get("message", ""),
+                refusal.get("reference", "").ljust(7),
+                refusal.get("client_id", "-")[:30].ljust(16),
+                refusal.get("path", "").ljust(10),
+                refusal.get("error", "-").ljust(15),
+                refusal["diagnosis"],
+                refusal.get("message", ""),
             )
             click.echo("  ".join(parts))
     sys.stdout.flush()

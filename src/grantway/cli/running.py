@@ -15,6 +15,8 @@ from grantway.cli.commands import CONFLICT, FAILED, NOT_FOUND, UNREACHABLE, Fail
 
 if TYPE_CHECKING:
     from grantway.flows.server import Server
+    from grantway.protocol.apis import Api
+    from grantway.protocol.clients import Client
     from grantway.protocol.people import Person
     from grantway.settings_rules import BadSettings
     from grantway.settings_sources import Loaded
@@ -78,17 +80,16 @@ def run(act: "Callable[[Server], Awaitable[_T]]") -> _T:
         async with open_server(settings, actor=actor()) as server:
             return await act(server)
 
-    with told():
+    with as_failures():
         return asyncio.run(opened())
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def as_failures() -> Iterator[None]:
     """Turn what flows and storage raise into a Failure with its exit code and hint."""
     from grantway.crypto.envelope import CannotUnwrap
     from grantway.crypto.passwords import Busy
-    from grantway.flows.people import Rejected
-    from grantway.flows.registry import NotFound
+    from grantway.flows.rejections import NotFound, Rejected
     from grantway.settings_rules import BadSettings
     from grantway.storage.port import Conflict, Unavailable
     from grantway.storage.problems import SchemaProblem, StorageProblem
@@ -122,6 +123,28 @@ def told() -> Iterator[None]:
     except OSError as failed:
         words = f"{failed.filename}: {failed.strerror}" if failed.filename else str(failed)
         raise Failure(words, hint="check the path, and who may use it", code=FAILED) from None
+
+
+def registered_api(name: str) -> "Api":
+    """The API of that name or identifier. Raises Failure when there is none."""
+
+    async def act(server: "Server") -> "Api":
+        from grantway.flows.registry import find_api
+
+        return find_api(server.snapshots.newest.registry, name)
+
+    return run(act)
+
+
+def registered_app(client_id: str) -> "Client":
+    """The app with that id. Raises Failure when there is none."""
+
+    async def act(server: "Server") -> "Client":
+        from grantway.flows.registry import find_client
+
+        return find_client(server.snapshots.newest.registry, client_id)
+
+    return run(act)
 
 
 async def person_named(server: "Server", username: str) -> "Person":

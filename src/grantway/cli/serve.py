@@ -17,7 +17,7 @@ import click
 from grantway.cli.commands import CONFLICT, Failure, Leaf, choices, wants_color
 from grantway.cli.logs import log_to_stderr
 from grantway.cli.printing import note
-from grantway.cli.running import actor, load_settings, told
+from grantway.cli.running import actor, as_failures, load_settings
 from grantway.cli.settings import masked
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def serve(
     settings = loaded.settings
     log_to_stderr(settings.logging.format, settings.logging.level, color=wants_color(sys.stderr))
     _warn(settings)
-    with told():
+    with as_failures():
         asyncio.run(prepare(settings))
     _announce(loaded)
     if settings.server.workers > 1:

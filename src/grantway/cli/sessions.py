@@ -7,6 +7,7 @@ import click
 from grantway.cli.commands import NOT_FOUND, Failure, Noun, choices, sure
 from grantway.cli.printing import iso, note, show_json, show_table, when
 from grantway.cli.running import actor, person_named, run
+from grantway.protocol.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ def revoke(*, username: str, session_id: str | None) -> None:
         )
     if choices().json:
         show_json({"revoked": count})
-    note(f"Ended {count} session{'' if count == 1 else 's'}.")
+    note(f"Ended {counted(count, 'session')}.")
 
 
 @sessions.command("untold")

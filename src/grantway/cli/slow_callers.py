@@ -173,9 +173,7 @@ class PatientProtocol(WholeReplies):
             self._writing = self.loop.call_later(self._limits.write, self.transport.abort)
 
     def _is_idle(self) -> bool:
-        cycle: RequestResponseCycle | None = (
-            self.cycle
-        )  # None before the first request, whatever uvicorn says
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first, whatever uvicorn says
         return cycle is None or cycle.response_complete
 
     def _is_one_too_many(self) -> bool:
@@ -206,9 +204,8 @@ class PatientProtocol(WholeReplies):
         """Say why, unless an answer has begun, and close: what follows on this connection is not read."""
         self._unwatch()
         cycle: RequestResponseCycle | None = self.cycle
-        if (
-            self._stage is Stage.HEAD and cycle is not None and not cycle.response_complete
-        ):  # an earlier request is being answered
+        if self._stage is Stage.HEAD and cycle is not None and not cycle.response_complete:
+            # An earlier request is being answered: this connection ends with that.
             cycle.keep_alive = False
             self.flow.pause_reading()
             return

@@ -48,7 +48,7 @@ def preview(
     async def act(server: "Server") -> "Preview":
         from grantway.flows.preview import Wish
         from grantway.flows.preview import preview as previewed
-        from grantway.flows.registry import NotFound
+        from grantway.flows.rejections import NotFound
 
         wish = Wish(
             client_id=client_id,

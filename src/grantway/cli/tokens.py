@@ -85,7 +85,7 @@ def inspect(*, jwks: Path | None, issuer: str | None, audience: str | None, typ:
 
 def _decoded(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims, before anything is believed."""
-    from grantway.crypto.jwk import from_base64url
+    from grantway.protocol.base64url import from_base64url
 
     try:
         head, body, _ = text.split(".")

@@ -14,7 +14,7 @@ def tables_as_toml(name: str, tables: Sequence[Mapping[str, object]]) -> str:
 
 def _table(name: str, table: Mapping[str, object]) -> str:
     plain = {key: value for key, value in table.items() if not _is_tables(value)}
-    lines = [f"[[{name}]]", *(f"{_key(key)} = {_value(value)}" for key, value in plain.items()), ""]
+    lines = [f"[[{name}]]", *(f"{_key(key)} = {toml_value(value)}" for key, value in plain.items()), ""]
     for key, value in table.items():
         if key not in plain and isinstance(value, list):
             lines += [_table(f"{name}.{_key(key)}", one) for one in value]
@@ -29,7 +29,8 @@ def _key(key: str) -> str:
     return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _text(key)
 
 
-def _value(value: object) -> str:
+def toml_value(value: object) -> str:
+    """One value on one line. Raises TypeError for what TOML has no word for."""
     match value:
         case bool():
             return str(value).lower()
@@ -38,9 +39,9 @@ def _value(value: object) -> str:
         case str():
             return _text(value)
         case Mapping():
-            return "{ " + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + " }"
+            return "{ " + ", ".join(f"{_key(key)} = {toml_value(one)}" for key, one in value.items()) + " }"
         case Sequence():
-            return "[" + ", ".join(map(_value, value)) + "]"
+            return "[" + ", ".join(map(toml_value, value)) + "]"
     raise TypeError(f"no TOML for {type(value).__name__}")
 
 

@@ -1,4 +1,4 @@
-"""Client certificates as proxies hand them over, and their thumbprints. Imports nothing, for the SDK."""
+"""Client certificates as proxies hand them over, and their thumbprints; for the server and for the SDK."""
 
 import base64
 import hashlib
@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
+
+from grantway.protocol.base64url import to_base64url
 
 _LONGEST: Final = 16 * 1024  # characters of a header
 _PEM = re.compile(
@@ -38,4 +40,4 @@ def der_of_header(value: str) -> bytes:
 @lru_cache(maxsize=1024)
 def certificate_thumbprint(der: bytes) -> str:
     """`x5t#S256` of a certificate: SHA-256, base64url (RFC 8705 §3.1)."""
-    return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode("ascii")
+    return to_base64url(hashlib.sha256(der).digest())

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from grantway.protocol.base64url import to_base64url
+
 _VERSION: Final = b"\x01"
 _KEY_ID_LENGTH: Final = 8
 _NONCE_LENGTH: Final = 12
@@ -69,7 +71,7 @@ class MasterKey:
 
     def to_text(self) -> str:
         """The key in base64url without padding, as `from_text` reads it."""
-        return base64.urlsafe_b64encode(self.secret).rstrip(b"=").decode()
+        return to_base64url(self.secret)
 
     @property
     def key_id(self) -> str:

@@ -22,11 +22,11 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from grantway.crypto.jose import MAX_TOKEN_LENGTH, REFUSED_HEADERS, BadToken, UnknownKey, members, octets
-from grantway.crypto.jwk import RSA_BITS, from_base64url, thumbprint
+from grantway.crypto.jwk import PRIVATE_MEMBERS, RSA_BITS, thumbprint
+from grantway.protocol.base64url import from_base64url
 
 MAX_KEYS: Final = 20  # of one set
 _MAX_KID: Final = 256
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 # What a key of each kind may verify. EdDSA is the older name of Ed25519 (RFC 9864).
 _KINDS: Final[
     Mapping[tuple[object, object], tuple[type[ECKey | RSAKey | OKPKey], tuple[str, ...], frozenset[str]]]
@@ -56,7 +56,7 @@ class ForeignKey:
 
 def read_key(jwk: Mapping[str, object]) -> ForeignKey:
     """Read a public JWK (RFC 7517 §4). Raises ValueError with what is wrong, for whoever registers."""
-    if private := _PRIVATE & jwk.keys():
+    if private := PRIVATE_MEMBERS & jwk.keys():
         raise ValueError(
             f"holds the private members {', '.join(sorted(private))}: only the public half belongs here"
         )
@@ -130,7 +130,7 @@ def registrable_keys(document: bytes) -> tuple[str, ...]:
     texts = tuple(
         json.dumps(
             {name: value for name, value in jwk.items() if value is not None}
-            | ({} if "kid" in jwk or _PRIVATE & jwk.keys() else {"kid": _named(jwk)}),
+            | ({} if "kid" in jwk or PRIVATE_MEMBERS & jwk.keys() else {"kid": _thumbprint(jwk)}),
             separators=(",", ":"),
             sort_keys=True,
         )
@@ -216,7 +216,7 @@ def _set(document: bytes) -> list[dict[str, object]]:
     return entries
 
 
-def _named(jwk: Mapping[str, object]) -> str:
+def _thumbprint(jwk: Mapping[str, object]) -> str:
     try:
         return thumbprint(jwk)
     except (KeyError, TypeError, ValueError):

@@ -15,10 +15,10 @@ from grantway.crypto.jwk import (
     Alg,
     SigningKey,
     VerificationKey,
-    from_base64url,
     is_kid,
     thumbprint,
 )
+from grantway.protocol.base64url import from_base64url
 
 __all__ = [
     "MAX_TOKEN_LENGTH",
@@ -129,18 +129,18 @@ def members(segment: str) -> dict[str, object]:
     """One base64url JSON object, with no name twice at any depth (RFC 7515 §4, RFC 8725 §2.4)."""
     raw = octets(segment)
     try:
-        members = msgspec.json.decode(raw)
-        json.loads(
-            raw.decode(), object_pairs_hook=_refuse_repeats
-        )  # msgspec would keep the last one silently
+        found = msgspec.json.decode(raw)
+        # msgspec would silently keep the last of two.
+        json.loads(raw.decode(), object_pairs_hook=_refuse_repeats)
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise BadToken("not a JSON object with every name once") from None
-    if not isinstance(members, dict):
+    if not isinstance(found, dict):
         raise BadToken("not a JSON object")
-    return members
+    return found
 
 
 def octets(segment: str) -> bytes:
+    """One base64url segment, decoded. Raises BadToken for any other spelling than the canonical one."""
     try:
         return from_base64url(segment)
     except ValueError:
@@ -150,9 +150,6 @@ def octets(segment: str) -> bytes:
 def _refuse_repeats(pairs: list[tuple[str, object]]) -> None:
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a name twice")
-
-
-_REPEATS = json.JSONDecoder(object_pairs_hook=_refuse_repeats)
 
 
 def _time(claims: Mapping[str, object], name: str) -> float:

@@ -3,7 +3,6 @@
 Half of `jose`, which reads tokens; import the names from there.
 """
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+
+from grantway.protocol.base64url import base64url_octets, from_base64url, to_base64url
 
 Alg: TypeAlias = Literal["ES256", "RS256", "EdDSA", "Ed25519"]
 """What we sign with (RFC 7518 §3.1, RFC 8037 §3.1). `Ed25519` is RFC 9864's name for the same signature."""
@@ -30,7 +31,7 @@ _ES256 = ec.ECDSA(SHA256())
 _PKCS1 = padding.PKCS1v15()
 _SHA256 = SHA256()
 _P256_BYTES = 32
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}
 
 
@@ -40,7 +41,7 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
     if names is None:
         raise ValueError(f"no thumbprint for kty {jwk.get('kty')!r}")
     canonical = msgspec.json.encode({name: jwk[name] for name in names})
-    return _encode(hashlib.sha256(canonical).digest()).decode()
+    return to_base64url(hashlib.sha256(canonical).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class VerificationKey:
             raise ValueError("JWK: kid must be a string of 1 to 64 characters")
         if alg not in get_args(Alg):
             raise ValueError("JWK: alg is missing or not one that we verify")
-        if private := _PRIVATE_MEMBERS & jwk.keys():
+        if private := PRIVATE_MEMBERS & jwk.keys():
             raise ValueError(f"JWK: holds private members {sorted(private)}")
         operations = jwk.get("key_ops", ["verify"])
         if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
@@ -177,10 +178,12 @@ class SigningKey:
         """
         head = self._heads.get(typ)
         if head is None:
-            head = _encode(msgspec.json.encode({"alg": self.alg, "kid": self.kid, "typ": typ})) + b"."
+            head = (
+                base64url_octets(msgspec.json.encode({"alg": self.alg, "kid": self.kid, "typ": typ})) + b"."
+            )
             self._heads[typ] = head
-        message = head + _encode(msgspec.json.encode(claims))
-        token = (message + b"." + _encode(self._signature(message))).decode("ascii")
+        message = head + base64url_octets(msgspec.json.encode(claims))
+        token = (message + b"." + base64url_octets(self._signature(message))).decode("ascii")
         if len(token) > MAX_TOKEN_LENGTH:
             raise ValueError(f"token of {len(token)} characters; {MAX_TOKEN_LENGTH} are the limit")
         return token
@@ -225,7 +228,7 @@ def _material(public: _PublicKey) -> dict[str, str]:
     if isinstance(public, rsa.RSAPublicKey):
         numbers = public.public_numbers()
         return {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e)}
-    return {"kty": "OKP", "crv": "Ed25519", "x": _encode(public.public_bytes_raw()).decode()}
+    return {"kty": "OKP", "crv": "Ed25519", "x": to_base64url(public.public_bytes_raw())}
 
 
 def _read_public(jwk: Mapping[str, object]) -> _PublicKey:
@@ -246,19 +249,4 @@ def _read_public(jwk: Mapping[str, object]) -> _PublicKey:
 
 
 def _number(value: int, length: int | None = None) -> str:
-    return _encode(value.to_bytes(length or (value.bit_length() + 7) // 8)).decode()
-
-
-def _encode(raw: bytes) -> bytes:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=")
-
-
-def from_base64url(segment: str) -> bytes:
-    """Read base64url without padding, in its one canonical spelling (RFC 7515 §2, RFC 4648 §3.5).
-
-    Raises ValueError for every other spelling.
-    """
-    raw = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    if _encode(raw).decode() != segment:
-        raise ValueError("not canonical base64url")
-    return raw
+    return to_base64url(value.to_bytes(length or (value.bit_length() + 7) // 8))

@@ -6,10 +6,8 @@ purpose, to a flow, and to a cookie of the one browser that started it.
     <flow id, 16 characters> . base64url( key id 4 | nonce 12 | ciphertext and tag )
 """
 
-import base64
 import hmac
 import os
-from binascii import Error as NotBase64
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, Self
@@ -18,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from grantway.crypto.secrets import SELECTOR_LENGTH, is_id
+from grantway.protocol.base64url import from_base64url, to_base64url
 
 MAX_PAYLOAD: Final = 16_384
 """The most bytes that may be sealed: 4 kB of parameters, or a redirect that repeats them percent-encoded."""
@@ -84,7 +83,7 @@ class Sealer:
         nonce = os.urandom(_NONCE_LENGTH)
         cipher = _cipher(self._secrets[self._first], flow_id)
         sealed = cipher.encrypt(nonce, payload, _authenticated(purpose, flow_id, binding))
-        return f"{flow_id}.{_to_base64url(self._first + nonce + sealed)}"
+        return f"{flow_id}.{to_base64url(self._first + nonce + sealed)}"
 
     def open(self, text: str, *, purpose: str, binding: bytes) -> bytes:
         """What was sealed for this purpose and this binding. Raises BrokenSeal, whatever the text.
@@ -94,8 +93,11 @@ class Sealer:
         flow_id = flow_id_of(text)
         if flow_id is None:
             raise BrokenSeal(f"not the shape of a seal: {len(text)} characters")
-        blob = _from_base64url(text[SELECTOR_LENGTH + 1 :])
-        if blob is None or len(blob) < _HEAD_LENGTH + _TAG_LENGTH:
+        try:
+            blob = from_base64url(text[SELECTOR_LENGTH + 1 :])
+        except ValueError:
+            blob = b""
+        if len(blob) < _HEAD_LENGTH + _TAG_LENGTH:
             raise BrokenSeal(f"not the shape of a seal: flow {flow_id}, {len(text)} characters")
         secret = self._secrets.get(blob[:_KEY_ID_LENGTH])
         if secret is None:
@@ -131,19 +133,3 @@ def _cipher(secret: bytes, flow_id: str) -> AESGCM:
 def _authenticated(purpose: str, flow_id: str, binding: bytes) -> bytes:
     """What is not in the ciphertext but must be the same; only the purpose varies in length, and is last."""
     return flow_id.encode() + sha256(binding).digest() + purpose.encode()
-
-
-def _to_base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
-def _from_base64url(text: str) -> bytes | None:
-    """The octets, or None unless this is exactly the text that `_to_base64url` would write for them.
-
-    Decoders skip strange characters and ignore the unused bits of the last one.
-    """
-    try:
-        octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (NotBase64, ValueError):
-        return None
-    return octets if _to_base64url(octets) == text else None

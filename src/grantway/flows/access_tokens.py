@@ -8,11 +8,12 @@ from grantway.crypto.jose import BadToken, verify
 from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
-from grantway.protocol.confirmation import CERTIFICATE, Confirmation
+from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.grants import OpaqueToken
+from grantway.protocol.names import ACCESS_TOKEN_TYPE, CERTIFICATE_THUMBPRINT, GRANT_CLAIM
 from grantway.protocol.people import may_authenticate
 from grantway.protocol.scope import Scope
-from grantway.protocol.tokens import ACCESS_TOKEN_TYPE, GRANT_CLAIM, AccessToken, why_inactive
+from grantway.protocol.tokens import AccessToken, why_inactive
 from grantway.storage.port import TokenFacts
 
 
@@ -25,10 +26,7 @@ class Recognised:
 
 
 async def recognise(server: Server, snapshot: Snapshot, text: str) -> Recognised | None:
-    """The access token this text is, or None when it is none of ours.
-
-    Never raises for what the text holds.
-    """
+    """The access token this text is; None when it is none of ours. Never raises for what the text holds."""
     presented = read_secret(SecretKind.ACCESS_TOKEN, text)
     if presented is None:
         token = _read_jwt(server, snapshot, text)
@@ -116,5 +114,9 @@ def shows_its_key(token: AccessToken, certificate: bytes | None) -> bool:
     """Is a bound token beside its client certificate (DER; RFC 8705 §3)? One bound to nothing needs none."""
     if token.confirmation is None:
         return True
-    shown = None if certificate is None else Confirmation(CERTIFICATE, certificate_thumbprint(certificate))
+    shown = (
+        None
+        if certificate is None
+        else Confirmation(CERTIFICATE_THUMBPRINT, certificate_thumbprint(certificate))
+    )
     return token.confirmation == shown

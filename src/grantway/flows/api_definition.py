@@ -4,7 +4,8 @@ from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
 from grantway.flows.snapshot import PublishedDefinition, Snapshot
 from grantway.protocol.apis import Api
-from grantway.protocol.client_auth import failed, speaks_for_no_api
+from grantway.protocol.client_auth import speaks_for_no_api
+from grantway.protocol.client_refusals import failed
 from grantway.protocol.clients import Client
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
@@ -20,7 +21,7 @@ async def api_definition(server: Server, call: Call) -> PublishedDefinition:
 
 
 async def calling_api(server: Server, call: Call, act: str) -> tuple[Client, Api, Snapshot]:
-    """The API whose credentials the caller has, and the client that they are; `act` is what only it may do.
+    """The client that calls, and the API whose credentials it is. `act`: what only those may do, in words.
 
     Raises as `api_definition`.
     """
@@ -29,6 +30,6 @@ async def calling_api(server: Server, call: Call, act: str) -> tuple[Client, Api
         raise failed(speaks_for_no_api(client))
     api = None if client.api is None else snapshot.registry.apis.get(client.api)
     if api is None:
-        told = f"only the credentials of an API may {act}"
-        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, told, speaks_for_no_api(client))
+        words = f"only the credentials of an API may {act}"
+        raise OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, words, speaks_for_no_api(client))
     return client, api, snapshot

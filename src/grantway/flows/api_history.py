@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from grantway.flows.people import Rejected
-from grantway.flows.registry import NotFound, find_api
+from grantway.flows.registry import find_api
 from grantway.flows.registry_apis import add_api, change_api
+from grantway.flows.rejections import NotFound, Rejected
 from grantway.flows.server import Server
 from grantway.protocol.api_changes import Line, lines_between
 from grantway.protocol.apis import Api
@@ -22,7 +22,7 @@ class Difference:
 
 
 async def versions_of(server: Server, name: str, *, limit: int = 50) -> Sequence[ApiVersion]:
-    """The newest versions, newest first; of an API that was removed by its identifier. Raises NotFound."""
+    """The newest versions, newest first. One that was removed goes by its identifier. Raises NotFound."""
     return await _versions(server, _identifier(server, name) or name, name, limit)
 
 

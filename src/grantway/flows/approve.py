@@ -34,29 +34,16 @@ async def approve(
     they allowed earlier (or a first-party client) suffices; Conflict when that was withdrawn just now.
     """
     now = server.now()
-    client, subject = request.client, who.person.subject
     secret = issue_secret(SecretKind.CODE, now=now)
     if answered:
-        registry = server.snapshots.current().registry
-        remembered = scope_to_remember(request, consent, scope)
-        shown_before = None if consent is None else consent.shown
-        consent = Consent(
-            id=new_id(now) if consent is None else consent.id,
-            subject=subject,
-            client_id=client.id,
-            scope=remembered,
-            created_at=now if consent is None else consent.created_at,
-            updated_at=now,
-            expires_at=consent_end(client, now),
-            shown=shown_now(client, scope, registry, shown_before, remembered),
-        )
+        consent = _renewed(server, request, who.person.subject, consent, scope=scope, now=now)
     grant = grant_of(server, request, who.session, scope=scope, consent=consent, now=now)
     code = Code(
         id=secret.selector,
         hash=secret.hash,
         grant_id=grant.id,
         flow_id=interaction.id,
-        client_id=client.id,
+        client_id=request.client.id,
         redirect_uri=request.answer_to.redirect_uri,
         redirect_uri_sent=request.answer_to.sent,
         code_challenge=request.code_challenge,
@@ -76,6 +63,31 @@ async def approve(
         raise AlreadyDone
     server.sent_codes.sent(code)
     return secret.text
+
+
+def _renewed(
+    server: Server,
+    request: AuthorizationRequest,
+    subject: str,
+    consent: Consent | None,
+    *,
+    scope: Scope,
+    now: float,
+) -> Consent:
+    """The consent once the person has allowed this scope of the request; `consent` is that of before."""
+    client, registry = request.client, server.snapshots.current().registry
+    remembered = scope_to_remember(request, consent, scope)
+    shown_before = None if consent is None else consent.shown
+    return Consent(
+        id=new_id(now) if consent is None else consent.id,
+        subject=subject,
+        client_id=client.id,
+        scope=remembered,
+        created_at=now if consent is None else consent.created_at,
+        updated_at=now,
+        expires_at=consent_end(client, now),
+        shown=shown_now(client, scope, registry, shown_before, remembered),
+    )
 
 
 def grant_of(

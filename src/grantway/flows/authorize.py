@@ -89,7 +89,7 @@ async def start(server: Server, params: Params, browser: Browser, *, posted: boo
     if posted:
         return Ask(step=Login(reauthenticate=False), interaction=interaction, request=parsed, signed_in=None)
     who = await signed_in(server, browser)
-    return await _advance(server, interaction, parsed, who, framed=browser.framed)
+    return await _ask_or_leave(server, interaction, parsed, who, framed=browser.framed)
 
 
 async def resume(server: Server, browser: Browser, seal: str) -> Ask | Leave:
@@ -105,15 +105,16 @@ async def advance(
     if isinstance(parsed, Leave):
         return parsed
     who = current or await signed_in(server, browser)
-    return await _advance(server, interaction, parsed, who, framed=browser.framed)
+    return await _ask_or_leave(server, interaction, parsed, who, framed=browser.framed)
 
 
 def reread(server: Server, interaction: Interaction) -> AuthorizationRequest | Leave:
     """The sealed request, judged anew: what was registered may have changed meanwhile. Raises Refused."""
     snapshot = server.snapshots.current()
-    client = snapshot.registry.clients.get(Params(interaction.params).need("client_id"))
+    client_id = Params(interaction.params).need("client_id")
+    client = snapshot.registry.clients.get(client_id)
     if client is None or not client.enabled:
-        found = unknown_client(Params(interaction.params).need("client_id"), client)
+        found = unknown_client(client_id, client)
         raise Refused(
             OAuthError(ErrorCode.INVALID_REQUEST, "the client is no longer registered", found), None
         )
@@ -163,7 +164,7 @@ def _parsed(
         return _leave_refused(server, address, error, client=client, interaction=interaction)
 
 
-async def _advance(
+async def _ask_or_leave(
     server: Server,
     interaction: Interaction,
     request: AuthorizationRequest,
@@ -171,6 +172,7 @@ async def _advance(
     *,
     framed: bool,
 ) -> Ask | Leave:
+    """What `next_step` says for this person: a question, or a code, or the refusal. Raises NotYours."""
     if who is not None and interaction.subject not in (None, who.person.subject):
         raise NotYours
     consent = None if who is None else await server.store.find_consent(who.person.subject, request.client.id)
@@ -184,9 +186,7 @@ async def _advance(
             login_demanded=interaction.login_demanded,
             framed=framed,
             now=server.now(),
-            wrong_person=who is not None
-            and request.wanted_subject is not None
-            and request.wanted_subject != server.snapshots.subject_of(request.client, who.person.subject),
+            wrong_person=_is_wrong_person(server, request, who),
         )
     except OAuthError as refusal:
         return refuse(server, request, interaction, refusal)
@@ -201,7 +201,14 @@ async def _advance(
             server, interaction, request, who, scope=step.scope, consent=consent, answered=False
         )
     except Conflict:  # the consent was withdrawn since it was read: ask again
-        return await _advance(server, interaction, request, who, framed=framed)
+        return await _ask_or_leave(server, interaction, request, who, framed=framed)
+
+
+def _is_wrong_person(server: Server, request: AuthorizationRequest, who: SignedIn | None) -> bool:
+    """Does the request name one person (by id_token_hint or claims), and is another one signed in?"""
+    if who is None or request.wanted_subject is None:
+        return False
+    return request.wanted_subject != server.snapshots.subject_of(request.client, who.person.subject)
 
 
 def refuse(

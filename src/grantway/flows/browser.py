@@ -27,10 +27,7 @@ class Browser:
 
 
 async def signed_in(server: Server, browser: Browser) -> SignedIn | None:
-    """The live session of this browser.
-
-    Anything malformed, ended, disabled or expired is nobody (threats C15, C19).
-    """
+    """The live session of this browser; None where it is malformed, ended, expired or disabled (C15, C19)."""
     presented = (
         None if browser.session_cookie is None else read_secret(SecretKind.SESSION, browser.session_cookie)
     )

@@ -11,11 +11,9 @@ from grantway.protocol.client_assertion import (
     refused_assertion,
     used_before,
 )
-from grantway.protocol.client_refusals import failed, keys_away
+from grantway.protocol.client_refusals import failed, keys_unreachable
 from grantway.protocol.clients import Client
-from grantway.protocol.errors import OAuthError
-from grantway.protocol.metadata import TOKEN
-from grantway.protocol.names import ErrorCode
+from grantway.protocol.endpoints import TOKEN
 
 
 async def accept_assertion(server: Server, client: Client, assertion: str) -> None:
@@ -43,11 +41,7 @@ async def _verified(server: Server, client: Client, assertion: str) -> dict[str,
             refused_assertion(words, "a client_assertion", f"signed by {kept}", bad.reason)
         ) from None
     except Unreachable as away:
-        raise OAuthError(
-            ErrorCode.TEMPORARILY_UNAVAILABLE,
-            "the keys of the client cannot be read at the moment",
-            keys_away(f"the keys of {client.id} at {client.jwks_uri}: {away.reason}"),
-        ) from None
+        raise keys_unreachable(f"the keys of {client.id} at {client.jwks_uri}: {away.reason}") from None
 
 
 async def _read_with_published_keys(server: Server, uri: str, assertion: str) -> dict[str, object]:

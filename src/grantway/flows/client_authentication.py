@@ -31,7 +31,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 async def authenticated_client(server: Server, call: Call) -> tuple[Client, Snapshot]:
-    """The client that proved itself, and the picture it was found in.
+    """The client that proved itself, and the snapshot it was found in.
 
     Raises `invalid_client`, `invalid_request`, or `temporarily_unavailable` with `retry_after` for one more
     failure from a network that failed too often. Who is right passes even then: a flood that shares their
@@ -89,13 +89,13 @@ async def _authenticated(
 def _proven_secret(server: Server, client: Client | None, text: str) -> ClientSecret | None:
     presented = read_secret(SecretKind.CLIENT_SECRET, text)
     return (
-        next((secret for secret in client.secrets if _is(server, secret, presented, text)), None)
+        next((secret for secret in client.secrets if _matches(server, secret, presented, text)), None)
         if client
         else None
     )
 
 
-def _is(server: Server, secret: ClientSecret, presented: PresentedSecret | None, text: str) -> bool:
+def _matches(server: Server, secret: ClientSecret, presented: PresentedSecret | None, text: str) -> bool:
     if secret.scheme is SecretScheme.GIVEN:
         masters, client_id = server.master_keys, secret.client_id
         found = given_secret_matches(secret.hash, masters, client_id=client_id, text=text)

@@ -9,10 +9,9 @@ from grantway.protocol.client_certificates import (
     judge_certificate,
     refused_certificate,
 )
-from grantway.protocol.client_refusals import failed, keys_away
+from grantway.protocol.client_refusals import failed, keys_unreachable
 from grantway.protocol.clients import Client
-from grantway.protocol.errors import OAuthError
-from grantway.protocol.names import AuthMethod, ErrorCode
+from grantway.protocol.names import AuthMethod
 
 
 async def accept_certificate(server: Server, client: Client, presented: PresentedCertificate | None) -> None:
@@ -52,11 +51,8 @@ async def _own_certificates(server: Server, client: Client, der: bytes) -> set[b
             newer = await server.client_keys.newer_keys(client.jwks_uri, keys)
             found = found if newer is None else _certificates(newer)
     except Unreachable as away:
-        raise OAuthError(
-            ErrorCode.TEMPORARILY_UNAVAILABLE,
-            "the keys of the client cannot be read at the moment",
-            keys_away(f"the certificates of {client.id} at {client.jwks_uri}: {away.reason}"),
-        ) from None
+        why = f"the certificates of {client.id} at {client.jwks_uri}: {away.reason}"
+        raise keys_unreachable(why) from None
     return found
 
 

@@ -1,6 +1,6 @@
 """May a request pass a gateway? Its API, its row, its token, judged as everywhere else.
 
-How late a decision may be: the rules and clients are those of the registry's picture, polled twice a second
+How late a decision may be: the rules and clients are those of the snapshot, polled twice a second
 and at most `RULES_TOO_OLD` old; what the database says about a token was read within the lifetime of
 `KnownTokens`, at most three seconds. Both are below the five seconds that are promised (threat O9). Where
 neither can be had there is no decision: Unavailable.
@@ -73,28 +73,34 @@ async def decide_request(server: Server, question: Question) -> Passes | TurnedA
     Raises Unavailable when it cannot be made for sure.
     """
     snapshot = await server.snapshots.recent(within=RULES_TOO_OLD)
-    registry = snapshot.registry
-    named, method = question.api, question.method
-    found = (
-        registry.api_at(question.host, question.path)
-        if named is None
-        else registry.api_named(named, question.path)
-    )
+    found = snapshot.registry.api_asked_for(question.api, question.host, question.path)
     if found is None:
-        why = "No API is registered at this address"
-        where = f"{question.host}{question.path}" if named is None else f"{named}, {question.path}"
-        return TurnedAway(Refused(403, ErrorCode.INSUFFICIENT_SCOPE, why), None, f"{why}: {where}")
+        return _no_api(question)
     api, path = found
-    rule = api.rule_for(method, path)
+    rule = api.rule_for(question.method, path)
     if is_public(rule) and not question.brought.overrides_method:
         return Passes(api)
     known = await _proven(server, snapshot, question, api, rule)
     if isinstance(known, TurnedAway):
         return known
-    token = known.token
-    why_dead, scope = life_of(server, snapshot, token, known.facts)
+    why_dead, scope = life_of(server, snapshot, known.token, known.facts)
     if why_dead is not None:
-        return _bad(api, rule, _DEAD, f"token {token.id}: {why_dead}")
+        return _bad(api, rule, _DEAD, f"token {known.token.id}: {why_dead}")
+    return (
+        _not_for_here(question, api, rule, known.token)
+        or _too_little(server, api, rule, known, scope, method=question.method, path=path)
+        or Passes(api, known.token, scope, known.facts.person)
+    )
+
+
+def _no_api(question: Question) -> TurnedAway:
+    why = "No API is registered at this address"
+    where = f"{question.api}, " if question.api is not None else question.host
+    return TurnedAway(Refused(403, ErrorCode.INSUFFICIENT_SCOPE, why), None, f"{why}: {where}{question.path}")
+
+
+def _not_for_here(question: Question, api: Api, rule: Rule | None, token: AccessToken) -> TurnedAway | None:
+    """Why a living token is not good for this API in these hands; None when it is."""
     if not shows_its_key(token, question.brought.certificate):
         why = "The access token is bound to a client certificate that did not come with it"
         shown = "another came" if question.brought.certificate else "the gateway has handed over none"
@@ -102,18 +108,26 @@ async def decide_request(server: Server, question: Question) -> Passes | TurnedA
     if api.identifier not in token.audience:
         why = f"The access token is not meant for {api.identifier}"
         return _bad(api, rule, why, f"token {token.id}: {why}", token)
-    if rule is not None and is_enough(rule, scope):
+    return None
+
+
+def _too_little(
+    server: Server, api: Api, rule: Rule | None, known: KnownToken, scope: Scope, *, method: str, path: str
+) -> TurnedAway | None:
+    """What a good token lacks here: a scope, or a better or fresher sign-in; None when nothing."""
+    if rule is None or not is_enough(rule, scope):
+        decision = decide(api, method, path, scope)  # refuses, and says why
+        refused = Refused(403, ErrorCode.INSUFFICIENT_SCOPE, decision.why, decision.need, decision.missing)
+    else:
         demanded = api.step_up_of(rule)
         if demanded is None:
-            return Passes(api, token, scope, known.facts.person)
+            return None
         sign_in, words = sign_in_of(known.facts.grant), f"{method} {path}"
         old = stale(sign_in, demanded, needed_scope(rule), words, now=server.now())
         if old is None:
-            return Passes(api, token, scope, known.facts.person)
-        return TurnedAway(old, api, f"token {token.id}: {old.why}", token)
-    decision = decide(api, method, path, scope)  # refuses, and says why
-    refused = Refused(403, ErrorCode.INSUFFICIENT_SCOPE, decision.why, decision.need, decision.missing)
-    return TurnedAway(refused, api, f"token {token.id}: {decision.why}", token)
+            return None
+        refused = old
+    return TurnedAway(refused, api, f"token {known.token.id}: {refused.why}", known.token)
 
 
 async def _proven(

@@ -94,19 +94,15 @@ def kept_parameters(params: Params) -> dict[str, tuple[str, ...]]:
 
 def seal_interaction(server: Server, interaction: Interaction) -> str:
     """The text that stands for it in pages."""
-    payload = msgspec.msgpack.encode(
-        _Sealed(
-            interaction.started_at,
-            interaction.params,
-            interaction.sends_fetch_metadata,
-            sorted(interaction.done),
-            interaction.subject,
-            interaction.login_demanded,
-        )
+    sealed = _Sealed(
+        interaction.started_at,
+        interaction.params,
+        interaction.sends_fetch_metadata,
+        sorted(interaction.done),
+        interaction.subject,
+        interaction.login_demanded,
     )
-    return server.snapshots.newest.sealer.seal(
-        payload, purpose=_INTERACTION, binding=interaction.binding.encode(), flow_id=interaction.id
-    )
+    return seal_for_browser(server, sealed, _INTERACTION, flow_id=interaction.id, binding=interaction.binding)
 
 
 def open_interaction(server: Server, browser: Browser, text: str) -> Interaction:
@@ -129,10 +125,8 @@ def open_interaction(server: Server, browser: Browser, text: str) -> Interaction
 
 def seal_parting(server: Server, interaction: Interaction, client_id: str, to: Redirection) -> str:
     """The finished redirect, for the page that leaves the server."""
-    payload = msgspec.msgpack.encode(_Parting(server.now(), client_id, to.url, to.fields))
-    return server.snapshots.newest.sealer.seal(
-        payload, purpose=_CONTINUE, binding=interaction.binding.encode(), flow_id=interaction.id
-    )
+    parting = _Parting(server.now(), client_id, to.url, to.fields)
+    return seal_for_browser(server, parting, _CONTINUE, flow_id=interaction.id, binding=interaction.binding)
 
 
 def open_parting(server: Server, browser: Browser, text: str) -> tuple[str, str, Redirection]:
@@ -144,6 +138,11 @@ def open_parting(server: Server, browser: Browser, text: str) -> tuple[str, str,
     return flow_id, parting.client_id, Redirection(parting.url, parting.fields)
 
 
+def seal_for_browser(server: Server, value: object, purpose: str, *, flow_id: str, binding: str) -> str:
+    """A text for pages that opens only in the browser whose cookie of this flow holds the binding."""
+    return server.seal(msgspec.msgpack.encode(value), purpose=purpose, binding=binding, flow_id=flow_id)
+
+
 def open_in_browser(server: Server, browser: Browser, text: str, purpose: str) -> tuple[str, str, bytes]:
     """Flow id, binding and payload of a seal made for this browser. Raises NotYours."""
     flow_id = flow_id_of(text)
@@ -151,10 +150,6 @@ def open_in_browser(server: Server, browser: Browser, text: str, purpose: str) -
     if flow_id is None or binding is None:
         raise NotYours
     try:
-        return (
-            flow_id,
-            binding,
-            server.snapshots.newest.sealer.open(text, purpose=purpose, binding=binding.encode()),
-        )
+        return flow_id, binding, server.unseal(text, purpose=purpose, binding=binding)
     except BrokenSeal:
         raise NotYours from None

@@ -8,7 +8,8 @@ from grantway.crypto.secrets import SecretKind, read_secret
 from grantway.flows.access_tokens import living_token, recognise
 from grantway.flows.client_authentication import Call, authenticated_client
 from grantway.flows.server import Server
-from grantway.protocol.client_auth import failed, no_introspection
+from grantway.protocol.client_auth import no_introspection
+from grantway.protocol.client_refusals import failed
 from grantway.protocol.clients import Client
 from grantway.protocol.grants import RefreshEvidence
 from grantway.protocol.names import SubjectType

@@ -10,10 +10,10 @@ from grantway.protocol.apis import TokenFormat
 from grantway.protocol.grants import Grant, OpaqueToken, RefreshToken
 from grantway.protocol.id_tokens import ID_TOKEN_TYPE, half_hash, id_token_claims, wants_id_token
 from grantway.protocol.issuing import Granted
+from grantway.protocol.names import ACCESS_TOKEN_TYPE
 from grantway.protocol.policy import Policy
 from grantway.protocol.scope import Scope
 from grantway.protocol.tokens import (
-    ACCESS_TOKEN_TYPE,
     Claims,
     access_token_claims,
     access_token_lifetime,

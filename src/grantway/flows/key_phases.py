@@ -12,9 +12,8 @@ from grantway.protocol.apis import LONGEST_TOKEN
 from grantway.protocol.policy import Policy
 from grantway.storage.changes import KeyPurpose, KeyState, StoredKey
 
-SPREAD = (
-    12.0  # seconds until a change is in force on every node that issues: `snapshot.TOO_OLD`, and a margin
-)
+# Seconds until a change is in force on every node that issues: `snapshot.TOO_OLD`, and a margin.
+SPREAD = 12.0
 KEPT_AT_LEAST = float(LONGEST_TOKEN)  # seconds for which a key that has signed stays
 GONE = frozenset({KeyState.RETIRED, KeyState.REVOKED})
 
@@ -39,10 +38,9 @@ class Times:
         For signing: as long as any token may live, whatever lifetimes are chosen now. They may have been
         longer when it signed.
         """
-        last = (
-            self.every if purpose is KeyPurpose.SEALING else KEPT_AT_LEAST
-        )  # sealed cookies know devices again
-        return max(last, KEPT_AT_LEAST) + SPREAD
+        if purpose is KeyPurpose.SEALING:  # the cookies of known devices live long
+            return max(self.every, KEPT_AT_LEAST) + SPREAD
+        return KEPT_AT_LEAST + SPREAD
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grantway.flows.key_phases import GONE, Kind, Times, due, in_an_emergency, without_waiting
-from grantway.flows.people import Rejected
+from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
-from grantway.flows.signing_keys import ALGORITHMS, SEALING_ALG, new_secret_key, new_signing_key
+from grantway.flows.signing_keys import SEALING_ALG, new_secret_key, new_signing_key
 from grantway.flows.snapshot import envelope_purpose
+from grantway.protocol.apis import TOKEN_ALGS
 from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, PutKey, StoredKey
 from grantway.storage.port import Conflict
 
@@ -60,7 +61,7 @@ async def rotate(
     Whoever changes the registry at the same moment, a node turning keys for one, does not stop it.
     Raises Rejected.
     """
-    kinds = {name: (KeyPurpose.SIGNING, name) for name in ALGORITHMS} | {
+    kinds = {name: (KeyPurpose.SIGNING, name) for name in TOKEN_ALGS} | {
         SEALING_ALG: (KeyPurpose.SEALING, SEALING_ALG)
     }
     if alg not in kinds:

@@ -7,21 +7,21 @@ from hashlib import sha256
 
 from grantway.crypto.passwords import Busy
 from grantway.crypto.seal import BrokenSeal, flow_id_of
-from grantway.crypto.secrets import new_id
 from grantway.flows.browser import Browser
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, canonical_username, may_authenticate
 from grantway.storage.port import Bucket
 
 _DEVICE_PURPOSE = "known-device"
-_DEVICE_BINDING = b"known-device"
+_DEVICE_BINDING = "known-device"  # the seal is the cookie itself, with none beside it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed:
-    """The try failed; `retry_after` (seconds) when there were too many.
+    """The try failed.
 
-    `busy` when no password could be checked. `why` is for the operator alone.
+    `retry_after` (seconds): there were too many. `busy`: no password could be checked just now. `why` is for
+    the operator alone.
     """
 
     why: str
@@ -32,16 +32,14 @@ class LoginFailed:
 async def check_password(
     server: Server, browser: Browser, typed_name: str, password: str
 ) -> Person | LoginFailed:
-    """The person, or the one answer for every other cause.
-
-    Unknown, wrong, disabled cost and look the same (threat C9).
+    """The person; or the same failure, at the same cost, for an unknown name as for a wrong password (C9).
 
     An attempt is taken from its buckets before it is judged, so that parallel guesses cannot outrun the count
     (threat C13), and given back when it was right.
     """
     username = canonical_username(typed_name)
     account = _account_key(username or typed_name)
-    buckets = _buckets(account, browser.network, known_device=_is_known_device(server, browser, account))
+    buckets = _buckets(account, browser.network, known_device=_known_device(server, browser, account))
     wait = await server.store.take(buckets)
     if wait > 0:
         return LoginFailed(
@@ -75,25 +73,17 @@ async def _rehash(server: Server, person: Person, stored: str, password: str) ->
 
 
 def known_device_cookie(server: Server, person: Person) -> str:
-    """A sealed note that this device has signed in as this person.
-
-    Strangers' failures do not slow it down.
-    """
-    sealer = server.snapshots.newest.sealer
+    """A sealed note that this person has signed in on this device: strangers' failures do not slow them."""
     payload = _account_key(person.username).encode()
-    return sealer.seal(
-        payload, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING, flow_id=new_id(server.now())
-    )
+    return server.seal(payload, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING)
 
 
-def _is_known_device(server: Server, browser: Browser, account: str) -> str | None:
-    """An id of the device, when it once signed in to this very account."""
+def _known_device(server: Server, browser: Browser, account: str) -> str | None:
+    """The id of the device, if this very account was once signed in to on it."""
     if browser.device_cookie is None:
         return None
     try:
-        payload = server.snapshots.newest.sealer.open(
-            browser.device_cookie, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING
-        )
+        payload = server.unseal(browser.device_cookie, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING)
     except BrokenSeal:
         return None
     return flow_id_of(browser.device_cookie) if payload == account.encode() else None

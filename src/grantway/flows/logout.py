@@ -9,7 +9,7 @@ import msgspec
 from grantway.crypto.secrets import SecretKind, issue_secret
 from grantway.flows.browser import Browser
 from grantway.flows.id_token_hints import read_hint
-from grantway.flows.interaction import NotYours, open_in_browser
+from grantway.flows.interaction import NotYours, open_in_browser, seal_for_browser
 from grantway.flows.server import Server
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw, shown
@@ -22,8 +22,8 @@ from grantway.protocol.return_address import MAX_STATE
 from grantway.protocol.session_clients import logout_frames, sid_of
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
-WAY_LIFETIME = 60  # seconds between a form of an app and our own address
-_ON_THE_WAY = "end-session"
+POSTED_LIFETIME = 60  # seconds between a form of an app and our own address
+_PURPOSE = "end-session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,33 +52,28 @@ _requests = msgspec.msgpack.Decoder(LogoutRequest)
 
 
 @dataclass(frozen=True, slots=True)
-class OnTheWay:
+class SealedLogout:
     """A request that was posted, and goes on at our own address. `binding` fills the cookie of this id."""
 
     id: str
     binding: str
-    sealed: str
+    seal: str
 
 
-def set_out(server: Server, asked: LogoutRequest) -> OnTheWay:
+def seal_logout(server: Server, asked: LogoutRequest) -> SealedLogout:
     """Seal what was asked: what came in a form, an ID token above all, must stand in no URL (threat T1)."""
     secret = issue_secret(SecretKind.FLOW, now=server.now())
-    sealed = server.snapshots.newest.sealer.seal(
-        msgspec.msgpack.encode(asked),
-        purpose=_ON_THE_WAY,
-        binding=secret.text.encode(),
-        flow_id=secret.selector,
-    )
-    return OnTheWay(secret.selector, secret.text, sealed)
+    seal = seal_for_browser(server, asked, _PURPOSE, flow_id=secret.selector, binding=secret.text)
+    return SealedLogout(secret.selector, secret.text, seal)
 
 
-def arrived(server: Server, browser: Browser, text: str) -> LogoutRequest:
-    """What was asked, as far as it is registered now.
+def open_logout(server: Server, browser: Browser, text: str) -> LogoutRequest:
+    """What `seal_logout` sealed, as far as it is registered now.
 
-    Read again later, or in another browser, it asks nothing: that person came by themselves.
+    Opened again later, or in another browser, it asks nothing: that person came by themselves.
     """
     try:
-        _, _, payload = open_in_browser(server, browser, text, _ON_THE_WAY)
+        _, _, payload = open_in_browser(server, browser, text, _PURPOSE)
     except NotYours:
         return NOBODY
     return still_registered(server, _requests.decode(payload))

@@ -74,41 +74,41 @@ class LogoutDelivery:
             wake.cancel()
         return {call: client_id for call, client_id in calls.items() if not call.done()}
 
-    async def _tell_safely(self, told: SessionClient) -> None:
+    async def _tell_safely(self, due: SessionClient) -> None:
         """Tell one client. Whatever fails leaves the message to be taken again after its lease."""
         try:
-            await self.tell(told)
+            await self.tell(due)
         except Unavailable as away:
-            _log.warning("logout of %s put off: %s", told.client_id, away)
+            _log.warning("logout of %s put off: %s", due.client_id, away)
         except Exception:  # noqa: BLE001 - whatever it was, it is logged whole and must not stop the others
-            _log.exception("logout of %s failed", told.client_id)
+            _log.exception("logout of %s failed", due.client_id)
 
-    async def tell(self, told: SessionClient) -> None:
+    async def tell(self, due: SessionClient) -> None:
         """Tell one client, and note what became of it. Raises Unavailable when that cannot be noted."""
         server = self._server
-        client = server.snapshots.newest.registry.clients.get(told.client_id)
+        client = server.snapshots.newest.registry.clients.get(due.client_id)
         if client is None or not client.enabled or client.backchannel_logout_uri is None:
-            await server.store.logout_told(told)
+            await server.store.logout_told(due)
             return
         try:
-            await self._call(client, client.backchannel_logout_uri, told)
+            await self._call(client, client.backchannel_logout_uri, due)
         except _Refused as no:
-            wait = None if told.tries >= REFUSALS else self._wait(told)
-            await self._put_off(told, wait, str(no), with_others=False)
+            wait = None if due.tries >= REFUSALS else self._wait(due)
+            await self._put_off(due, wait, str(no), with_others=False)
         except Unreachable as away:
-            await self._put_off(told, self._wait(told), away.reason, with_others=True)
+            await self._put_off(due, self._wait(due), away.reason, with_others=True)
         else:
-            await server.store.logout_told(told)
+            await server.store.logout_told(due)
             self._outcome("told")
-            _log.info("%s told that a session has ended, by try %d", told.client_id, told.tries)
+            _log.info("%s told that a session has ended, by try %d", due.client_id, due.tries)
 
-    async def _call(self, client: Client, address: str, told: SessionClient) -> None:
+    async def _call(self, client: Client, address: str, due: SessionClient) -> None:
         """POST a logout token (§2.5), a new one for each try. Raises Unreachable, _Refused or Unavailable."""
         server = self._server
         now = server.now()
         claims = logout_token_claims(
-            told,
-            subject=server.snapshots.subject_of(client, told.subject),
+            due,
+            subject=server.snapshots.subject_of(client, due.subject),
             issuer=server.policy.issuer,
             token_id=new_id(now),
             now=now,
@@ -126,17 +126,17 @@ class LogoutDelivery:
         if answer.status not in _DONE:
             raise Unreachable(f"it answered {answer.status}, expected 200 or 204")
 
-    def _wait(self, told: SessionClient) -> float | None:
+    def _wait(self, due: SessionClient) -> float | None:
         """Seconds until the next try; None: it is over."""
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(told.tries - 1, 20))
-        over = (told.ended_at or 0.0) + TRY_FOR
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(due.tries - 1, 20))
+        over = (due.ended_at or 0.0) + TRY_FOR
         return None if self._server.now() + wait > over else wait
 
     async def _put_off(
-        self, told: SessionClient, wait: float | None, problem: str, *, with_others: bool
+        self, due: SessionClient, wait: float | None, problem: str, *, with_others: bool
     ) -> None:
         shown = problem.encode("unicode_escape").decode("ascii")[:_MAX_PROBLEM]
-        await self._server.store.put_off_logout(told, wait=wait, problem=shown, with_others=with_others)
+        await self._server.store.put_off_logout(due, wait=wait, problem=shown, with_others=with_others)
         self._outcome("given_up" if wait is None else "failed")
         then = "given up" if wait is None else f"again in {wait:.0f} s"
-        _log.warning("%s not told that a session has ended: %s; %s", told.client_id, shown, then)
+        _log.warning("%s not told that a session has ended: %s; %s", due.client_id, shown, then)

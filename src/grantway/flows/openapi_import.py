@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from grantway.egress import Unreachable
 from grantway.flows.openapi_text import MAX_BYTES, Document, NotADocument, read_text
-from grantway.flows.people import Rejected
-from grantway.flows.registry import NotFound, find_api
-from grantway.flows.registry_apis import add_api, change_api
+from grantway.flows.registry import find_api
+from grantway.flows.registry_apis import add_api, change_api, changeable
+from grantway.flows.rejections import NotFound, Rejected
 from grantway.flows.server import Server
 from grantway.protocol.api_changes import Line, Merged, lines_between, merge
 from grantway.protocol.api_findings import Finding, findings
@@ -121,12 +121,14 @@ def load_document(raw: bytes, address: str, *, progress: Progress | None = None)
     return Loaded(address=address, digest=digest, reading=reading, notes=tuple(notes))
 
 
-def _placed(document: Document, told: Sequence[tuple[Pointer, str]]) -> list[Placed]:
-    if not told:
+def _placed(document: Document, remarks: Sequence[tuple[Pointer, str]]) -> list[Placed]:
+    """The remarks with their lines, in the order of those."""
+    if not remarks:
         return []
-    lines = document.lines(pointer for pointer, _ in told)
+    lines = document.lines(pointer for pointer, _ in remarks)
     placed = [
-        Placed(words=words, pointer=as_json_pointer(pointer), line=lines[pointer]) for pointer, words in told
+        Placed(words=words, pointer=as_json_pointer(pointer), line=lines[pointer])
+        for pointer, words in remarks
     ]
     return sorted(placed, key=lambda one: one.line or 0)
 
@@ -136,8 +138,8 @@ async def plan_import(server: Server, loaded: Loaded, wishes: Wishes) -> ImportP
     await server.snapshots.refresh()
     registry = server.snapshots.newest.registry
     old = _existing(registry, loaded.reading, wishes)
-    if old is not None and old.managed_by_file:
-        raise Rejected(f"api {old.name} is managed by the registry file: change it there")
+    if old is not None:
+        changeable(old)
     name, identifier = _names(loaded.reading, wishes, old)
     taken = registry.api_of_scope.keys() - {scope.name for scope in (() if old is None else old.scopes)}
     try:

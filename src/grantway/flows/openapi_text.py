@@ -258,37 +258,47 @@ def _scalar(event: Any, line: int) -> object:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
+@dataclass(slots=True)
+class _Level:
+    """A collection that is passed through: where it lies, and which of its members came last."""
+
+    path: Pointer
+    member: str | int  # a name in a mapping, a place in a list
+    expects_name: bool = False  # of a mapping: is a name next, or the value of the last one?
+
+
 def _yaml_places(text: str) -> Iterator[tuple[Pointer, int]]:
     """Every value of a YAML text that is known to be right, with its line; aliases are not looked into."""
     import yaml
 
-    stack: list[list[Any]] = []  # [the path of the collection, its name or place, does a name come next?]
+    levels: list[_Level] = []
     events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
     for event in events:
         kind, line = type(event).__name__, event.start_mark.line + 1
         if kind in {"MappingEndEvent", "SequenceEndEvent"}:
-            stack.pop()
+            levels.pop()
         elif kind in {"ScalarEvent", "AliasEvent", "MappingStartEvent", "SequenceStartEvent"}:
-            if stack and stack[-1][2] is True:
+            inner = levels[-1] if levels else None
+            if inner is not None and inner.expects_name:
                 name = _scalar(event, line) if kind == "ScalarEvent" else ""
-                stack[-1][1:] = [name if isinstance(name, str) else json.dumps(name), False]
-                yield (*stack[-1][0], stack[-1][1]), line
+                inner.member = name if isinstance(name, str) else json.dumps(name)
+                inner.expects_name = False
+                yield (*inner.path, inner.member), line
                 continue
-            path = _next_place(stack)
+            path = _next_place(inner)
             yield path, line
             if kind == "MappingStartEvent":
-                stack.append([path, "", True])
+                levels.append(_Level(path, "", expects_name=True))
             elif kind == "SequenceStartEvent":
-                stack.append([path, -1, None])
+                levels.append(_Level(path, -1))
 
 
-def _next_place(stack: list[list[Any]]) -> Pointer:
-    """The pointer of the value that comes now."""
-    if not stack:
+def _next_place(level: _Level | None) -> Pointer:
+    """The pointer of the value that comes now; None: the root."""
+    if level is None:
         return ()
-    top = stack[-1]
-    if top[2] is None:
-        top[1] += 1
+    if isinstance(level.member, int):
+        level.member += 1
     else:
-        top[2] = True
-    return (*top[0], top[1])
+        level.expects_name = True
+    return (*level.path, level.member)

@@ -7,7 +7,8 @@ from grantway.crypto.passwords import Busy, password_problem
 from grantway.crypto.secrets import IssuedSecret
 from grantway.flows.browser import Browser, open_session
 from grantway.flows.login import LoginFailed, check_password
-from grantway.flows.people import Rejected, rename
+from grantway.flows.people import rename
+from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, Session, SignedIn, session_ended
 from grantway.storage.changes import AuditEntry

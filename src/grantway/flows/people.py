@@ -5,15 +5,12 @@ from dataclasses import dataclass, field, replace
 from grantway.crypto.imported_hashes import check_of
 from grantway.crypto.passwords import password_problem
 from grantway.crypto.secrets import random_base62
+from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
 from grantway.protocol.people import Person, Profile, canonical_username
 from grantway.protocol.profiles import merged, person_problems
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import Conflict
-
-
-class Rejected(Exception):
-    """What was asked for breaks a rule; the message says which, one reason a line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

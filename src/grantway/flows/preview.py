@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from grantway.flows.approve import grant_of
 from grantway.flows.issue import Planned
 from grantway.flows.people import find_person
-from grantway.flows.registry import NotFound, find_client
+from grantway.flows.registry import find_client
+from grantway.flows.rejections import NotFound
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.flows.token import as_known, require_grant_type
@@ -17,7 +18,7 @@ from grantway.protocol.consent import consent_question
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.id_tokens import id_token_claims, wants_id_token
 from grantway.protocol.issuing import Granted, granted_by
-from grantway.protocol.names import ErrorCode, GrantType
+from grantway.protocol.names import GRANT_CLAIM, ErrorCode, GrantType
 from grantway.protocol.params import Params
 from grantway.protocol.people import Person, Session
 from grantway.protocol.preview import Steps, Verdict, verdicts
@@ -25,7 +26,7 @@ from grantway.protocol.registry import OPENID
 from grantway.protocol.return_address import return_address
 from grantway.protocol.scope import Scope
 from grantway.protocol.token_request import ClientCredentialsRequest
-from grantway.protocol.tokens import GRANT_CLAIM, Claims
+from grantway.protocol.tokens import Claims
 
 MADE_LATER = "(made when it is issued)"
 _CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636 appendix B; nobody will ever redeem it
@@ -85,14 +86,14 @@ async def preview(server: Server, wish: Wish) -> Preview:
     except OAuthError as refused:
         refusal = refused
     named = None if person is None else person.username
-    told = verdicts(client, snapshot.registry, steps, person=named)
+    scopes = verdicts(client, snapshot.registry, steps, person=named)
     if steps.granted is None:
-        return Preview(client=client, refusal=refusal, scopes=told)
-    return _shown(server, client, as_known(server, steps.granted), steps, told)
+        return Preview(client=client, refusal=refusal, scopes=scopes)
+    return _as_issued(server, client, as_known(server, steps.granted), steps, scopes)
 
 
-def _shown(
-    server: Server, client: Client, granted: Granted, steps: Steps, told: tuple[Verdict, ...]
+def _as_issued(
+    server: Server, client: Client, granted: Granted, steps: Steps, scopes: tuple[Verdict, ...]
 ) -> Preview:
     now = server.now()
     planned = Planned.of(granted, server.policy)
@@ -110,7 +111,7 @@ def _shown(
     return Preview(
         client=client,
         refusal=None,
-        scopes=told,
+        scopes=scopes,
         planned=planned,
         claims=claims,
         id_token_claims=id_token,

@@ -1,17 +1,18 @@
 """Clients and their secrets: registered, changed, retired. One set of rules for every door.
 
-Every change is judged against the picture it was decided on, and written only if that is still the newest;
-otherwise it is decided again.
+Every change is decided on the newest registry, and written only if that still is the newest; otherwise it is
+decided again.
 """
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Generic, TypeVar
 
 from grantway.crypto.given_secrets import given_secret_hash, given_secret_problem
 from grantway.crypto.secrets import SecretKind, issue_secret, new_id, random_base62
-from grantway.flows.people import Rejected
 from grantway.flows.registry_keys import key_problems
+from grantway.flows.rejections import NotFound, Rejected
 from grantway.flows.server import Server
 from grantway.flows.signing_keys import missing_keys
 from grantway.protocol.apis import Api
@@ -24,6 +25,7 @@ from grantway.protocol.clients import (
     ClientType,
     RefreshPolicy,
     SecretScheme,
+    label_problem,
 )
 from grantway.protocol.names import AuthMethod, GrantType, SubjectType
 from grantway.protocol.registration import default_auth_method, default_grant_types, registry_problems
@@ -42,14 +44,11 @@ from grantway.storage.changes import (
 )
 from grantway.storage.port import Conflict
 
-AuditLine = tuple[str, str, Mapping[str, str | int | float | bool | None]]
+_Result = TypeVar("_Result")
+_Entity = TypeVar("_Entity", Api, Client)
+AuditLine = tuple[str, str, Mapping[str, str | int | float | bool | None]]  # action, target, details
 FROM_FILE = "file_"  # ids of secrets that the registry file gave start with this
 _TRIES = 5
-_MAX_LABEL = 100
-
-
-class NotFound(Exception):
-    """There is no such thing; the message names the nearest ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,34 +108,31 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """What a decision wants written: changes, audit lines (action, target, details), and what to check."""
+class Decided(Generic[_Result]):
+    """What a decision wants written, and what the caller of `commit` is given once that is done."""
 
-    changes: Sequence[RegistryChange]
-    audit: Sequence[AuditLine]
-
-
-Decide = Callable[[Registry, float], Awaitable[Decided]]
+    result: _Result
+    changes: Sequence[RegistryChange] = ()
+    audit: Sequence[AuditLine] = ()
 
 
-async def commit(server: Server, decide: Decide, *, actor: str) -> None:
-    """Decide on the newest picture, check what would come out, and write it; again when somebody was faster.
+async def commit(
+    server: Server, decide: Callable[[Registry, float], Awaitable[Decided[_Result]]], *, actor: str
+) -> _Result:
+    """Decide on the newest registry, check what would come out, and write it; again if somebody was faster.
 
-    An algorithm that no key signs with yet gets its key in the same transaction.
-    Raises Rejected with every reason, NotFound, or Conflict after several tries.
+    `decide` is given the registry and the time. An algorithm that no key signs with yet gets its key in the
+    same transaction. Raises Rejected with every reason, NotFound, or Conflict after several tries.
     """
-    for attempt in range(1, _TRIES + 1):
+    tries = 0
+    while True:
         await server.snapshots.refresh()
         registry, now = server.snapshots.newest.registry, server.now()
         decided = await decide(registry, now)
         if not decided.changes:
-            return
+            return decided.result
         after = registry_after(registry, decided.changes)
-        clients = [one.client.id for one in decided.changes if isinstance(one, PutClient)]
-        apis = [one.api.identifier for one in decided.changes if isinstance(one, PutApi)]
-        wrong = registry_problems(after, clients, apis, issuer=server.policy.issuer)
-        if wrong := [*wrong, *key_problems(after.clients[one] for one in clients if one in after.clients)]:
-            raise Rejected("\n".join(dict.fromkeys(wrong)))
+        _check(after, decided.changes, issuer=server.policy.issuer)
         keys = await missing_keys(server, after, now)
         made = [("key.created", f"key:{key.kid}", {"alg": key.alg}) for key in keys]
         audit = [
@@ -147,10 +143,21 @@ async def commit(server: Server, decide: Decide, *, actor: str) -> None:
         try:
             await server.snapshots.change(changes, audit, if_version=registry.version)
         except Conflict:
-            if attempt == _TRIES:
+            tries += 1
+            if tries == _TRIES:
                 raise
-            continue
-        return
+        else:
+            return decided.result
+
+
+def _check(after: Registry, changes: Sequence[RegistryChange], *, issuer: str) -> None:
+    """Raises Rejected with everything that is wrong with what these changes put into the registry."""
+    clients = [one.client.id for one in changes if isinstance(one, PutClient)]
+    apis = [one.api.identifier for one in changes if isinstance(one, PutApi)]
+    wrong = registry_problems(after, clients, apis, issuer=issuer)
+    wrong += key_problems(after.clients[one] for one in clients if one in after.clients)
+    if wrong:
+        raise Rejected("\n".join(dict.fromkeys(wrong)))
 
 
 def _signed(change: RegistryChange, actor: str) -> RegistryChange:
@@ -249,9 +256,8 @@ async def add_client(
 
     Raises Rejected with every reason.
     """
-    done: list[Registered] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:
+    async def decide(registry: Registry, now: float) -> Decided[Registered]:
         client = client_of(draft, registry, now)
         if client.id in registry.clients:
             raise Rejected(f"id {client.id!r}: another app has this id")
@@ -260,12 +266,15 @@ async def add_client(
         if secret is not None or client.uses_secret:
             stored, text = new_secret(server, client.id, secret or SecretDraft(), now)
             changes.append(PutSecret(stored))
-        done[:] = [Registered(registry_after(registry, changes).clients[client.id], text)]
-        details = {"name": client.name, "type": client.type.value}
-        return Decided(changes=changes, audit=[("client.added", f"client:{client.id}", details)])
+        registered = Registered(registry_after(registry, changes).clients[client.id], text)
+        return Decided(result=registered, changes=changes, audit=[client_added(client)])
 
-    await commit(server, decide, actor=actor)
-    return done[0]
+    return await commit(server, decide, actor=actor)
+
+
+def client_added(client: Client) -> AuditLine:
+    """What the audit log says of a client that was registered."""
+    return "client.added", f"client:{client.id}", {"name": client.name, "type": client.type.value}
 
 
 async def change_client(
@@ -275,42 +284,36 @@ async def change_client(
 
     Raises Rejected, NotFound. Id, secrets and the moment of registration stay.
     """
-    done: list[Client] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - the same shape for all
-        old = _own(find_client(registry, client_id))
+    async def decide(registry: Registry, _now: float) -> Decided[Client]:
+        old = _changeable(find_client(registry, client_id))
         new = replace(edit(old), id=old.id, secrets=old.secrets, created_at=old.created_at)
-        done[:] = [new]
-        return changed_client(old, new)
+        names = changed_fields(old, new)
+        if not names:
+            return Decided(result=new)
+        audit = ("client.changed", f"client:{new.id}", {"fields": names})
+        return Decided(result=new, changes=[PutClient(new)], audit=[audit])
 
-    await commit(server, decide, actor=actor)
-    return done[0]
+    return await commit(server, decide, actor=actor)
 
 
-def changed_client(old: Client, new: Client) -> Decided:
-    """The change from one to the other, told in the audit by the names of the fields."""
-    names = [one.name for one in fields(Client) if getattr(old, one.name) != getattr(new, one.name)]
-    if not names:
-        return Decided(changes=[], audit=[])
-    audit = ("client.changed", f"client:{new.id}", {"fields": ",".join(names)})
-    return Decided(changes=[PutClient(new)], audit=[audit])
+def changed_fields(old: _Entity, new: _Entity) -> str:
+    """The names of the fields that differ, as the audit log has them; empty when none does."""
+    return ",".join(one.name for one in fields(old) if getattr(old, one.name) != getattr(new, one.name))
 
 
 async def delete_client(server: Server, client_id: str, *, actor: str) -> Client:
     """Remove a client; its consents go, its grants and tokens are revoked. Raises NotFound, Rejected."""
-    done: list[Client] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - the same shape for all
-        client = _own(find_client(registry, client_id))
-        done[:] = [client]
+    async def decide(registry: Registry, _now: float) -> Decided[Client]:
+        client = _changeable(find_client(registry, client_id))
         audit = ("client.deleted", f"client:{client.id}", {"name": client.name})
-        return Decided(changes=[DropClient(client.id)], audit=[audit])
+        return Decided(result=client, changes=[DropClient(client.id)], audit=[audit])
 
-    await commit(server, decide, actor=actor)
-    return done[0]
+    return await commit(server, decide, actor=actor)
 
 
-def _own(client: Client) -> Client:
+def _changeable(client: Client) -> Client:
     if client.managed_by_file:
         raise Rejected(f"app {client.id} is managed by the registry file: change it there")
     return client
@@ -324,8 +327,8 @@ def new_secret(
 ) -> tuple[ClientSecret, str | None]:
     """The secret to store, and its text if it was made here. Raises Rejected for a weak given one."""
     expires_at = None if draft.lifetime is None else now + draft.lifetime
-    if len(draft.label) > _MAX_LABEL or (draft.label and not draft.label.isprintable()):
-        raise Rejected(f"label: at most {_MAX_LABEL} printable characters")
+    if problem := label_problem(draft.label):
+        raise Rejected(f"label: {problem}")
     about = ClientSecret(
         id="", client_id=client_id, hash=b"", label=draft.label, created_at=now, expires_at=expires_at
     )
@@ -345,9 +348,8 @@ async def add_secret(
 
     Expired ones leave to make room. Raises Rejected, NotFound.
     """
-    done: list[tuple[ClientSecret, str | None]] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:
+    async def decide(registry: Registry, now: float) -> Decided[tuple[ClientSecret, str | None]]:
         client = find_client(registry, client_id)
         if not client.uses_secret:
             raise Rejected(f"app {client.id} has no secret: its auth method is {client.auth_method}")
@@ -359,34 +361,26 @@ async def add_secret(
                 f"app {client.id} has {MAX_SECRETS} live secrets: delete one that is no longer used"
             )
         stored, text = new_secret(server, client.id, draft, now)
-        done[:] = [(stored, text)]
         audit = ("client.secret_added", f"client:{client.id}", {"secret": stored.id, "label": stored.label})
         drops = [DropSecret(client.id, one.id) for one in expired]
-        return Decided(changes=[*drops, PutSecret(stored)], audit=[audit])
+        return Decided(result=(stored, text), changes=[*drops, PutSecret(stored)], audit=[audit])
 
-    await commit(server, decide, actor=actor)
-    return done[0]
+    return await commit(server, decide, actor=actor)
 
 
 async def delete_secret(server: Server, client_id: str, secret_id: str, *, actor: str) -> ClientSecret:
     """Remove a secret, by id or label; at once it is good for nothing. Raises NotFound, Rejected."""
-    done: list[ClientSecret] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - the same shape for all
+    async def decide(registry: Registry, _now: float) -> Decided[ClientSecret]:
         client = find_client(registry, client_id)
         found = [one for one in client.secrets if secret_id and secret_id in {one.id, one.label}]
         if len(found) != 1:
             listed = ", ".join(f"{one.id} {one.label}".strip() for one in client.secrets) or "none"
             raise NotFound(f"app {client.id} has no one secret {secret_id!r}; there are: {listed}")
-        if found[0].id.startswith(FROM_FILE):
+        secret = found[0]
+        if secret.id.startswith(FROM_FILE):
             raise Rejected(f"this secret of app {client.id} comes from the registry file: remove it there")
-        done[:] = found
-        audit = (
-            "client.secret_deleted",
-            f"client:{client.id}",
-            {"secret": found[0].id, "label": found[0].label},
-        )
-        return Decided(changes=[DropSecret(client.id, found[0].id)], audit=[audit])
+        audit = ("client.secret_deleted", f"client:{client.id}", {"secret": secret.id, "label": secret.label})
+        return Decided(result=secret, changes=[DropSecret(client.id, secret.id)], audit=[audit])
 
-    await commit(server, decide, actor=actor)
-    return done[0]
+    return await commit(server, decide, actor=actor)

@@ -1,20 +1,22 @@
 """APIs: registered, changed, retired, with the keys that sign their tokens and a client that introspects."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
-from grantway.flows.people import Rejected
 from grantway.flows.registry import (
     AuditLine,
     ClientDraft,
     Decided,
     SecretDraft,
+    changed_fields,
+    client_added,
     client_of,
     commit,
     find_api,
     new_secret,
     registry_after,
 )
+from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
 from grantway.protocol.apis import Api
 from grantway.protocol.clients import Client, ClientType
@@ -54,9 +56,8 @@ async def add_api(
 
     `note` and `source` stand in its first version. Raises Rejected with every reason.
     """
-    done: list[RegisteredApi] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:
+    async def decide(registry: Registry, now: float) -> Decided[RegisteredApi]:
         if registry.find_api(api.identifier) is not None:
             raise Rejected(f"api {api.name}: the audience {api.identifier} is registered already")
         changes: list[RegistryChange] = [PutApi(api, note=note, source=source)]
@@ -67,14 +68,10 @@ async def add_api(
             client = client_of(draft, registry_after(registry, changes), now)
             stored, secret = new_secret(server, client.id, SecretDraft(), now)
             changes += [PutClient(client), PutSecret(stored)]
-            audit.append(
-                ("client.added", f"client:{client.id}", {"name": client.name, "type": client.type.value})
-            )
-        done[:] = [RegisteredApi(api, client, secret)]
-        return Decided(changes=changes, audit=audit)
+            audit.append(client_added(client))
+        return Decided(result=RegisteredApi(api, client, secret), changes=changes, audit=audit)
 
-    await commit(server, decide, actor=actor)
-    return done[0]
+    return await commit(server, decide, actor=actor)
 
 
 async def change_api(
@@ -91,24 +88,18 @@ async def change_api(
 
     Raises Rejected when apps still name a scope that would go, unless `clean` takes it away from them too.
     """
-    done: list[Api] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - the same shape for all
-        old = _own(find_api(registry, name))
+    async def decide(registry: Registry, _now: float) -> Decided[Api]:
+        old = changeable(find_api(registry, name))
         new = replace(edit(old), identifier=old.identifier)
-        done[:] = [new]
-        names = [one.name for one in fields(Api) if getattr(old, one.name) != getattr(new, one.name)]
+        names = changed_fields(old, new)
         if not names and source is None:
-            return Decided(changes=[], audit=[])
+            return Decided(result=new)
         changes: list[RegistryChange] = [PutApi(new, note=note, source=source)]
-        audit: list[AuditLine] = [("api.changed", f"api:{new.identifier}", {"fields": ",".join(names)})]
-        cleaned = clients_without_gone_scopes(registry, changes, clean=clean)
-        changes += [PutClient(client) for client in cleaned]
-        audit += [("client.changed", f"client:{one.id}", {"fields": "scope"}) for one in cleaned]
-        return Decided(changes=changes, audit=audit)
+        audit: list[AuditLine] = [("api.changed", f"api:{new.identifier}", {"fields": names})]
+        return _with_cleaned_clients(registry, Decided(result=new, changes=changes, audit=audit), clean=clean)
 
-    await commit(server, decide, actor=actor)
-    return done[0]
+    return await commit(server, decide, actor=actor)
 
 
 async def delete_api(server: Server, name: str, *, actor: str, clean: bool = False) -> Api:
@@ -116,19 +107,13 @@ async def delete_api(server: Server, name: str, *, actor: str, clean: bool = Fal
 
     With it go the clients with which it introspects, and it is no app's default any more.
     """
-    done: list[Api] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - the same shape for all
-        api = _own(find_api(registry, name))
-        done[:] = [api]
+    async def decide(registry: Registry, _now: float) -> Decided[Api]:
+        api = changeable(find_api(registry, name))
         changes, audit = retired_api(registry, api)
-        cleaned = clients_without_gone_scopes(registry, changes, clean=clean)
-        changes += [PutClient(client) for client in cleaned]
-        audit += [("client.changed", f"client:{client.id}", {"fields": "scope"}) for client in cleaned]
-        return Decided(changes=changes, audit=audit)
+        return _with_cleaned_clients(registry, Decided(result=api, changes=changes, audit=audit), clean=clean)
 
-    await commit(server, decide, actor=actor)
-    return done[0]
+    return await commit(server, decide, actor=actor)
 
 
 def retired_api(registry: Registry, api: Api) -> tuple[list[RegistryChange], list[AuditLine]]:
@@ -145,8 +130,19 @@ def retired_api(registry: Registry, api: Api) -> tuple[list[RegistryChange], lis
     return changes, audit
 
 
+def _with_cleaned_clients(registry: Registry, decided: Decided[Api], *, clean: bool) -> Decided[Api]:
+    """The same, and the scopes that go with it taken away from the clients that name them."""
+    cleaned = clients_without_gone_scopes(registry, decided.changes, clean=clean)
+    lines = [("client.changed", f"client:{client.id}", {"fields": "scope"}) for client in cleaned]
+    return Decided(
+        result=decided.result,
+        changes=[*decided.changes, *map(PutClient, cleaned)],
+        audit=[*decided.audit, *lines],
+    )
+
+
 def clients_without_gone_scopes(
-    registry: Registry, changes: list[RegistryChange], *, clean: bool
+    registry: Registry, changes: Sequence[RegistryChange], *, clean: bool
 ) -> list[Client]:
     """The clients that name a scope these changes remove, without it. Raises Rejected unless `clean`."""
     after = registry_after(registry, changes)
@@ -162,7 +158,8 @@ def clients_without_gone_scopes(
     ]
 
 
-def _own(api: Api) -> Api:
+def changeable(api: Api) -> Api:
+    """The API, to be changed by a command. Raises Rejected when the registry file manages it."""
     if api.managed_by_file:
         raise Rejected(f"api {api.name} is managed by the registry file: change it there")
     return api

@@ -1,25 +1,27 @@
 """The registry as a file: `[[apis]]`, `[[apps]]`, `[[people]]`, in grantway.toml or in a file of their own.
 
-[[apis]]                                  # see protocol.api_tables
-name = "photos"
-audience = "https://api.example/photos"
+For example:
 
-[[apps]]
-id = "photo_printer"
-name = "Photo Printer"
-type = "web"                              # spa, native, machine, resource_server
-redirect_uris = ["https://printer.example/cb"]
-scopes = ["photos:read"]
-optional_scopes = ["photos:delete"]
-secret_file = "printer.secret"            # or secret, secret_env, or several tables [[apps.secrets]]
+    [[apis]]                              # see protocol.api_tables
+    name = "photos"
+    audience = "https://api.example/photos"
+
+    [[apps]]
+    id = "photo_printer"
+    name = "Photo Printer"
+    type = "web"                          # spa, native, machine, resource_server
+    redirect_uris = ["https://printer.example/cb"]
+    scopes = ["photos:read"]
+    optional_scopes = ["photos:delete"]
+    secret_file = "printer.secret"        # or secret, secret_env, or several tables [[apps.secrets]]
                                           # with auth_method = "private_key_jwt": jwks_file or jwks_uri
                                           # with "tls_client_auth": certificate_name = "san_dns=app.example"
 
-[[people]]                                # made when they are missing; passwords are never changed again
-username = "ada"
-name = "Ada Lovelace"
-password_file = "ada.password"            # or password_env, password_hash; plain password with dev only
-email = "ada@id.example"                  # and given_name, birthdate, address.locality: see protocol.people
+    [[people]]                            # made when they are missing; passwords are never changed again
+    username = "ada"
+    name = "Ada Lovelace"
+    password_file = "ada.password"        # or password_env, password_hash; plain password with dev only
+    email = "ada@id.example"              # and given_name, birthdate, address.locality: see protocol.people
 """
 
 import tomllib
@@ -31,14 +33,21 @@ from typing import Any
 from grantway.crypto.given_secrets import given_secret_problem
 from grantway.crypto.imported_hashes import check_of
 from grantway.crypto.passwords import password_problem
-from grantway.flows.people import PersonDraft, Rejected
+from grantway.flows.people import PersonDraft
 from grantway.flows.registry import ClientDraft
 from grantway.flows.registry_keys import read_key_file
-from grantway.flows.registry_tables import Table
+from grantway.flows.registry_tables import RegistryTable
+from grantway.flows.rejections import Rejected
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
-from grantway.protocol.clients import DEFAULT_ID_TOKEN_ALG, CertificateName, ClientType, RefreshPolicy
-from grantway.protocol.names import AuthMethod, GrantType, SubjectType
+from grantway.protocol.clients import (
+    DEFAULT_ID_TOKEN_ALG,
+    CertificateName,
+    ClientType,
+    RefreshPolicy,
+    label_problem,
+)
+from grantway.protocol.names import GrantType, SubjectType
 from grantway.protocol.people import Address, Profile
 from grantway.protocol.profiles import ADDRESS_TEXTS, TEXTS
 from grantway.protocol.registration import default_auth_method
@@ -46,7 +55,6 @@ from grantway.protocol.scope import Scope
 from grantway.protocol.toml_mistakes import toml_mistake
 
 TABLES = ("apis", "apps", "people")
-_MAX_LABEL = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,24 +126,23 @@ def read_registry(
     return Wanted(apis=apis, clients=tuple(apps), people=tuple(people))
 
 
-def _tables(document: Mapping[str, object], name: str, mistakes: list[str]) -> list[Table]:
+def _tables(document: Mapping[str, object], name: str, mistakes: list[str]) -> list[RegistryTable]:
     found = document.get(name, [])
     if not isinstance(found, list):
         mistakes.append(f"{name}: must be a list of tables ([[{name}]])")
         return []
-    return [Table(one, f"{name}[{at}]", mistakes) for at, one in enumerate(found)]
+    return [RegistryTable(one, f"{name}[{at}]", mistakes) for at, one in enumerate(found)]
 
 
 def _twice(what: str, given: list[str]) -> list[str]:
     return [f"{what} {one!r} is used twice" for one in dict.fromkeys(given) if given.count(one) > 1]
 
 
-def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedClient:
+def _read_client(table: RegistryTable, folder: Path, env: Mapping[str, str]) -> WantedClient:
     client_id = table.needed("id")
     if client_id:
         table.place = f"{table.place} ({client_id})"
     kind = table.choice("type", ClientType.WEB)
-    methods = {name: AuthMethod(name) for name in AuthMethod}
     pkce = table.text("pkce") or "required"
     if pkce not in {"required", "optional"}:
         table.note(f"must be required or optional, not {pkce!r}", "pkce")
@@ -143,7 +150,7 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
         id=client_id,
         name=table.text("name") or client_id,
         type=kind,
-        auth_method=table.choice("auth_method", default_auth_method(kind), methods.values()),
+        auth_method=table.choice("auth_method", default_auth_method(kind)),
         grant_types=table.choices("grant_types", GrantType),
         redirect_uris=table.texts("redirect_uris"),
         post_logout_redirect_uris=table.texts("post_logout_redirect_uris"),
@@ -182,7 +189,7 @@ def _read_client(table: Table, folder: Path, env: Mapping[str, str]) -> WantedCl
     return WantedClient(id=client_id, draft=draft, enabled=enabled, secrets=secrets)
 
 
-def _scope(table: Table, key: str) -> Scope:
+def _scope(table: RegistryTable, key: str) -> Scope:
     try:
         return Scope.of(table.texts(key))
     except ValueError as bad:
@@ -190,7 +197,7 @@ def _scope(table: Table, key: str) -> Scope:
         return Scope()
 
 
-def _certificate_name(table: Table) -> CertificateName | None:
+def _certificate_name(table: RegistryTable) -> CertificateName | None:
     text = table.text("certificate_name")
     try:
         return None if text is None else CertificateName.parse(text)
@@ -199,7 +206,7 @@ def _certificate_name(table: Table) -> CertificateName | None:
         return None
 
 
-def _keys(table: Table, folder: Path) -> tuple[str, ...]:
+def _keys(table: RegistryTable, folder: Path) -> tuple[str, ...]:
     """The public keys in the file that `jwks_file` names."""
     name = table.text("jwks_file")
     if name is None:
@@ -213,13 +220,13 @@ def _keys(table: Table, folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def _read_secrets(table: Table, folder: Path, env: Mapping[str, str]) -> tuple[WantedSecret, ...]:
+def _read_secrets(table: RegistryTable, folder: Path, env: Mapping[str, str]) -> tuple[WantedSecret, ...]:
     """From `secret`, `secret_file`, `secret_env`, or tables with `value`, `secret_file`, `secret_env`."""
     found = [_secret(table, table.secret("secret", folder=folder, env=env, plain="secret"), "")]
     for one in table.tables("secrets"):
         label = one.text("label") or ""
-        if len(label) > _MAX_LABEL or not (label or "-").isprintable():
-            one.note(f"at most {_MAX_LABEL} printable characters", "label")
+        if problem := label_problem(label):
+            one.note(problem, "label")
         text = one.secret("secret", folder=folder, env=env, plain="value")
         if not any(one.has(name) for name in ("value", "secret_file", "secret_env")):
             one.note("needs value, secret_file or secret_env")
@@ -231,7 +238,7 @@ def _read_secrets(table: Table, folder: Path, env: Mapping[str, str]) -> tuple[W
     return secrets
 
 
-def _secret(table: Table, text: str | None, label: str) -> WantedSecret | None:
+def _secret(table: RegistryTable, text: str | None, label: str) -> WantedSecret | None:
     expires_at = table.moment("expires") if label or table.has("expires") else None
     if text is None:
         return None
@@ -241,7 +248,7 @@ def _secret(table: Table, text: str | None, label: str) -> WantedSecret | None:
     return WantedSecret(text=text, label=label, expires_at=expires_at)
 
 
-def _read_person(table: Table, folder: Path, env: Mapping[str, str], *, dev: bool) -> PersonDraft:
+def _read_person(table: RegistryTable, folder: Path, env: Mapping[str, str], *, dev: bool) -> PersonDraft:
     username = table.needed("username")
     if username:
         table.place = f"{table.place} ({username})"
@@ -272,7 +279,7 @@ def _read_person(table: Table, folder: Path, env: Mapping[str, str], *, dev: boo
     return draft
 
 
-def _read_profile(table: Table) -> Profile:
+def _read_profile(table: RegistryTable) -> Profile:
     """The standard claims of OpenID Connect, by their names; the address is a table of its own."""
     address = None
     if table.has("address"):

@@ -6,18 +6,28 @@ second run finds nothing to do.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from grantway.crypto.given_secrets import given_secret_hash
-from grantway.flows.people import PersonDraft, Rejected, add_person, change_person, described
-from grantway.flows.registry import FROM_FILE, AuditLine, Decided, client_of, commit, registry_after
+from grantway.flows.people import PersonDraft, add_person, change_person, described
+from grantway.flows.registry import (
+    FROM_FILE,
+    AuditLine,
+    Decided,
+    changed_fields,
+    client_added,
+    client_of,
+    commit,
+    registry_after,
+)
 from grantway.flows.registry_apis import clients_without_gone_scopes, retired_api
 from grantway.flows.registry_file import Wanted, WantedClient
 from grantway.flows.registry_words import differences
+from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
 from grantway.protocol.api_changes import Line
 from grantway.protocol.apis import Api
-from grantway.protocol.clients import Client, ClientSecret, SecretScheme
+from grantway.protocol.clients import ClientSecret, SecretScheme
 from grantway.protocol.people import Person, canonical_username
 from grantway.protocol.profiles import person_problems
 from grantway.protocol.registration import registry_problems
@@ -134,19 +144,17 @@ async def apply(server: Server, wanted: Wanted, *, actor: str, prune: bool = Fal
 
     Raises Rejected with every reason, NotFound, or Conflict.
     """
-    done: list[Plan] = []
 
-    async def decide(registry: Registry, now: float) -> Decided:  # noqa: ARG001 - planned on the newest
+    async def decide(_registry: Registry, _now: float) -> Decided[Plan]:
         made = await plan_for(server, wanted, prune=prune)
-        done[:] = [made]
-        return Decided(changes=made.changes, audit=made.audit)
+        return Decided(result=made, changes=made.changes, audit=made.audit)
 
-    await commit(server, decide, actor=actor)
-    for draft in done[0].new_people:
+    done = await commit(server, decide, actor=actor)
+    for draft in done.new_people:
         await add_person(server, draft, actor=actor)
-    for person, changed in done[0].changed_people:
+    for person, changed in done.changed_people:
         await change_person(server, person, changed, actor=actor)
-    return done[0]
+    return done
 
 
 async def _known_people(server: Server, wanted: Wanted) -> dict[str, Person]:
@@ -177,8 +185,7 @@ def _plan_api(draft: _Draft, api: Api) -> None:
         audit: AuditLine = ("api.added", f"api:{api.identifier}", {"name": api.name})
         draft.add("+", f"api {api.name} ({api.identifier}): {scopes}", PutApi(api), audit=[audit])
     elif told := differences(old, api):
-        names = ",".join(one.name for one in fields(Api) if getattr(old, one.name) != getattr(api, one.name))
-        audit = ("api.changed", f"api:{api.identifier}", {"fields": names})
+        audit = ("api.changed", f"api:{api.identifier}", {"fields": changed_fields(old, api)})
         draft.add("~", f"api {api.name}: {told}", PutApi(api), audit=[audit])
         if not old.managed_by_file:
             draft.add(" ", _taken_over(f"api {api.name}", by="`grantway api edit`, `import` and `rollback`"))
@@ -204,8 +211,8 @@ def _plan_client(draft: _Draft, wanted: WantedClient, secret_hash: SecretHash, n
     new = replace(client_of(wanted.draft, draft.after, now), enabled=wanted.enabled, managed_by_file=True)
     target = f"client:{new.id}"
     if old is None:
-        audit: AuditLine = ("client.added", target, {"name": new.name, "type": new.type.value})
-        draft.add("+", f"app {new.id} ({new.name}, {new.type})", PutClient(new), audit=[audit])
+        words = f"app {new.id} ({new.name}, {new.type})"
+        draft.add("+", words, PutClient(new), audit=[client_added(new)])
     else:
         kept = replace(
             new,
@@ -216,10 +223,7 @@ def _plan_client(draft: _Draft, wanted: WantedClient, secret_hash: SecretHash, n
             secrets=old.secrets,
         )
         if told := differences(old, kept):
-            names = ",".join(
-                one.name for one in fields(Client) if getattr(old, one.name) != getattr(kept, one.name)
-            )
-            audit = ("client.changed", target, {"fields": names})
+            audit: AuditLine = ("client.changed", target, {"fields": changed_fields(old, kept)})
             draft.add("~", f"app {new.id}: {told}", PutClient(kept), audit=[audit])
             if not old.managed_by_file:
                 draft.add(" ", _taken_over(f"app {new.id}", by="`grantway app edit` and `delete`"))

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, fields
-from enum import Enum
 from typing import TypeVar
 
-from grantway.protocol.api_access import in_words as rule_words
+from grantway.protocol.api_access import in_words
+from grantway.protocol.api_changes import scope_words, value_words
 from grantway.protocol.apis import Api, ApiScope, Rule
 from grantway.protocol.clients import Client
 from grantway.protocol.people import Address, Person, Profile
@@ -42,16 +42,11 @@ def _members(before: Iterable[object], after: Iterable[object]) -> str:
 
 def _word(value: object) -> str:
     if isinstance(value, ApiScope):
-        marks = ", ".join([value.sensitivity.value, *(["default"] if value.default else [])])
-        return f"{value.name} ({value.description}; {marks})"
+        return scope_words(value)
     if isinstance(value, Rule):
-        return f"{value} {rule_words(value)}"
+        return f"{value} {in_words(value)}"
     if isinstance(value, str) and value.startswith('{"'):
         return f"key {json.loads(value).get('kid', 'without kid')}"
     if isinstance(value, Address):
         return ", ".join(" ".join(part.split("\n")) for part in asdict(value).values() if part)
-    if isinstance(value, Enum):
-        return str(value.value)
-    if value is None or value == "":
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "none" if value == "" else value_words(value)

@@ -55,13 +55,13 @@ class Message(Struct, frozen=True):
 def concerns(revocation: Revocation, api: Api, registry: Registry) -> bool:
     """May this API have seen a token that it revokes?"""
     if revocation.kind is not RevokedKind.SCOPE and any(
-        name == api.identifier or _is(registry.find_api(name), api) for name in revocation.audience
+        name == api.identifier or _is_same(registry.find_api(name), api) for name in revocation.audience
     ):
         return True
-    return any(_is(registry.api_of_scope.get(token), api) for token in revocation.scope)
+    return any(_is_same(registry.api_of_scope.get(token), api) for token in revocation.scope)
 
 
-def _is(found: Api | None, api: Api) -> bool:
+def _is_same(found: Api | None, api: Api) -> bool:
     return found is not None and found.identifier == api.identifier
 
 
@@ -197,17 +197,15 @@ class RevocationFeed:
         asked_at, longest = self._longest_of.get(api.identifier, (_NEVER, 0))
         if self._clock() - asked_at > HEARTBEAT * 5 or not longest:
             asked_at, now = self._clock(), self._snapshots.now()
-            longest = self._lifetime_of(self._snapshots.newest.registry.apis.get(api.identifier, api))
+            newest = self._snapshots.newest.registry.apis.get(api.identifier, api)
+            longest = newest.token_lifetime_or(self._lifetime)
             for version in await self._store.list_api_versions(api.identifier):
                 if version.api is not None:
-                    longest = max(longest, self._lifetime_of(version.api))
+                    longest = max(longest, version.api.token_lifetime_or(self._lifetime))
                 if version.at < now - LONGEST_TOKEN:
                     break
             self._longest_of[api.identifier] = (asked_at, longest)
         return longest + _MARGIN
-
-    def _lifetime_of(self, api: Api) -> int:
-        return self._lifetime if api.token_lifetime is None else api.token_lifetime
 
     def signed(
         self, api: Api, listing: Listing, *, keep: int, as_of: float, number: int, after: str | None

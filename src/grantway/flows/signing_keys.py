@@ -9,7 +9,7 @@ from grantway.crypto.seal import SealingKey
 from grantway.crypto.secrets import random_base62
 from grantway.flows.server import Server
 from grantway.flows.snapshot import envelope_purpose
-from grantway.protocol.apis import Api, TokenFormat
+from grantway.protocol.apis import TOKEN_ALGS, Api, TokenFormat
 from grantway.protocol.clients import DEFAULT_ID_TOKEN_ALG, Client
 from grantway.protocol.names import SubjectType
 from grantway.protocol.registry import Registry
@@ -17,15 +17,14 @@ from grantway.storage.changes import AuditEntry, KeyPurpose, KeyState, PutKey, S
 from grantway.storage.port import Conflict, Store
 
 DEFAULT_ALG = "ES256"
-ALGORITHMS = ("ES256", "RS256", "EdDSA")
 SEALING_ALG = "A256GCM"
 _SECRET_ALGS = {KeyPurpose.SEALING: SEALING_ALG, KeyPurpose.PAIRWISE: "HS256"}
 
 
 def new_signing_key(envelopes: Envelopes, alg: str, state: KeyState, now: float) -> StoredKey:
-    """A fresh signing key at rest. Raises ValueError for an algorithm not in ALGORITHMS."""
-    if alg not in ALGORITHMS:
-        raise ValueError(f"algorithm {alg!r}: one of {', '.join(ALGORITHMS)}")
+    """A fresh signing key at rest. Raises ValueError for an algorithm not in TOKEN_ALGS."""
+    if alg not in TOKEN_ALGS:
+        raise ValueError(f"algorithm {alg!r}: one of {', '.join(TOKEN_ALGS)}")
     key = SigningKey.generate(alg)  # type: ignore[arg-type]  # checked in the line above
     purpose = envelope_purpose(KeyPurpose.SIGNING, key.kid, alg)
     return StoredKey(

@@ -11,9 +11,7 @@ follows from the sealed state and the code. For a few seconds the same browser i
 
 import hmac
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
 
@@ -35,11 +33,12 @@ from grantway.flows.issue import Minted
 from grantway.flows.server import Server
 from grantway.flows.snapshot import Snapshot
 from grantway.flows.token import Accepted, Asked, accept_code, as_known, commit
+from grantway.protocol.base64url import to_base64url
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
+from grantway.protocol.endpoints import AUTHORIZE
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.grants import OpaqueToken
-from grantway.protocol.metadata import AUTHORIZE
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 from grantway.protocol.pkce import s256
@@ -114,9 +113,7 @@ async def finish(
     Raises OAuthError, whose diagnosis says what is wrong; Unavailable when nothing could be committed.
     """
     snapshot, now = server.snapshots.current(), server.now()
-    flow_id, begun = _opened(snapshot, params, origin=origin, binding=binding)
-    if begun is None or binding is None:
-        raise _refused("a state of another browser or site, or none", "the state this browser was sent with")
+    binding, flow_id, begun = _opened(snapshot, params, origin=origin, binding=binding)
     if now - begun.started_at > server.policy.flow_lifetime:
         raise _refused("a sign-in that was begun too long ago", f"within {server.policy.flow_lifetime:.0f} s")
     if params.get("iss") != server.policy.issuer:
@@ -125,19 +122,12 @@ async def finish(
         raise _declined(error[:100])
     if session is not None and session.issued_at >= begun.started_at:
         return Finished(begun.target, None)  # another tab was quicker, or the page is loaded again
-    asked = Asked(
-        server,
-        snapshot,
-        client,
-        Params.of(
-            code=params.need("code"),
-            redirect_uri=origin + CALLBACK,
-            code_verifier=_derived(binding, flow_id, "verifier"),
-        ),
-        now,
-        None,
+    exchange = Params.of(
+        code=params.need("code"),
+        redirect_uri=origin + CALLBACK,
+        code_verifier=_derived(binding, flow_id, "verifier"),
     )
-    accepted = await accept_code(asked)
+    accepted = await accept_code(Asked(server, snapshot, client, exchange, now, confirmation=None))
     if accepted.granted.nonce != _derived(binding, flow_id, "nonce"):
         raise _refused("a code of another sign-in", "the nonce of this one")
     granted = replace(as_known(server, accepted.granted), with_refresh_token=False)
@@ -152,16 +142,21 @@ async def finish(
 
 def _opened(
     snapshot: Snapshot, params: Params, *, origin: str, binding: str | None
-) -> tuple[str, _Sealed | None]:
+) -> tuple[str, str, _Sealed]:
+    """The cookie, and what `begin` sealed for it into the state: flow id, and all else. Raises OAuthError."""
     state = params.get("state") or ""
     flow_id = flow_id_of(state)
     if flow_id is None or binding is None:
-        return "", None
+        raise _not_begun_here()
     try:
         payload = snapshot.sealer.open(state, purpose=_purpose(origin), binding=binding.encode())
-        return flow_id, _sealed.decode(payload)
+        return binding, flow_id, _sealed.decode(payload)
     except (BrokenSeal, msgspec.MsgspecError):  # altered, of another browser, or of another version of ours
-        return "", None
+        raise _not_begun_here() from None
+
+
+def _not_begun_here() -> OAuthError:
+    return _refused("a state of another browser or site, or none", "the state this browser was sent with")
 
 
 def _minted(
@@ -229,7 +224,7 @@ def _purpose(origin: str) -> str:
 def _derived(binding: str, flow_id: str, what: str) -> str:
     """43 characters that nobody without the cookie can know, others for each sign-in."""
     message = f"grantway:site-{what}:v1:{flow_id}".encode()
-    return urlsafe_b64encode(hmac.new(binding.encode(), message, sha256).digest()).rstrip(b"=").decode()
+    return to_base64url(hmac.digest(binding.encode(), message, "sha256"))
 
 
 def _refused(received: str, expected: str) -> OAuthError:

@@ -1,12 +1,11 @@
-"""The registry and the keys as an immutable picture in memory, kept fresh by polling.
+"""The registry and the keys as an immutable snapshot in memory, kept fresh by polling.
 
 A change is in force on every node within a second; the node that made it waits until its own
-picture is replaced. A picture older than `TOO_OLD` stops issuance, while keys and metadata are
+snapshot is replaced. A snapshot older than `TOO_OLD` stops issuance, while keys and metadata are
 served on.
 """
 
 import asyncio
-import base64
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from grantway.crypto.jwk import SigningKey, VerificationKey
 from grantway.crypto.seal import Sealer, SealingKey
 from grantway.protocol.api_tables import table_of
 from grantway.protocol.apis import Api
+from grantway.protocol.base64url import to_base64url
 from grantway.protocol.clients import Client
 from grantway.protocol.metadata import MutualTls, server_metadata
 from grantway.protocol.names import SubjectType
@@ -45,13 +45,12 @@ class PublishedDefinition:
     def of(cls, api: Api) -> Self:
         """As it is published."""
         body = msgspec.json.encode({"apis": [table_of(api)]})
-        digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode("ascii")
-        return cls(body, f'"{digest}"')
+        return cls(body, f'"{to_base64url(hashlib.sha256(body).digest())}"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One consistent picture."""
+    """The registry and the keys at one moment, consistent with each other."""
 
     registry: Registry
     signing_keys: Mapping[str, SigningKey]  # by algorithm: the active one
@@ -62,6 +61,30 @@ class Snapshot:
     jwks: bytes  # JSON, as served
     metadata: bytes  # JSON, as served
     definitions: dict[str, PublishedDefinition] = field(default_factory=dict)  # of APIs that asked
+
+    @classmethod
+    def of(cls, rows: RegistryRows, envelopes: Envelopes, issuer: str, mtls: MutualTls | None = None) -> Self:
+        """The snapshot of what was loaded. Raises CannotUnwrap under a wrong master key."""
+        registry = Registry.of(rows.version, rows.clients, rows.apis)
+        in_use = [key for key in rows.keys if key.state not in {KeyState.RETIRED, KeyState.REVOKED}]
+        signing = {
+            key.kid: _signing_key(key, envelopes) for key in in_use if key.purpose is KeyPurpose.SIGNING
+        }
+        active = sorted(
+            (key for key in in_use if key.state is KeyState.ACTIVE), key=lambda key: key.state_since
+        )
+        return cls(
+            registry=registry,
+            signing_keys={signing[key.kid].alg: signing[key.kid] for key in active if key.kid in signing},
+            verification_keys={kid: key.verification_key for kid, key in signing.items()},
+            keys=rows.keys,
+            sealer=Sealer(_sealing_keys(in_use, envelopes)),
+            pairwise_salt=next(
+                (_secret_of(key, envelopes) for key in active if key.purpose is KeyPurpose.PAIRWISE), None
+            ),
+            jwks=msgspec.json.encode({"keys": [key.public_jwk() for key in signing.values()]}),
+            metadata=msgspec.json.encode(server_metadata(issuer, registry, mtls)),
+        )
 
     def definition_of(self, api: Api) -> PublishedDefinition:
         """The published form of one of its APIs, made when it is first asked for."""
@@ -76,32 +99,12 @@ def envelope_purpose(purpose: KeyPurpose, kid: str, alg: str) -> str:
     return f"{purpose}-key:{kid}:{alg}"
 
 
-def picture(rows: RegistryRows, envelopes: Envelopes, issuer: str, mtls: MutualTls | None = None) -> Snapshot:
-    """Make a snapshot of what was loaded. Raises CannotUnwrap under a wrong master key."""
-    registry = Registry.of(rows.version, rows.clients, rows.apis)
-    in_use = [key for key in rows.keys if key.state not in {KeyState.RETIRED, KeyState.REVOKED}]
-    signing = {key.kid: _signing_key(key, envelopes) for key in in_use if key.purpose is KeyPurpose.SIGNING}
-    active = sorted((key for key in in_use if key.state is KeyState.ACTIVE), key=lambda key: key.state_since)
-    return Snapshot(
-        registry=registry,
-        signing_keys={signing[key.kid].alg: signing[key.kid] for key in active if key.kid in signing},
-        verification_keys={kid: key.verification_key for kid, key in signing.items()},
-        keys=rows.keys,
-        sealer=Sealer(_sealing_keys(in_use, envelopes)),
-        pairwise_salt=next(
-            (_opened(key, envelopes) for key in active if key.purpose is KeyPurpose.PAIRWISE), None
-        ),
-        jwks=msgspec.json.encode({"keys": [key.public_jwk() for key in signing.values()]}),
-        metadata=msgspec.json.encode(server_metadata(issuer, registry, mtls)),
-    )
-
-
-def _opened(key: StoredKey, envelopes: Envelopes) -> bytes:
+def _secret_of(key: StoredKey, envelopes: Envelopes) -> bytes:
     return envelopes.unwrap(key.envelope, purpose=envelope_purpose(key.purpose, key.kid, key.alg))
 
 
 def _signing_key(key: StoredKey, envelopes: Envelopes) -> SigningKey:
-    return SigningKey.from_private_bytes(_opened(key, envelopes), kid=key.kid)
+    return SigningKey.from_private_bytes(_secret_of(key, envelopes), kid=key.kid)
 
 
 def _sealing_keys(keys: Sequence[StoredKey], envelopes: Envelopes) -> tuple[SealingKey, ...]:
@@ -110,11 +113,11 @@ def _sealing_keys(keys: Sequence[StoredKey], envelopes: Envelopes) -> tuple[Seal
         (key for key in keys if key.purpose is KeyPurpose.SEALING),
         key=lambda key: key.state is not KeyState.ACTIVE,
     )
-    return tuple(SealingKey(_opened(key, envelopes)) for key in ordered)
+    return tuple(SealingKey(_secret_of(key, envelopes)) for key in ordered)
 
 
 class Snapshots:
-    """Holds the newest picture, and the clock corrected by the database's."""
+    """Holds the newest snapshot, and the clock corrected by the database's."""
 
     def __init__(
         self,
@@ -144,14 +147,14 @@ class Snapshots:
 
     @property
     def newest(self) -> Snapshot:
-        """The newest picture, however old: good for keys and metadata."""
+        """The newest snapshot, however old: good for keys and metadata."""
         if self._newest is None:
             raise Unavailable("the registry has not been read yet")
         return self._newest
 
     @property
     def age(self) -> float:
-        """Seconds since the picture was last known to be current."""
+        """Seconds since the snapshot was last known to be current."""
         return self._clock() - self._checked_at
 
     def subject_of(self, client: Client, subject: str) -> str:
@@ -164,13 +167,13 @@ class Snapshots:
         return subject_of(client, subject, salt)
 
     def current(self) -> Snapshot:
-        """The picture to issue by. Raises Unavailable when it is older than `TOO_OLD`."""
+        """The snapshot to issue by. Raises Unavailable when it is older than `TOO_OLD`."""
         if self.age > TOO_OLD:
             raise Unavailable(f"the registry was last read {self.age:.0f} s ago")
         return self.newest
 
     async def recent(self, *, within: float) -> Snapshot:
-        """The picture, at most so many seconds old; read again if it is older, but once a second at most.
+        """The snapshot, at most so many seconds old; read again if it is older, but once a second at most.
 
         Raises Unavailable when that cannot be had.
         """
@@ -190,7 +193,7 @@ class Snapshots:
             changed = self._newest is None or self._newest.registry.version != version
             if changed:
                 rows = await self._store.load_registry()
-                self._newest = picture(rows, self._envelopes, self._issuer, self._mtls)
+                self._newest = Snapshot.of(rows, self._envelopes, self._issuer, self._mtls)
             self._checked_at = answered_at
             return changed
 
@@ -207,12 +210,12 @@ class Snapshots:
     async def change(
         self, changes: Sequence[RegistryChange], audit: Sequence[AuditEntry], *, if_version: int | None = None
     ) -> None:
-        """Change the registry and wait until this node's own picture shows it. Raises Conflict."""
+        """Change the registry and wait until this node's own snapshot shows it. Raises Conflict."""
         await self._store.change_registry(changes, audit, if_version=if_version)
         await self.refresh()
 
     async def keep_fresh(self) -> None:
-        """Poll until cancelled. A database that is away is tried again; the picture grows old meanwhile."""
+        """Poll until cancelled. A database that is away is tried again; the snapshot grows old meanwhile."""
         while True:
             await asyncio.sleep(POLL_EVERY)
             try:

@@ -1,7 +1,4 @@
-"""Throttles of machine endpoints: leaky buckets in this process.
-
-People's secrets have theirs in the store.
-"""
+"""Throttles of machine endpoints: leaky buckets in this process. Those for people's secrets are stored."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,9 +7,9 @@ MAX_KEYS = 10_000
 
 
 class Throttles:
-    """At most `burst` at once per key.
+    """At most `burst` at once per key, and one more every `seconds_each`.
 
-    One more every `seconds_each`; the least recently seen keys are forgotten.
+    The least recently seen keys are forgotten.
     """
 
     def __init__(self, *, burst: int, seconds_each: float, clock: Callable[[], float]) -> None:

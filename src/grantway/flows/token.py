@@ -1,7 +1,4 @@
-"""The token endpoint (RFC 6749 §3.2).
-
-Every grant type walks the same steps and fills in only its own part.
-"""
+"""The token endpoint (RFC 6749 §3.2): every grant type takes the same steps and fills in its own part."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

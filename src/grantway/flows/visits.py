@@ -10,7 +10,7 @@ import msgspec
 
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret
 from grantway.flows.browser import Browser, open_session, signed_in
-from grantway.flows.interaction import TooOld, open_in_browser
+from grantway.flows.interaction import TooOld, open_in_browser, seal_for_browser
 from grantway.flows.login import LoginFailed, check_password, known_device_cookie
 from grantway.flows.server import Server
 from grantway.protocol.people import SignedIn
@@ -63,10 +63,8 @@ def begin_visit(server: Server, to: str, *, again: bool) -> Visit:
 
 def seal_visit(server: Server, visit: Visit) -> str:
     """The text that stands for it in pages."""
-    payload = msgspec.msgpack.encode(_Sealed(visit.started_at, visit.to, visit.again))
-    return server.snapshots.newest.sealer.seal(
-        payload, purpose=_PURPOSE, binding=visit.binding.encode(), flow_id=visit.id
-    )
+    sealed = _Sealed(visit.started_at, visit.to, visit.again)
+    return seal_for_browser(server, sealed, _PURPOSE, flow_id=visit.id, binding=visit.binding)
 
 
 def open_visit(server: Server, browser: Browser, text: str) -> Visit:

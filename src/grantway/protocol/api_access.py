@@ -3,6 +3,7 @@
 Shared with the SDK: the server's `api check`, the gateway's decision and the API's own guard ask this.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,8 +85,8 @@ def in_words(rule: Rule) -> str:
     """What a row needs: `a and b`, `a or b`, `a and b, or c`; `no token`, `nothing passes`."""
     if rule.access is not Access.SCOPES:
         return "no token" if rule.access is Access.PUBLIC else "nothing passes"
-    told = [_and(sorted(one)) for one in rule.alternatives]
-    return (", or " if any(" and " in one for one in told) else " or ").join(told)
+    alternatives = [_and(sorted(one)) for one in rule.alternatives]
+    return (", or " if any(" and " in one for one in alternatives) else " or ").join(alternatives)
 
 
 def demands_in_words(rule: Rule, step_up: StepUp | None) -> str:
@@ -94,5 +95,5 @@ def demands_in_words(rule: Rule, step_up: StepUp | None) -> str:
     return f"{in_words(rule)}; {step_up}" if demanded else in_words(rule)
 
 
-def _and(scopes: "Scope | list[str]") -> str:
+def _and(scopes: Iterable[str]) -> str:
     return " and ".join(scopes)

@@ -6,12 +6,13 @@ from enum import Enum
 from typing import TypeVar
 
 from grantway.protocol.api_access import demands_in_words
-from grantway.protocol.apis import Access, Api, ApiScope, Rule, Sensitivity
-from grantway.protocol.paths import template_shape
+from grantway.protocol.apis import Access, Api, ApiScope, Rule, Sensitivity, scopes_needed
+from grantway.protocol.paths import Shape
 
 _T = TypeVar("_T")
 _K = TypeVar("_K", bound=Hashable)
-_Shape = tuple[tuple[str, ...], ...]
+_Scopes = dict[str, ApiScope]  # by name
+_Rules = dict[tuple[str, Shape], Rule]  # by row
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +37,28 @@ def rule_words(rule: Rule) -> str:
     return f"{rule}: {demands_in_words(rule, rule.step_up)}"
 
 
-def row_of(rule: Rule) -> tuple[str, _Shape]:
-    """Which row it is, whatever the variables of its path are called."""
-    return rule.method, template_shape(rule.path)
-
-
 # --- two definitions --------------------------------------------------------------------------------
 
 
 def lines_between(old: Api, new: Api) -> tuple[Line, ...]:
     """What differs, field by field, scope by scope, row by row; none when they are the same."""
-    told = [*_member_lines(old, new)]
-    told += _item_lines(_by_name(old.scopes), _by_name(new.scopes), "scope ", scope_words)
-    told += _item_lines(_by_row(old.rules), _by_row(new.rules), "", rule_words)
-    if not told and old != new:
-        told.append(Line("~", "the same, in another order"))
-    return tuple(told)
+    lines = [*_member_lines(old, new)]
+    lines += _item_lines(_by_name(old.scopes), _by_name(new.scopes), "scope ", scope_words)
+    lines += _item_lines(_by_row(old.rules), _by_row(new.rules), "", rule_words)
+    if not lines and old != new:
+        lines.append(Line("~", "the same, in another order"))
+    return tuple(lines)
 
 
 def _member_lines(old: Api, new: Api) -> Iterator[Line]:
     for one in fields(Api):
         before, after = getattr(old, one.name), getattr(new, one.name)
         if one.name not in {"scopes", "rules"} and before != after:
-            yield Line("~", f"{one.name} {_word(before)} → {_word(after)}")
+            yield Line("~", f"{one.name} {value_words(before)} → {value_words(after)}")
 
 
-def _word(value: object) -> str:
+def value_words(value: object) -> str:
+    """A value of a field in a line."""
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, Enum):
@@ -82,12 +79,12 @@ def _item_lines(
     yield from (Line("−", f"{what}{words(item)}") for key, item in old.items() if key not in new)
 
 
-def _by_name(scopes: Iterable[ApiScope]) -> dict[str, ApiScope]:
+def _by_name(scopes: Iterable[ApiScope]) -> _Scopes:
     return {scope.name: scope for scope in scopes}
 
 
-def _by_row(rules: Iterable[Rule]) -> dict[tuple[str, _Shape], Rule]:
-    return {row_of(rule): rule for rule in rules}
+def _by_row(rules: Iterable[Rule]) -> _Rules:
+    return {rule.row: rule for rule in rules}
 
 
 # --- a definition and a new document ----------------------------------------------------------------
@@ -111,40 +108,63 @@ def merge(ours: Api, base: Api | None, theirs: Api, *, prune: bool) -> Merged:
     kept, unless `prune`; rows and scopes that were never in a document are nobody's but ours.
     """
     last = replace(theirs, scopes=(), rules=()) if base is None else base
-    old_scopes, old_rules = _by_name(last.scopes), _by_row(last.rules)
-    their_scopes, their_rules = _by_name(theirs.scopes), _by_row(theirs.rules)
-    scopes, gone_scopes = _merged(_by_name(ours.scopes), old_scopes, their_scopes)
-    scopes |= {
-        scope.name: _with_our_marks(scopes[scope.name], scope, old_scopes.get(scope.name))
-        for scope in ours.scopes
-    }
-    rules, gone_rules = _merged(_by_row(ours.rules), old_rules, their_rules)
-    rules |= {
-        key: replace(rules[key], step_up=rule.step_up)  # documents have no word for it
-        for key, rule in _by_row(ours.rules).items()
-        if rules[key].access is Access.SCOPES
-    }
+    scopes, gone_scopes = _merged_scopes(ours, last, theirs)
+    rules, gone_rules = _merged_rules(ours, last, theirs)
+    their_scopes = _by_name(theirs.scopes)
     if prune:
-        rules = {key: rule for key, rule in rules.items() if key not in gone_rules}
-        needed = _needed(rules.values())  # a row made here by hand may need a scope that is gone
+        rules = {row: rule for row, rule in rules.items() if row not in gone_rules}
+        needed = scopes_needed(rules.values())  # a row made here by hand may need a scope that is gone
         scopes = {name: one for name, one in scopes.items() if name not in gone_scopes or name in needed}
-    for name in sorted(_needed(rules.values()) - scopes.keys()):  # taken out here by hand, needed again
+    for name in sorted(scopes_needed(rules.values()) - scopes.keys()):  # taken out here, needed again
         scopes[name] = their_scopes[name]
-    their_rules |= {key: rule for key, rule in old_rules.items() if key in gone_rules and key in rules}
-    wanted = gone_scopes.keys() & scopes.keys() | _needed(their_rules.values())
-    kept = {name: scope for name, scope in old_scopes.items() if name in wanted and name not in their_scopes}
-    servers = ours.servers if base is not None and theirs.servers == base.servers else theirs.servers
+    keeps_servers = base is not None and theirs.servers == base.servers
+    merged = replace(
+        ours,
+        scopes=tuple(scopes.values()),
+        rules=tuple(rules.values()),
+        servers=ours.servers if keeps_servers else theirs.servers,
+    )
     return Merged(
-        api=replace(ours, scopes=tuple(scopes.values()), rules=tuple(rules.values()), servers=servers),
-        read=replace(theirs, scopes=(*theirs.scopes, *kept.values()), rules=tuple(their_rules.values())),
+        api=merged,
+        read=_base_of_the_next(merged, last, theirs, gone_scopes, gone_rules),
         gone_scopes=tuple(gone_scopes),
         gone_rules=tuple(gone_rules.values()),
         renamed=renamed_scopes([*gone_scopes.values()], ours, theirs),
     )
 
 
-def _needed(rules: Iterable[Rule]) -> frozenset[str]:
-    return frozenset[str]().union(*(rule.scopes for rule in rules))
+def _merged_scopes(ours: Api, last: Api, theirs: Api) -> tuple[_Scopes, _Scopes]:
+    """The scopes as they are to be, and those that are gone from the document; marked as they were here."""
+    old = _by_name(last.scopes)
+    scopes, gone = _merged(_by_name(ours.scopes), old, _by_name(theirs.scopes))
+    marked = {
+        scope.name: _with_our_marks(scopes[scope.name], scope, old.get(scope.name)) for scope in ours.scopes
+    }
+    return scopes | marked, gone
+
+
+def _merged_rules(ours: Api, last: Api, theirs: Api) -> tuple[_Rules, _Rules]:
+    """The same of the rows. What they demand of a sign-in stays ours: documents have no word for it."""
+    own = _by_row(ours.rules)
+    rules, gone = _merged(own, _by_row(last.rules), _by_row(theirs.rules))
+    demanding = {
+        row: replace(rules[row], step_up=rule.step_up)
+        for row, rule in own.items()
+        if rules[row].access is Access.SCOPES
+    }
+    return rules | demanding, gone
+
+
+def _base_of_the_next(merged: Api, last: Api, theirs: Api, gone_scopes: _Scopes, gone_rules: _Rules) -> Api:
+    """What the document says, and what earlier ones said of what is gone from it and was kept."""
+    old_scopes, old_rules = _by_name(last.scopes), _by_row(last.rules)
+    names, rows = {scope.name for scope in merged.scopes}, {rule.row for rule in merged.rules}
+    rules = _by_row(theirs.rules)
+    rules |= {row: rule for row, rule in old_rules.items() if row in gone_rules and row in rows}
+    wanted = gone_scopes.keys() & names | scopes_needed(rules.values())
+    known = _by_name(theirs.scopes)
+    kept = [scope for name, scope in old_scopes.items() if name in wanted and name not in known]
+    return replace(theirs, scopes=(*theirs.scopes, *kept), rules=tuple(rules.values()))
 
 
 def _merged(
@@ -181,9 +201,9 @@ def renamed_scopes(gone: Sequence[ApiScope], ours: Api, theirs: Api) -> dict[str
     return found
 
 
-def _rows_of_scopes(api: Api) -> dict[str, set[tuple[str, _Shape]]]:
-    rows: dict[str, set[tuple[str, _Shape]]] = {}
+def _rows_of_scopes(api: Api) -> dict[str, set[tuple[str, Shape]]]:
+    rows: dict[str, set[tuple[str, Shape]]] = {}
     for rule in api.rules:
         for scope in rule.scopes:
-            rows.setdefault(scope, set()).add(row_of(rule))
+            rows.setdefault(scope, set()).add(rule.row)
     return rows

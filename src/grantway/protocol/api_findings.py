@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grantway.protocol.apis import ANY_METHOD, METHODS, Access, Api
+from grantway.protocol.apis import ANY_METHOD, METHODS, Access, Api, scopes_needed
 from grantway.protocol.assurance import ACR_VALUES
 from grantway.protocol.paths import template_shape
 
@@ -32,7 +32,7 @@ class Finding:
 
 def findings(api: Api) -> tuple[Finding, ...]:
     """Overlapping templates, rows that are never reached, scopes that no row needs."""
-    return (*_unreachable(api), *_overlaps(api), *_unused(api))
+    return (*_unreachable(api), *_overlaps(api), *_unused_scopes(api), *_never_passing(api))
 
 
 def _unreachable(api: Api) -> Iterator[Finding]:
@@ -55,12 +55,16 @@ def _overlaps(api: Api) -> Iterator[Finding]:
         yield Finding(FindingKind.OVERLAP, narrow, words)
 
 
-def _unused(api: Api) -> Iterator[Finding]:
-    needed = frozenset[str]().union(*(rule.scopes for rule in api.rules))
+def _unused_scopes(api: Api) -> Iterator[Finding]:
+    needed = scopes_needed(api.rules)
     for scope in api.scopes:
         if scope.name not in needed:
             words = f"no rule needs the scope {scope.name}: whoever has it may do no more than without it"
             yield Finding(FindingKind.UNUSED_SCOPE, scope.name, words)
+
+
+def _never_passing(api: Api) -> Iterator[Finding]:
+    """Rows that demand a sign-in nobody can make here; and an API of which every row says deny."""
     for rule in api.rules:
         demanded = api.step_up_of(rule)
         named = demanded is not None and rule.access is Access.SCOPES and demanded.acr_values

@@ -28,7 +28,6 @@ The server's registry and the SDK read the same tables with the same function:
 """
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeVar
 
@@ -46,6 +45,7 @@ from grantway.protocol.apis import (
     alternatives_problem,
 )
 from grantway.protocol.step_up import StepUp
+from grantway.protocol.tables import Table
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _LIST_OF_SCOPES = 'must be a list of scopes such as ["photos:read"], and hold at least one'
@@ -60,7 +60,7 @@ def read_apis(tables: object, *, place: str = "apis") -> tuple[Api, ...]:
     mistakes: list[str] = []
     if not isinstance(tables, list):
         raise ApiMistakes([f"{place}: must be a list of tables ([[{place}]])"])
-    apis = [_read_api(_Table(table, f"{place}[{at}]", mistakes)) for at, table in enumerate(tables)]
+    apis = [_read_api(_ApiTable(table, f"{place}[{at}]", mistakes)) for at, table in enumerate(tables)]
     for what, given in (
         ("name", [api.name for api in apis if api is not None]),
         ("audience", [api.identifier for api in apis if api is not None and api.identifier != _PLACEHOLDER]),
@@ -72,37 +72,11 @@ def read_apis(tables: object, *, place: str = "apis") -> tuple[Api, ...]:
     return tuple(api for api in apis if api is not None)
 
 
-class _Table:
-    """One table being read: answers with usable values and notes what was wrong with them."""
-
-    def __init__(self, raw: object, place: str, mistakes: list[str]) -> None:
-        self.place, self.mistakes = place, mistakes
-        self._raw: Mapping[str, object] = raw if isinstance(raw, dict) else {}
-        self._asked: set[str] = set()
-        self.is_table = isinstance(raw, dict)
-        if not self.is_table:
-            self.note("must be a table")
-
-    def note(self, mistake: str, key: str = "") -> None:
-        where = f"{self.place}.{key}" if key else self.place
-        self.mistakes.append(f"{where}: {mistake}")
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._raw)
-
-    def _get(self, key: str) -> object:
-        self._asked.add(key)
-        return self._raw.get(key)
-
-    def text(self, key: str) -> str:
-        value = self._get(key)
-        if not isinstance(value, str) or not value.strip():
-            self.note("is missing" if value is None else "must be a text that is not empty", key)
-            return ""
-        return value
+class _ApiTable(Table):
+    """A table of an API, or one below it."""
 
     def choice(self, key: str, default: _Choice) -> _Choice:
-        value = self._get(key)
+        value = self.get(key)
         kinds = type(default)
         if value is None:
             return default
@@ -113,7 +87,7 @@ class _Table:
         return kinds(value)
 
     def one_of(self, key: str, known: tuple[str, ...], default: str) -> str:
-        value = self._get(key)
+        value = self.get(key)
         if value is None:
             return default
         if not isinstance(value, str) or value not in known:
@@ -121,14 +95,8 @@ class _Table:
             return default
         return value
 
-    def flag(self, key: str) -> bool:
-        value = self._get(key)
-        if value is not None and not isinstance(value, bool):
-            self.note("must be true or false", key)
-        return value is True
-
     def seconds(self, key: str) -> int | None:
-        value = self._get(key)
+        value = self.get(key)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
@@ -137,7 +105,7 @@ class _Table:
         return value
 
     def texts(self, key: str) -> list[str]:
-        value = self._get(key)
+        value = self.get(key)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
@@ -146,7 +114,7 @@ class _Table:
         return value
 
     def rule(self, method: str, path: str) -> Rule | None:
-        value = self._get(method)
+        value = self.get(method)
         try:
             if isinstance(value, str):
                 return self._without_scopes(method, path, value)
@@ -168,8 +136,8 @@ class _Table:
         return Rule(method, path, access=Access(value)) if path else None
 
     def _with_choice(self, method: str, path: str, value: Mapping[str, object]) -> Rule | None:
-        table = _Table(value, f"{self.place}.{method}", self.mistakes)
-        need, choice = _scopes(table._get("all_of")), table._get("any_of")
+        table = _ApiTable(value, f"{self.place}.{method}", self.mistakes)
+        need, choice = _scopes(table.get("all_of")), table.get("any_of")
         if need is None and "all_of" in value:
             table.note(_LIST_OF_SCOPES, "all_of")
             return None
@@ -191,31 +159,14 @@ class _Table:
 
     def step_up(self) -> StepUp | None:
         """What is demanded of a sign-in, if anything."""
-        max_age, acr_values = self.seconds("max_age"), tuple(self.texts("acr_values"))
-        return StepUp(acr_values=acr_values, max_age=max_age) if acr_values or max_age is not None else None
-
-    def tables(self, key: str) -> list["_Table"]:
-        value = self._get(key)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            self.note("must be a list of tables", key)
-            return []
-        return [_Table(one, f"{self.place}.{key}[{at}]", self.mistakes) for at, one in enumerate(value)]
-
-    def refuse_the_rest(self, *others: str) -> None:
-        """Note every key that nothing asked for. `others` are known too, though nothing asked."""
-        known = {key.lower(): key for key in (*self._asked, *others)}
-        for key in self._raw:
-            if key not in known.values():
-                close = get_close_matches(key.lower(), known, 1)
-                self.note("is not known" + (f"; did you mean {known[close[0]]}?" if close else ""), key)
+        max_age, acr_values = self.seconds("max_age"), self.texts("acr_values")
+        return StepUp.demanding(acr_values, max_age)
 
 
-def _read_api(table: _Table) -> Api | None:
+def _read_api(table: _ApiTable) -> Api | None:
     if not table.is_table:
         return None
-    name = table.text("name")
+    name = table.needed("name")
     if name:
         table.place = f"{table.place} ({name})"
     scopes = [_read_scope(one) for one in table.tables("scopes")]
@@ -224,7 +175,7 @@ def _read_api(table: _Table) -> Api | None:
     try:
         api = Api(
             name=own_name,
-            identifier=table.text("audience") or _PLACEHOLDER,
+            identifier=table.needed("audience") or _PLACEHOLDER,
             aliases=tuple(table.texts("aliases")),
             servers=tuple(table.texts("servers")),
             scopes=tuple(scope for scope in scopes if scope is not None),
@@ -243,11 +194,11 @@ def _read_api(table: _Table) -> Api | None:
     return api
 
 
-def _read_scope(table: _Table) -> ApiScope | None:
-    name = table.text("name") if table.is_table else ""
+def _read_scope(table: _ApiTable) -> ApiScope | None:
+    name = table.needed("name") if table.is_table else ""
     if not name:
         return None
-    description = table.text("description")
+    description = table.needed("description")
     sensitivity = table.choice("sensitivity", Sensitivity.NORMAL)
     default = table.flag("default")
     table.refuse_the_rest()
@@ -258,8 +209,8 @@ def _read_scope(table: _Table) -> ApiScope | None:
         return None
 
 
-def _read_rules(table: _Table) -> list[Rule]:
-    path = table.text("path") if table.is_table else ""
+def _read_rules(table: _ApiTable) -> list[Rule]:
+    path = table.needed("path") if table.is_table else ""
     methods = [key for key in table.names() if key in METHODS or key == ANY_METHOD]
     rules = [rule for method in methods if (rule := table.rule(method, path)) is not None]
     if table.is_table and not methods:
@@ -275,7 +226,7 @@ def _scopes(value: object) -> frozenset[str] | None:
     return None
 
 
-# --- the other way ----------------------------------------------------------------------------------
+# --- an API as its table -----------------------------------------------------------------------------
 
 
 def table_of(api: Api) -> dict[str, object]:

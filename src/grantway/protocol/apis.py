@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from grantway.protocol.paths import (
     BadPath,
+    Shape,
     TemplateTree,
     canonical_path,
     covers,
@@ -121,6 +122,11 @@ class Rule:
         return f"{self.method} {self.path}"
 
     @property
+    def row(self) -> tuple[str, Shape]:
+        """Which row it is, whatever the variables of its path are called: a definition has one of each."""
+        return self.method, template_shape(self.path)
+
+    @property
     def scopes(self) -> frozenset[str]:
         """Every scope that is named, needed in all cases or in some."""
         return self.need.union(*self.any_of)
@@ -133,9 +139,9 @@ class Rule:
         return tuple(self.need | one for one in self.any_of) or (self.need,)
 
     def enough(self, having: Iterable[str] = ()) -> Scope:
-        """Scopes that would be enough: of the alternatives, the one that whoever has these lacks least of.
+        """Scopes that would be enough: the alternative of which somebody who has these lacks least.
 
-        In a settled order; empty for `public` and `deny`.
+        Sorted, so that it is always told alike; empty for `public` and `deny`.
         """
         had = frozenset(having)
         nearest = min(self.alternatives, key=lambda one: len(one - had), default=frozenset())
@@ -144,6 +150,11 @@ class Rule:
     def covers(self, segments: tuple[str, ...]) -> bool:
         """Does the template stand for this path, already split at slashes?"""
         return covers(self.path, segments)
+
+
+def scopes_needed(rules: Iterable[Rule]) -> frozenset[str]:
+    """Every scope that one of these rules names."""
+    return frozenset[str]().union(*(rule.scopes for rule in rules))
 
 
 def rule_of(
@@ -237,6 +248,10 @@ class Api:
         """The scope of that name, or None."""
         return next((scope for scope in self.scopes if scope.name == name), None)
 
+    def token_lifetime_or(self, default: int) -> int:
+        """Seconds for which its tokens live: its own number, or the server's."""
+        return default if self.token_lifetime is None else self.token_lifetime
+
     @property
     def default_scope(self) -> tuple[str, ...]:
         """The scopes given when a request names none."""
@@ -269,7 +284,7 @@ class Api:
     @cached_property
     def templates(self) -> TemplateTree[dict[str, Rule]]:
         """The rows of each template, by method."""
-        by_shape: dict[tuple[tuple[str, ...], ...], dict[str, Rule]] = {}
+        by_shape: dict[Shape, dict[str, Rule]] = {}
         for rule in self.rules:
             by_shape.setdefault(template_shape(rule.path), {})[rule.method] = rule
         return TemplateTree(by_shape)
@@ -301,12 +316,11 @@ def _wrong_with(api: Api) -> list[str]:
     wrong += [f"server {one!r}: {problem}" for one in api.servers if (problem := server_problem(one))]
     if len(set(api.servers)) < len(api.servers):
         wrong.append("a server is named twice")
-    rows: set[tuple[str, tuple[tuple[str, ...], ...]]] = set()
+    rows: set[tuple[str, Shape]] = set()
     for rule in api.rules:
-        row = (rule.method, template_shape(rule.path))
-        if row in rows:
+        if rule.row in rows:
             wrong.append(f"two rules judge {rule}")
-        rows.add(row)
+        rows.add(rule.row)
         if unknown := sorted(rule.scopes - known):
             wrong.append(f"rule {rule} needs {', '.join(unknown)}, not among the scopes")
     return wrong

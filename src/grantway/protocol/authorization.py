@@ -109,12 +109,10 @@ class AuthorizationRequest:
 def answer_address(
     params: Params, client: Client, address: ReturnAddress
 ) -> tuple[ReturnAddress, OAuthError | None]:
-    """The address with the state and response mode of this request.
+    """The address with the state and response mode of this request, and what is wrong with those two.
 
-    And what is wrong with those two, if anything.
-
-    A doubled or broken state is not sent back (RFC 6749 §3.1), a mode that is not understood is
-    answered by query.
+    A doubled or broken state is not sent back (RFC 6749 §3.1); a mode that is not understood is answered by
+    query.
     """
     try:
         state = params.get("state")
@@ -222,34 +220,12 @@ def _resources(named: tuple[Api, ...], client: Client, scope: Scope, registry: R
     found = registry.apis_of(scope)
     if named:
         if found and not {api.identifier for api in named} <= {api.identifier for api in found}:
-            raise OAuthError(
-                ErrorCode.INVALID_TARGET,
-                "resource is named, but no scope of it is asked for",
-                Diagnosis(
-                    Gw.RESOURCE,
-                    "resource is named, but no scope of it is asked for",
-                    received=f"resource={', '.join(api.identifier for api in named)} with scope={scope}",
-                    expected="a scope of each API that is named",
-                    difference=f"these scopes belong to {', '.join(api.identifier for api in found)}",
-                    fix="Ask for a scope of that API too, or leave resource out.",
-                ),
-            )
+            raise _no_scope_of(named, found, scope)
         return named
     if not found and client.default_api is not None:
         found = (named_api(client.default_api, client, registry),)
     if not found and OPENID not in scope:
-        raise OAuthError(
-            ErrorCode.INVALID_TARGET,
-            "no API: send resource, or a scope of an API",
-            Diagnosis(
-                Gw.RESOURCE,
-                "no API: neither resource, nor a scope of an API, nor a default",
-                received=f"scope={scope} without resource",
-                expected="resource, a scope of an API, or a default API of the app",
-                difference="none of them is there",
-                fix=f"Send resource, or give the app a default: {edit_app(client, '--api', 'API')}.",
-            ),
-        )
+        raise _no_api(client, scope)
     return found
 
 
@@ -373,6 +349,31 @@ def no_scope(client: Client) -> Diagnosis:
         difference="no scope of this app is a default of its API",
         fix="Send scope, or mark one as default: `grantway api edit API --default SCOPE`.",
     )
+
+
+def _no_scope_of(named: tuple[Api, ...], found: tuple[Api, ...], scope: Scope) -> OAuthError:
+    words = "resource is named, but no scope of it is asked for"
+    diagnosis = Diagnosis(
+        Gw.RESOURCE,
+        words,
+        received=f"resource={', '.join(api.identifier for api in named)} with scope={scope}",
+        expected="a scope of each API that is named",
+        difference=f"these scopes belong to {', '.join(api.identifier for api in found)}",
+        fix="Ask for a scope of that API too, or leave resource out.",
+    )
+    return OAuthError(ErrorCode.INVALID_TARGET, words, diagnosis)
+
+
+def _no_api(client: Client, scope: Scope) -> OAuthError:
+    diagnosis = Diagnosis(
+        Gw.RESOURCE,
+        "no API: neither resource, nor a scope of an API, nor a default",
+        received=f"scope={scope} without resource",
+        expected="resource, a scope of an API, or a default API of the app",
+        difference="none of them is there",
+        fix=f"Send resource, or give the app a default: {edit_app(client, '--api', 'API')}.",
+    )
+    return OAuthError(ErrorCode.INVALID_TARGET, "no API: send resource, or a scope of an API", diagnosis)
 
 
 def _unknown_resource(resource: str, client: Client, registry: Registry, *, known: bool) -> Diagnosis:

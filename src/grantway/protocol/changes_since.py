@@ -34,10 +34,7 @@ class Change:
 
 
 def shown_now(client: Client, scope: Scope, registry: Registry, before: Shown | None, kept: Scope) -> Shown:
-    """What a person who allows `scope` has been shown.
-
-    Of the other scopes they `kept` from earlier, it is what they were shown then.
-    """
+    """What a person who allows `scope` was shown: that as it is now, the scopes they `kept` as `before`."""
     earlier = () if before is None else before.scopes
     return Shown(
         client_name=client.name,
@@ -50,7 +47,7 @@ def shown_now(client: Client, scope: Scope, registry: Registry, before: Shown | 
 
 
 def changes_since(consent: Consent | None, client: Client, registry: Registry) -> tuple[Change, ...]:
-    """Everything that differs by now; nothing for consents of before this was kept."""
+    """Everything that differs by now; nothing where no record was kept of what was shown."""
     if consent is None or consent.shown is None:
         return ()
     shown, places = consent.shown, places_of(client)

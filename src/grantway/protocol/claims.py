@@ -115,7 +115,7 @@ def wider_scope(token: str) -> str:
     return SCOPE_OF_CLAIM.get(claim, token) if claim != token else token
 
 
-def told(names: Iterable[str], *, granted: Scope, scope: Scope) -> tuple[str, ...]:
+def allowed_claims(names: Iterable[str], *, granted: Scope, scope: Scope) -> tuple[str, ...]:
     """Of claims asked for by name, those the person allowed: by themselves, or with the token's scope."""
     return tuple(
         name for name in names if CLAIM_PREFIX + name in granted or SCOPE_OF_CLAIM.get(name) in scope

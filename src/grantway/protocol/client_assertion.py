@@ -14,7 +14,6 @@ from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.fixes import edit_app
 
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # What a client may sign with: never `none`, never a shared secret (RFC 8725 §3.1-3.2).
 SIGNING_ALGS = ("ES256", "PS256", "RS256", "EdDSA", "Ed25519")
 # `typ` in the header, if it is there: a token made for another purpose is no assertion (RFC 8725 §3.11).

@@ -6,26 +6,15 @@ from binascii import Error as BadBase64
 
 from msgspec import Struct
 
-from grantway.protocol.client_assertion import ASSERTION_TYPE, client_named_by
-from grantway.protocol.client_refusals import FAILED, failed
+from grantway.protocol.client_assertion import client_named_by
+from grantway.protocol.client_refusals import failed
 from grantway.protocol.clients import Client, ClientSecret
 from grantway.protocol.diagnosis import Diagnosis, Gw, shown
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.fixes import edit_app
-from grantway.protocol.names import AuthMethod, ErrorCode
+from grantway.protocol.names import ASSERTION_TYPE, AuthMethod, ErrorCode
 from grantway.protocol.params import Params, form_decode
 
-__all__ = [
-    "FAILED",
-    "Presented",
-    "authenticate",
-    "claimed_client_id",
-    "failed",
-    "no_introspection",
-    "read_credentials",
-    "registered_client",
-    "unknown_client",
-]
 _IN_WORDS = {
     AuthMethod.NONE: "none: client_id in the body, no secret",
     AuthMethod.CLIENT_SECRET_BASIC: "client_secret_basic: the secret in the Authorization header",
@@ -120,6 +109,36 @@ def registered_client(client: Client | None, presented: Presented) -> Client:
     return client
 
 
+def authenticate(
+    client: Client | None, presented: Presented, proven: ClientSecret | None, *, now: float
+) -> Client:
+    """The client, if the caller is it. `proven` is the stored secret that the presented one equals, if any.
+
+    Raises `invalid_client`, in the same words for every cause. Runs after the look-up and the
+    comparison, so that a refusal costs the same whether the client exists or not.
+    """
+    client = registered_client(client, presented)
+    if client.is_public:
+        return client
+    if proven is None:
+        raise failed(_wrong_secret(client, presented.secret))
+    if proven.expires_at is not None and now >= proven.expires_at:
+        raise failed(_expired_secret(client, proven, now - proven.expires_at))
+    return client
+
+
+def claimed_client_id(authorization: tuple[str, ...], params: Params | None) -> str | None:
+    """Who a refused request says it is from, as far as it can be read; nothing of it was proven."""
+    try:
+        return None if params is None else read_credentials(authorization, params).client_id
+    except OAuthError:
+        sent = () if params is None else params.values.get("client_id", ())
+        return sent[0] if sent else None
+
+
+# --- what was wrong, for the operator ---------------------------------------------------------------
+
+
 def unknown_client(client_id: str, client: Client | None) -> Diagnosis:
     """An app that is not registered, or that is and may do nothing."""
     if client is not None:
@@ -139,15 +158,6 @@ def unknown_client(client_id: str, client: Client | None) -> Diagnosis:
         difference="white space around it" if client_id.strip() != client_id else "no app has this id",
         fix="`grantway app list` shows those there are; ids are told apart by upper and lower case.",
     )
-
-
-def claimed_client_id(authorization: tuple[str, ...], params: Params | None) -> str | None:
-    """Who a refused request says it is from, as far as it can be read; nothing of it was proven."""
-    try:
-        return None if params is None else read_credentials(authorization, params).client_id
-    except OAuthError:
-        sent = () if params is None else params.values.get("client_id", ())
-        return sent[0] if sent else None
 
 
 def no_introspection(client: Client) -> Diagnosis:
@@ -247,29 +257,13 @@ def _wrong_secret(client: Client, secret: str | None) -> Diagnosis:
     )
 
 
-def authenticate(
-    client: Client | None, presented: Presented, proven: ClientSecret | None, *, now: float
-) -> Client:
-    """The client, if the caller is it. `proven` is the stored secret that the presented one equals, if any.
-
-    Raises `invalid_client`, in the same words for every cause. Runs after the look-up and the
-    comparison, so that a refusal costs the same whether the client exists or not.
-    """
-    client = registered_client(client, presented)
-    if client.is_public:
-        return client
-    if proven is None:
-        raise failed(_wrong_secret(client, presented.secret))
-    if proven.expires_at is not None and now >= proven.expires_at:
-        name, ago = proven.label or proven.id, now - proven.expires_at
-        raise failed(
-            Diagnosis(
-                Gw.SECRET,
-                f"secret {name} of {client.id} expired {ago:.0f} s ago",
-                received=f"the secret {name}",
-                expected="one that is live",
-                difference=f"it expired {ago:.0f} s ago",
-                fix=f"Make another and give it to the app: `grantway app secret add {client.id}`.",
-            )
-        )
-    return client
+def _expired_secret(client: Client, secret: ClientSecret, ago: float) -> Diagnosis:
+    name = secret.label or secret.id
+    return Diagnosis(
+        Gw.SECRET,
+        f"secret {name} of {client.id} expired {ago:.0f} s ago",
+        received=f"the secret {name}",
+        expected="one that is live",
+        difference=f"it expired {ago:.0f} s ago",
+        fix=f"Make another and give it to the app: `grantway app secret add {client.id}`.",
+    )

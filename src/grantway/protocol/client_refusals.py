@@ -13,12 +13,16 @@ def failed(diagnosis: Diagnosis) -> OAuthError:
     return OAuthError(ErrorCode.INVALID_CLIENT, FAILED, diagnosis)
 
 
-def keys_away(why: str) -> Diagnosis:
-    """A client's published keys that could not be fetched."""
-    return Diagnosis(
-        Gw.KEYS_UNREACHABLE,
-        why,
-        received="no key set that could be read",
-        expected="the app's key set, as JSON over https",
-        difference=why,
+def keys_unreachable(why: str) -> OAuthError:
+    """The refusal where the keys that a client publishes could not be fetched: nobody's fault is proven."""
+    return OAuthError(
+        ErrorCode.TEMPORARILY_UNAVAILABLE,
+        "the keys of the client cannot be read at the moment",
+        Diagnosis(
+            Gw.KEYS_UNREACHABLE,
+            why,
+            received="no key set that could be read",
+            expected="the app's key set, as JSON over https",
+            difference=why,
+        ),
     )

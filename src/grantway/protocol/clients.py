@@ -1,6 +1,7 @@
 """Clients: what is registered about an application, and the rules a registration must meet."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -23,9 +24,10 @@ ID_TOKEN_ALGS = (DEFAULT_ID_TOKEN_ALG, "ES256", "EdDSA")
 MAX_SECRETS = 5
 MAX_REDIRECT_URIS = 50
 MAX_KEYS = 20
+_MAX_LABEL = 100  # characters
 _BY_SECRET = frozenset({AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST})
 _BY_KEYS = frozenset({AuthMethod.PRIVATE_KEY_JWT, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
-_BY_CERTIFICATE = frozenset({AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
+BY_CERTIFICATE = frozenset({AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
 
 
 class ClientType(StrEnum):
@@ -85,10 +87,7 @@ class CertificateName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSecret:
-    """One live secret of a client.
-
-    Several may be live at once, so that they can be changed without outage.
-    """
+    """One secret of a client. Several may be live at once, so that they can be changed without outage."""
 
     id: str  # for a made secret: its selector
     client_id: str
@@ -158,7 +157,7 @@ class Client:
     @property
     def uses_certificate(self) -> bool:
         """Does it prove itself with a client certificate? (RFC 8705 §2)."""
-        return self.auth_method in _BY_CERTIFICATE
+        return self.auth_method in BY_CERTIFICATE
 
     @property
     def sector(self) -> str | None:
@@ -171,10 +170,7 @@ class Client:
 
     @property
     def can_be_impersonated(self) -> bool:
-        """May another program answer at its redirect URIs?
-
-        Then consent is never remembered (RFC 8252 §8.6).
-        """
+        """May another program answer at its redirect URIs? Then consent is not remembered (RFC 8252 §8.6)."""
         return any(not RedirectUri.parse(uri).belongs_to_one_host for uri in self.redirect_uris)
 
     def may_use(self, grant_type: GrantType) -> bool:
@@ -187,56 +183,76 @@ def is_subject_shaped(text: str) -> bool:
     return _SUBJECT_SHAPE.fullmatch(text) is not None
 
 
+def is_origin(text: str) -> bool:
+    """Is it a scheme and a host alone, as browsers write them in `Origin`?"""
+    return _ORIGIN.fullmatch(text) is not None
+
+
+def label_problem(label: str) -> str | None:
+    """Why a secret cannot be labelled so; None if it can. An empty label is none."""
+    if len(label) > _MAX_LABEL or (label and not label.isprintable()):
+        return f"at most {_MAX_LABEL} printable characters"
+    return None
+
+
 def client_problems(client: Client) -> list[str]:
     """Everything that forbids this registration, in words for whoever registers; empty: it may stand."""
-    wrong = []
+    return [
+        *_identity_problems(client),
+        *_return_problems(client),
+        *_contradictions(client),
+        *_keys_problems(client),
+        *_logout_problems(client),
+        *_address_problems(client),
+        *_value_problems(client),
+    ]
+
+
+def _identity_problems(client: Client) -> Iterator[str]:
     if not _CLIENT_ID.fullmatch(client.id):
-        wrong.append(f"id {client.id!r}: 1 to 128 characters of A-Z a-z 0-9 . _ ~ -")
+        yield f"id {client.id!r}: 1 to 128 characters of A-Z a-z 0-9 . _ ~ -"
     if is_subject_shaped(client.id):
-        wrong.append(f"id {client.id!r}: has the form of a person's subject and could be mistaken for one")
+        yield f"id {client.id!r}: has the form of a person's subject and could be mistaken for one"
     if not client.name.strip() or len(client.name) > 100 or not client.name.isprintable():
-        wrong.append("name: 1 to 100 printable characters, people read it at consent")
-    native = client.type is ClientType.NATIVE
-    wrong += [
-        f"redirect_uri {uri!r}: {problem}"
-        for uri in client.redirect_uris
-        if (problem := redirect_uri_problem(uri, native=native))
-    ]
-    wrong += [
-        f"post_logout_redirect_uri {uri!r}: {problem}"
-        for uri in client.post_logout_redirect_uris
-        if (problem := redirect_uri_problem(uri, native=native))
-    ]
-    wrong += _contradictions(client)
-    wrong += _keys_problems(client)
-    wrong += _logout_problems(client)
-    wrong += [
-        f"origin {origin!r}: scheme and host only, such as https://app.example"
-        for origin in client.origins
-        if not _ORIGIN.fullmatch(origin)
-    ]
-    wrong += [
-        f"{name} {uri!r}: an https:// address"
-        for name, uri in (
-            ("homepage", client.homepage),
-            ("terms", client.terms_uri),
-            ("privacy", client.privacy_uri),
-        )
-        if uri is not None and not _WEB_ADDRESS.fullmatch(uri)
-    ]
-    wrong += [
-        f"{name}: one of {', '.join(ID_TOKEN_ALGS)}"
-        for name, alg in (
-            ("id_token_signed_response_alg", client.id_token_signed_response_alg),
-            ("userinfo_signed_response_alg", client.userinfo_signed_response_alg),
-        )
-        if alg is not None and alg not in ID_TOKEN_ALGS
-    ]
+        yield "name: 1 to 100 printable characters, people read it at consent"
+
+
+def _return_problems(client: Client) -> Iterator[str]:
+    """What is wrong with where the browser is sent back to."""
+    for name, uris in (
+        ("redirect_uri", client.redirect_uris),
+        ("post_logout_redirect_uri", client.post_logout_redirect_uris),
+    ):
+        for uri in uris:
+            if problem := redirect_uri_problem(uri, native=client.type is ClientType.NATIVE):
+                yield f"{name} {uri!r}: {problem}"
+
+
+def _address_problems(client: Client) -> Iterator[str]:
+    """What is wrong with its origins and with the addresses that people are shown."""
+    for origin in client.origins:
+        if not is_origin(origin):
+            yield f"origin {origin!r}: scheme and host only, such as https://app.example"
+    for name, uri in (
+        ("homepage", client.homepage),
+        ("terms", client.terms_uri),
+        ("privacy", client.privacy_uri),
+    ):
+        if uri is not None and not _WEB_ADDRESS.fullmatch(uri):
+            yield f"{name} {uri!r}: an https:// address"
+
+
+def _value_problems(client: Client) -> Iterator[str]:
+    for name, alg in (
+        ("id_token_signed_response_alg", client.id_token_signed_response_alg),
+        ("userinfo_signed_response_alg", client.userinfo_signed_response_alg),
+    ):
+        if alg is not None and alg not in ID_TOKEN_ALGS:
+            yield f"{name}: one of {', '.join(ID_TOKEN_ALGS)}"
     if client.sector_identifier is not None and not _HOST.fullmatch(client.sector_identifier):
-        wrong.append(f"sector_identifier {client.sector_identifier!r}: a host such as example.com")
+        yield f"sector_identifier {client.sector_identifier!r}: a host such as example.com"
     if len(client.secrets) > MAX_SECRETS:
-        wrong.append(f"secrets: at most {MAX_SECRETS} live at once")
-    return wrong
+        yield f"secrets: at most {MAX_SECRETS} live at once"
 
 
 def _contradictions(client: Client) -> list[str]:

@@ -8,9 +8,7 @@ from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.fixes import edit_app
-from grantway.protocol.names import ErrorCode
-
-CERTIFICATE = "x5t#S256"  # SHA-256 of a client certificate (RFC 8705 §3.1)
+from grantway.protocol.names import CERTIFICATE_THUMBPRINT, ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +69,5 @@ def binding_of(client: Client, certificate: str | None) -> Confirmation | None:
             )
         return None
     if client.uses_certificate or client.is_public or client.certificate_bound_tokens:
-        return Confirmation(CERTIFICATE, certificate)
+        return Confirmation(CERTIFICATE_THUMBPRINT, certificate)
     return None

@@ -69,21 +69,13 @@ def connected_apps(
         held.setdefault(alike.client_id, []).append(alike)
     apps = []
     for client_id in dict.fromkeys((*agreed, *held)):
-        client = registry.clients.get(client_id)
-        if client is not None:
-            live = [alike for alike in held.get(client_id, ()) if alike.last_at >= client.tokens_valid_from]
-            if live or client_id in agreed:
-                uses_of_it = used.get(client_id, {})
-                apps.append(
-                    _app(
-                        client,
-                        agreed.get(client_id),
-                        live,
-                        uses_of_it,
-                        registry,
-                        token_lifetime=token_lifetime,
-                    )
-                )
+        client, consent = registry.clients.get(client_id), agreed.get(client_id)
+        if client is None:
+            continue
+        live = [alike for alike in held.get(client_id, ()) if alike.last_at >= client.tokens_valid_from]
+        if live or consent is not None:
+            own_uses = used.get(client_id, {})
+            apps.append(_app(client, consent, live, own_uses, registry, token_lifetime=token_lifetime))
     return tuple(sorted(apps, key=lambda app: app.last_used_at, reverse=True))
 
 
@@ -142,9 +134,7 @@ def endings(scope: Scope, registry: Registry, *, token_lifetime: int) -> tuple[E
     return tuple(
         Ending(
             api=api.name,
-            within=0
-            if api.token_format is TokenFormat.OPAQUE
-            else (token_lifetime if api.token_lifetime is None else api.token_lifetime),
+            within=0 if api.token_format is TokenFormat.OPAQUE else api.token_lifetime_or(token_lifetime),
         )
         for api in registry.apis_of(scope)
     )

@@ -1,10 +1,10 @@
 """ID tokens: what a client is told about a sign-in (OpenID Connect Core §2, §3.1.3.6, §12.2)."""
 
-from base64 import urlsafe_b64encode
 from hashlib import sha256, sha512
 
 from grantway.protocol.assurance import acr_of
-from grantway.protocol.claims import person_claims, told
+from grantway.protocol.base64url import to_base64url
+from grantway.protocol.claims import allowed_claims, person_claims
 from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted
 from grantway.protocol.registry import OPENID
@@ -41,7 +41,7 @@ def id_token_claims(
         claims["acr"] = acr
         claims["amr"] = list(grant.amr)
     if granted.person is not None and grant.claims.id_token:
-        names = told(grant.claims.id_token, granted=grant.scope, scope=granted.scope)
+        names = allowed_claims(grant.claims.id_token, granted=grant.scope, scope=granted.scope)
         claims |= person_claims(granted.person, names)
     return claims
 
@@ -57,4 +57,4 @@ def half_hash(token: str, alg: str) -> str:
     Ed25519 hashes with SHA-512, the others of ours with SHA-256.
     """
     digest = (sha512 if alg == "EdDSA" else sha256)(token.encode("ascii")).digest()
-    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+    return to_base64url(digest[: len(digest) // 2])

@@ -76,33 +76,13 @@ def granted_by(
     if grant.created_at < client.tokens_valid_from:
         raise ended(f"everything {client.id} obtained before {client.tokens_valid_from:.0f} was revoked")
     if scope and not scope <= grant.scope:
-        raise OAuthError(
-            ErrorCode.INVALID_SCOPE,
-            "scope goes beyond what was granted",
-            Diagnosis(
-                Gw.SCOPE_NARROWED,
-                f"asked for more than granted: {scope - grant.scope}",
-                received=f"scope={scope}",
-                expected=f"no more than was granted: {grant.scope}",
-                difference=f"missing: {scope - grant.scope}",
-            ),
-        )
+        raise _beyond(scope, grant)
     wanted = (scope or grant.scope) & client.scope
     api = _api_of(grant, client, registry, resource, wanted)
     api_of_scope = registry.api_of_scope
     given = Scope(tuple([token for token in wanted.tokens if api_of_scope.get(token, api) is api]))
     if not given:
-        raise OAuthError(
-            ErrorCode.INVALID_SCOPE,
-            "nothing that was granted may still be used here",
-            Diagnosis(
-                Gw.SCOPE_NARROWED,
-                f"grant {grant.id} has {grant.scope}, {client.id} may have {client.scope}",
-                received=f"scope={scope or grant.scope}",
-                expected=f"a scope that was granted ({grant.scope}) and that {client.id} may have",
-                difference=f"{client.id} may have {client.scope}; API: {api.identifier if api else 'none'}",
-            ),
-        )
+        raise _nothing_left(scope, grant, client, api)
     return Granted(
         client=client,
         subject=grant.subject,
@@ -125,18 +105,7 @@ def _api_of(
     if resource is not None:
         api = named_api(resource, client, registry)
         if api.identifier not in grant.resources:
-            raise OAuthError(
-                ErrorCode.INVALID_TARGET,
-                "resource was not part of the authorization",
-                Diagnosis(
-                    Gw.RESOURCE,
-                    f"{api.identifier} not among {', '.join(grant.resources)}",
-                    received=f"resource={api.identifier}",
-                    expected=f"one of: {', '.join(grant.resources) or 'none was granted'}",
-                    difference="the person was not asked for this API",
-                    fix="Name it at the authorization endpoint first, with a scope of it.",
-                ),
-            )
+            raise _not_consented(api, grant)
         return api
     if not grant.resources:
         return None
@@ -149,3 +118,38 @@ def _api_of(
     if chosen is None:
         raise ended(f"the API {choice} is no longer registered")
     return chosen
+
+
+def _beyond(scope: Scope, grant: Grant) -> OAuthError:
+    more = scope - grant.scope
+    found = Diagnosis(
+        Gw.SCOPE_NARROWED,
+        f"asked for more than granted: {more}",
+        received=f"scope={scope}",
+        expected=f"no more than was granted: {grant.scope}",
+        difference=f"missing: {more}",
+    )
+    return OAuthError(ErrorCode.INVALID_SCOPE, "scope goes beyond what was granted", found)
+
+
+def _nothing_left(scope: Scope, grant: Grant, client: Client, api: Api | None) -> OAuthError:
+    found = Diagnosis(
+        Gw.SCOPE_NARROWED,
+        f"grant {grant.id} has {grant.scope}, {client.id} may have {client.scope}",
+        received=f"scope={scope or grant.scope}",
+        expected=f"a scope that was granted ({grant.scope}) and that {client.id} may have",
+        difference=f"{client.id} may have {client.scope}; API: {api.identifier if api else 'none'}",
+    )
+    return OAuthError(ErrorCode.INVALID_SCOPE, "nothing that was granted may still be used here", found)
+
+
+def _not_consented(api: Api, grant: Grant) -> OAuthError:
+    found = Diagnosis(
+        Gw.RESOURCE,
+        f"{api.identifier} not among {', '.join(grant.resources)}",
+        received=f"resource={api.identifier}",
+        expected=f"one of: {', '.join(grant.resources) or 'none was granted'}",
+        difference="the person was not asked for this API",
+        fix="Name it at the authorization endpoint first, with a scope of it.",
+    )
+    return OAuthError(ErrorCode.INVALID_TARGET, "resource was not part of the authorization", found)

@@ -4,32 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from grantway.protocol import pkce
+from grantway.protocol import endpoints, pkce
 from grantway.protocol.assurance import ACR_VALUES
 from grantway.protocol.claims import SCOPE_OF_CLAIM
 from grantway.protocol.client_assertion import SIGNING_ALGS
-from grantway.protocol.clients import ID_TOKEN_ALGS
+from grantway.protocol.clients import BY_CERTIFICATE, ID_TOKEN_ALGS
 from grantway.protocol.id_tokens import ID_TOKEN_CLAIMS
 from grantway.protocol.names import AuthMethod, GrantType, Prompt, ResponseMode, SubjectType
 from grantway.protocol.registry import SERVER_SCOPES, Registry
 from grantway.protocol.revocations import STREAM_MEMBER
 
-WELL_KNOWN = "/.well-known/oauth-authorization-server"
-OPENID_WELL_KNOWN = "/.well-known/openid-configuration"  # below the issuer (OpenID Connect Discovery §4)
-# Paths below the issuer, in the order of the protocol.
-AUTHORIZE = "/authorize"
-TOKEN = "/token"
-REVOKE = "/revoke"
-INTROSPECT = "/introspect"
-USERINFO = "/userinfo"
-END_SESSION = "/end-session"
-JWKS = "/jwks"
-API_DEFINITION = "/api-definition"
-REVOCATIONS = "/revocations"
-REVOCATION_STREAM = "/revocations/stream"
-
 Metadata = Mapping[str, str | bool | list[str] | dict[str, str]]
-_BY_CERTIFICATE = {AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +25,14 @@ class MutualTls:
     address: str | None  # where the proxy asks for certificates, if not everywhere (RFC 8705 §5)
 
     @property
-    def methods(self) -> set[AuthMethod]:
+    def methods(self) -> frozenset[AuthMethod]:
         """What clients may prove themselves by."""
-        return _BY_CERTIFICATE if self.vouched else {AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH}
+        return BY_CERTIFICATE if self.vouched else frozenset({AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH})
 
 
 def metadata_path(issuer: str) -> str:
     """Where RFC 8414 §3.1 wants the document: the well-known name, then the issuer's own path."""
-    return WELL_KNOWN + urlsplit(issuer).path
+    return endpoints.WELL_KNOWN + urlsplit(issuer).path
 
 
 def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = None) -> Metadata:
@@ -55,7 +40,7 @@ def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = No
 
     `scopes_supported` names what the registry defines.
     """
-    there = set(AuthMethod) - _BY_CERTIFICATE | (mtls.methods if mtls else set())
+    there = set(AuthMethod) - BY_CERTIFICATE | (mtls.methods if mtls else frozenset())
     methods = [method.value for method in AuthMethod if method in there]
     proving_methods = [method for method in methods if method != AuthMethod.NONE]
     scopes = sorted(
@@ -64,11 +49,11 @@ def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = No
     )
     return {
         "issuer": issuer,
-        "authorization_endpoint": issuer + AUTHORIZE,
-        "token_endpoint": issuer + TOKEN,
-        "jwks_uri": issuer + JWKS,
-        "revocation_endpoint": issuer + REVOKE,
-        "introspection_endpoint": issuer + INTROSPECT,
+        "authorization_endpoint": issuer + endpoints.AUTHORIZE,
+        "token_endpoint": issuer + endpoints.TOKEN,
+        "jwks_uri": issuer + endpoints.JWKS,
+        "revocation_endpoint": issuer + endpoints.REVOKE,
+        "introspection_endpoint": issuer + endpoints.INTROSPECT,
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": [mode.value for mode in ResponseMode],
@@ -82,8 +67,8 @@ def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = No
         "code_challenge_methods_supported": list(pkce.METHODS),
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
-        "userinfo_endpoint": issuer + USERINFO,
-        "end_session_endpoint": issuer + END_SESSION,
+        "userinfo_endpoint": issuer + endpoints.USERINFO,
+        "end_session_endpoint": issuer + endpoints.END_SESSION,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,
@@ -95,8 +80,8 @@ def server_metadata(issuer: str, registry: Registry, mtls: MutualTls | None = No
         "claim_types_supported": ["normal"],
         "claims_supported": [*ID_TOKEN_CLAIMS, *SCOPE_OF_CLAIM],
         "claims_parameter_supported": True,
-        "grantway_revocations_endpoint": issuer + REVOCATIONS,
-        STREAM_MEMBER: issuer + REVOCATION_STREAM,
+        "grantway_revocations_endpoint": issuer + endpoints.REVOCATIONS,
+        STREAM_MEMBER: issuer + endpoints.REVOCATION_STREAM,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,  # left out, it would mean true
         **_mutual_tls_members(issuer, mtls),
@@ -119,9 +104,9 @@ def _mutual_tls_members(issuer: str, mtls: MutualTls | None) -> Metadata:
         return bound
     base = mtls.address + urlsplit(issuer).path
     aliases = {
-        "token_endpoint": base + TOKEN,
-        "revocation_endpoint": base + REVOKE,
-        "introspection_endpoint": base + INTROSPECT,
-        "userinfo_endpoint": base + USERINFO,
+        "token_endpoint": base + endpoints.TOKEN,
+        "revocation_endpoint": base + endpoints.REVOKE,
+        "introspection_endpoint": base + endpoints.INTROSPECT,
+        "userinfo_endpoint": base + endpoints.USERINFO,
     }
     return {**bound, "mtls_endpoint_aliases": aliases}

@@ -2,6 +2,11 @@
 
 from enum import StrEnum
 
+ACCESS_TOKEN_TYPE = "at+jwt"  # `typ` of an access token that is a JWT (RFC 9068 §2.1)
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
+CERTIFICATE_THUMBPRINT = "x5t#S256"  # in `cnf`: SHA-256 of a client certificate (RFC 8705 §3.1)
+GRANT_CLAIM = "grant_id"  # of our own, in an access token: the grant that it hangs on
+
 
 class GrantType(StrEnum):
     """Values of `grant_type` at the token endpoint (RFC 6749 §4, §6)."""
@@ -47,10 +52,10 @@ class AuthMethod(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """Registered values of `error` (RFC 6749 §4.1.2.1.
+    """Registered values of `error`.
 
-    §5.2; OIDC Core §3.1.2.6; OIDC Unmet Authentication Requirements §3; RFC 8707 §2; RFC 6750 §3.1;
-    RFC 9470 §3).
+    RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1; RFC 8707 §2; RFC 9470 §3; OIDC Core §3.1.2.6; OIDC Unmet
+    Authentication Requirements §3.
     """
 
     INVALID_REQUEST = "invalid_request"

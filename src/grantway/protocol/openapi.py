@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from grantway.protocol.apis import METHODS
-from grantway.protocol.openapi_security import Mistake, Note, Pointer, Schemes, Told, read_schemes
+from grantway.protocol.openapi_security import Mistake, Note, Pointer, Remarks, Schemes, read_schemes
 from grantway.protocol.paths import template_problem, template_shape
 
 __all__ = ["Mistake", "Note", "Operation", "Pointer", "Reading", "read_openapi"]
@@ -55,15 +55,15 @@ class Reading:
 
 def read_openapi(document: object, *, progress: Progress | None = None) -> Reading:
     """Read a document that is decoded already. Never raises: what is wrong is among the mistakes."""
-    told = Told()
-    root = _table(document, (), told)
-    _check_version(root, told)
-    info = _table(root.get("info"), ("info",), told)
-    title, version = (_text(info.get(name), ("info", name), told) for name in ("title", "version"))
-    schemes = read_schemes(root, told)
-    servers = _servers(root, told)
-    paths = _table(root.get("paths"), ("paths",), told)
-    operations = tuple(_operations(root, paths, schemes, told, progress or _silent))
+    remarks = Remarks()
+    root = _table(document, (), remarks)
+    _check_version(root, remarks)
+    info = _table(root.get("info"), ("info",), remarks)
+    title, version = (_text(info.get(name), ("info", name), remarks) for name in ("title", "version"))
+    schemes = read_schemes(root, remarks)
+    servers = _servers(root, remarks)
+    paths = _table(root.get("paths"), ("paths",), remarks)
+    operations = tuple(_operations(root, paths, schemes, remarks, progress or _silent))
     for operation in operations:
         for scope in sorted(frozenset[str]().union(*operation.alternatives)):
             schemes.scopes.setdefault(scope, "")
@@ -73,8 +73,8 @@ def read_openapi(document: object, *, progress: Progress | None = None) -> Readi
         servers=servers,
         operations=operations,
         scopes=schemes.scopes,
-        mistakes=tuple(told.mistakes),
-        notes=tuple(told.notes),
+        mistakes=tuple(remarks.mistakes),
+        notes=tuple(remarks.notes),
     )
 
 
@@ -82,46 +82,46 @@ def _silent(done: int, of: int) -> None:
     """Nobody watches."""
 
 
-def _check_version(root: Mapping[str, object], told: Told) -> None:
+def _check_version(root: Mapping[str, object], remarks: Remarks) -> None:
     version = root.get("openapi")
     if isinstance(version, str) and version.startswith(tuple(f"{one}." for one in VERSIONS)):
         return
     if "swagger" in root:
-        told.wrong(("swagger",), f"Swagger {root['swagger']} is not read: convert it to OpenAPI 3 first")
+        remarks.mistake(("swagger",), f"Swagger {root['swagger']} is not read: convert it to OpenAPI 3 first")
     elif root:
-        told.wrong(("openapi",), f"OpenAPI {version!r} is not known; known: {' and '.join(VERSIONS)}")
+        remarks.mistake(("openapi",), f"OpenAPI {version!r} is not known; known: {' and '.join(VERSIONS)}")
 
 
-def _table(value: object, pointer: Pointer, told: Told) -> Mapping[str, object]:
+def _table(value: object, pointer: Pointer, remarks: Remarks) -> Mapping[str, object]:
     if isinstance(value, dict):
         return value
-    told.wrong(pointer, "is missing" if value is None else "must be an object")
+    remarks.mistake(pointer, "is missing" if value is None else "must be an object")
     return {}
 
 
-def _text(value: object, pointer: Pointer, told: Told) -> str:
+def _text(value: object, pointer: Pointer, remarks: Remarks) -> str:
     if isinstance(value, str) and value.strip():
         return " ".join(value.split())
-    told.wrong(pointer, "is missing" if value is None else "must be a text that is not empty")
+    remarks.mistake(pointer, "is missing" if value is None else "must be a text that is not empty")
     return ""
 
 
-def _servers(root: Mapping[str, object], told: Told) -> tuple[str, ...]:
+def _servers(root: Mapping[str, object], remarks: Remarks) -> tuple[str, ...]:
     listed = root.get("servers", [])
     if not isinstance(listed, list):
-        told.wrong(("servers",), "must be a list")
+        remarks.mistake(("servers",), "must be a list")
         return ()
-    return tuple(dict.fromkeys(_server(one, ("servers", at), told) for at, one in enumerate(listed)))
+    return tuple(dict.fromkeys(_server(one, ("servers", at), remarks) for at, one in enumerate(listed)))
 
 
-def _server(value: object, pointer: Pointer, told: Told) -> str:
-    server = _table(value, pointer, told)
-    url = _text(server.get("url"), (*pointer, "url"), told)
+def _server(value: object, pointer: Pointer, remarks: Remarks) -> str:
+    server = _table(value, pointer, remarks)
+    url = _text(server.get("url"), (*pointer, "url"), remarks)
     variables = server.get("variables")
     for name, variable in variables.items() if isinstance(variables, dict) else ():
         default = variable.get("default") if isinstance(variable, dict) else None
         if not isinstance(default, str):
-            told.wrong((*pointer, "variables", name, "default"), "must be a text")
+            remarks.mistake((*pointer, "variables", name, "default"), "must be a text")
             continue
         url = url.replace(f"{{{name}}}", default)
     return url
@@ -131,7 +131,7 @@ def _operations(
     root: Mapping[str, object],
     paths: Mapping[str, object],
     schemes: Schemes,
-    told: Told,
+    remarks: Remarks,
     progress: Progress,
 ) -> Iterator[Operation]:
     total = sum(len(item.keys() & _OPERATIONS) for item in paths.values() if isinstance(item, dict))
@@ -140,48 +140,48 @@ def _operations(
         if path.startswith("x-"):
             continue
         pointer: Pointer = ("paths", path)
-        item = _path_item(root, value, pointer, told)
+        item = _path_item(root, value, pointer, remarks)
         problem = template_problem(path)
         if problem and not path.startswith("/"):
-            told.wrong(pointer, problem)
+            remarks.mistake(pointer, problem)
             continue
         for name in _OPERATIONS:
             if name not in item:
                 continue
             done += 1
             progress(done, max(total, done))
-            operation = _operation(item[name], name.upper(), path, schemes, told)
+            operation = _operation(item[name], name.upper(), path, schemes, remarks)
             if operation is None:
                 continue
             why_not = problem or (None if operation.method in METHODS else "nobody may send this method")
             if why_not is not None:
-                told.note((*pointer, name), f"{operation} is left out, so it is refused: {why_not}")
+                remarks.note((*pointer, name), f"{operation} is left out, so it is refused: {why_not}")
                 continue
             same = seen.setdefault((operation.method, template_shape(path)), operation)
             if same is not operation:
-                told.wrong((*pointer, name), f"{operation} is the same resource as {same}")
+                remarks.mistake((*pointer, name), f"{operation} is the same resource as {same}")
                 continue
             yield operation
 
 
 def _path_item(
-    root: Mapping[str, object], value: object, pointer: Pointer, told: Told
+    root: Mapping[str, object], value: object, pointer: Pointer, remarks: Remarks
 ) -> Mapping[str, object]:
     """The path item, where a `$ref` is followed within the document."""
-    item = _table(value, pointer, told)
+    item = _table(value, pointer, remarks)
     for _ in range(_MAX_REFS):
         if "$ref" not in item:
             return item
         if len(item) > 1:
-            told.note(pointer, "what stands beside its $ref is read first")
+            remarks.note(pointer, "what stands beside its $ref is read first")
         ref = item["$ref"]
         target = _resolved(root, ref)
         if not isinstance(target, dict):
             what = "is not followed: bundle the document first" if _is_remote(ref) else "leads nowhere"
-            told.wrong((*pointer, "$ref"), f"the $ref {ref!r} {what}")
+            remarks.mistake((*pointer, "$ref"), f"the $ref {ref!r} {what}")
             return {name: one for name, one in item.items() if name != "$ref"}
         item = {**target, **{name: one for name, one in item.items() if name != "$ref"}}
-    told.wrong((*pointer, "$ref"), "its $ref leads back to itself")
+    remarks.mistake((*pointer, "$ref"), "its $ref leads back to itself")
     return {}
 
 
@@ -199,13 +199,15 @@ def _resolved(root: Mapping[str, object], ref: object) -> object:
     return found
 
 
-def _operation(value: object, method: str, path: str, schemes: Schemes, told: Told) -> Operation | None:
+def _operation(value: object, method: str, path: str, schemes: Schemes, remarks: Remarks) -> Operation | None:
     pointer: Pointer = ("paths", path, method.lower())
-    table = _table(value, pointer, told)
+    table = _table(value, pointer, remarks)
     if not isinstance(value, dict):
         return None
     own = "security" in table
-    security = schemes.needs(table["security"], (*pointer, "security"), told) if own else schemes.everywhere
+    security = (
+        schemes.needs(table["security"], (*pointer, "security"), remarks) if own else schemes.everywhere
+    )
     return Operation(
         method=method,
         path=path,

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urljoin
 
-from grantway.protocol.apis import Access, Api, ApiScope, Rule, Sensitivity, rule_of, server_problem
+from grantway.protocol.apis import (
+    Access,
+    Api,
+    ApiScope,
+    Rule,
+    Sensitivity,
+    rule_of,
+    scopes_needed,
+    server_problem,
+)
 from grantway.protocol.openapi import Operation, Reading
 from grantway.protocol.registry import SERVER_SCOPES
 
@@ -104,7 +113,7 @@ def _suggestion(
 
 
 def _scopes(said: Mapping[str, str], rules: Sequence[Rule]) -> Iterable[ApiScope]:
-    read = frozenset[str]().union(*(rule.scopes for rule in rules if rule.method in _READING))
+    read = scopes_needed(rule for rule in rules if rule.method in _READING)
     # Where a change needs several, those that nothing is read with carry it: `read` beside `delete` reads.
     changing = frozenset[str]().union(
         *(one - read or one for rule in rules if rule.method not in _READING for one in rule.alternatives)

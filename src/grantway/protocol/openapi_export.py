@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 
 from grantway.protocol.apis import ANY_METHOD, Access, Api, Rule
-from grantway.protocol.metadata import AUTHORIZE, TOKEN
+from grantway.protocol.endpoints import AUTHORIZE, TOKEN
 
 VERSION = "3.1.0"
 SCHEME = "grantway"
@@ -17,19 +17,22 @@ def security_of(rule: Rule) -> list[dict[str, list[str]]]:
     return [{SCHEME: sorted(one)} for one in rule.alternatives]
 
 
+def code_flow(api: Api | None, *, issuer: str) -> Json:
+    """An `authorizationCode` flow (OpenAPI 3.1 §4.8.29): the issuer's addresses, and scopes in words."""
+    return {
+        "authorizationUrl": issuer + AUTHORIZE,
+        "tokenUrl": issuer + TOKEN,
+        "refreshUrl": issuer + TOKEN,
+        "scopes": {} if api is None else {scope.name: scope.description for scope in api.scopes},
+    }
+
+
 def oauth_scheme(api: Api, *, issuer: str) -> Json:
     """The security scheme of tokens of this server: the authorization code flow, with every scope."""
     return {
         "type": "oauth2",
         "description": f"Access tokens of {issuer}, with PKCE (S256) and resource={api.identifier}",
-        "flows": {
-            "authorizationCode": {
-                "authorizationUrl": issuer + AUTHORIZE,
-                "tokenUrl": issuer + TOKEN,
-                "refreshUrl": issuer + TOKEN,
-                "scopes": {scope.name: scope.description for scope in api.scopes},
-            }
-        },
+        "flows": {"authorizationCode": code_flow(api, issuer=issuer)},
     }
 
 

@@ -29,18 +29,18 @@ class Note:
 
 
 @dataclass(slots=True)
-class Told:
-    """What is told about a document while it is read."""
+class Remarks:
+    """The mistakes and notes that come up while a document is read."""
 
     mistakes: list[Mistake] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
-    def wrong(self, pointer: Pointer, words: str) -> None:
-        """There is a mistake."""
+    def mistake(self, pointer: Pointer, words: str) -> None:
+        """Add a mistake."""
         self.mistakes.append(Mistake(pointer, words))
 
     def note(self, pointer: Pointer, words: str) -> None:
-        """There is something to know."""
+        """Add something worth knowing."""
         self.notes.append(Note(pointer, words))
 
 
@@ -66,30 +66,30 @@ class Schemes:
     scopes: dict[str, str]  # scope → what is said of it
     everywhere: Security = Security((), open=True, said=False)
 
-    def needs(self, value: object, pointer: Pointer, told: Told) -> Security:
+    def needs(self, value: object, pointer: Pointer, remarks: Remarks) -> Security:
         """Read a list of requirements, of which one has to be met (OpenAPI, Security Requirement Object).
 
         Of each, the scopes of its OAuth 2.0 and OpenID Connect schemes count; a requirement without such a
         scheme is no way in here, where tokens are asked for, but it does protect the operation.
         """
         if not isinstance(value, list):
-            told.wrong(pointer, "must be a list")
+            remarks.mistake(pointer, "must be a list")
             return Security((), open=False, said=True)
         alternatives = []
         is_open = not value
         for at, requirement in enumerate(value):
             if not isinstance(requirement, dict):
-                told.wrong((*pointer, at), "must be an object")
+                remarks.mistake((*pointer, at), "must be an object")
                 continue
             is_open = is_open or not requirement
-            if (scopes := self._scopes_of(requirement, (*pointer, at), told)) is not None:
+            if (scopes := self._scopes_of(requirement, (*pointer, at), remarks)) is not None:
                 alternatives.append(scopes)
         if problem := alternatives_problem(alternatives):
-            told.wrong(pointer, problem)
+            remarks.mistake(pointer, problem)
         return Security(tuple(alternatives), open=is_open, said=True)
 
     def _scopes_of(
-        self, requirement: Mapping[str, object], pointer: Pointer, told: Told
+        self, requirement: Mapping[str, object], pointer: Pointer, remarks: Remarks
     ) -> frozenset[str] | None:
         scopes: set[str] = set()
         speaks_of_tokens = False
@@ -97,24 +97,26 @@ class Schemes:
             kind = self.kinds.get(name)
             if kind is None:
                 known = ", ".join(self.kinds) or "none"
-                told.wrong((*pointer, name), f"no security scheme is named {name!r}; there: {known}")
+                remarks.mistake((*pointer, name), f"no security scheme is named {name!r}; there: {known}")
             elif not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-                told.wrong((*pointer, name), "must be a list of scopes")
+                remarks.mistake((*pointer, name), "must be a list of scopes")
             elif kind in _WITH_SCOPES:
                 speaks_of_tokens = True
                 for at, scope in enumerate(listed):
                     if not is_scope_token(scope):
-                        told.wrong((*pointer, name, at), f"{scope!r} is not a scope token (RFC 6749 §3.3)")
+                        remarks.mistake(
+                            (*pointer, name, at), f"{scope!r} is not a scope token (RFC 6749 §3.3)"
+                        )
                 scopes.update(filter(is_scope_token, listed))
         return frozenset(scopes) if speaks_of_tokens else None
 
 
-def read_schemes(root: Mapping[str, object], told: Told) -> Schemes:
+def read_schemes(root: Mapping[str, object], remarks: Remarks) -> Schemes:
     """The schemes of a document, and what it asks for where an operation says nothing."""
     components = root.get("components", {})
     listed = components.get("securitySchemes", {}) if isinstance(components, dict) else None
     if not isinstance(listed, dict):
-        told.wrong(("components", "securitySchemes"), "must be an object")
+        remarks.mistake(("components", "securitySchemes"), "must be an object")
         listed = {}
     schemes = Schemes({}, {})
     kinds: dict[str, str] = {}
@@ -123,14 +125,14 @@ def read_schemes(root: Mapping[str, object], told: Told) -> Schemes:
         scheme = _followed(listed, value)
         kind = scheme.get("type") if isinstance(scheme, dict) else None
         if not isinstance(scheme, dict) or not isinstance(kind, str) or kind not in _KINDS:
-            told.wrong((*pointer, "type"), f"must be one of {', '.join(_KINDS)}, not {kind!r}")
+            remarks.mistake((*pointer, "type"), f"must be one of {', '.join(_KINDS)}, not {kind!r}")
             continue
         kinds[name] = kind
         if kind == "oauth2":
-            _read_flows(scheme.get("flows"), (*pointer, "flows"), schemes.scopes, told)
+            _read_flows(scheme.get("flows"), (*pointer, "flows"), schemes.scopes, remarks)
     schemes.kinds = kinds
     if "security" in root:
-        schemes.everywhere = schemes.needs(root["security"], ("security",), told)
+        schemes.everywhere = schemes.needs(root["security"], ("security",), remarks)
     return schemes
 
 
@@ -145,9 +147,9 @@ def _followed(listed: Mapping[str, object], value: object) -> object:
     return value
 
 
-def _read_flows(value: object, pointer: Pointer, scopes: dict[str, str], told: Told) -> None:
+def _read_flows(value: object, pointer: Pointer, scopes: dict[str, str], remarks: Remarks) -> None:
     if not isinstance(value, dict):
-        told.wrong(pointer, "is missing" if value is None else "must be an object")
+        remarks.mistake(pointer, "is missing" if value is None else "must be an object")
         return
     for name in _FLOWS:
         flow = value.get(name)
@@ -155,11 +157,11 @@ def _read_flows(value: object, pointer: Pointer, scopes: dict[str, str], told: T
             continue
         listed = flow.get("scopes") if isinstance(flow, dict) else None
         if not isinstance(listed, dict):
-            told.wrong((*pointer, name, "scopes"), "must be an object of scopes and what they mean")
+            remarks.mistake((*pointer, name, "scopes"), "must be an object of scopes and what they mean")
             continue
         for scope, words in listed.items():
             if not is_scope_token(scope):
-                told.wrong((*pointer, name, "scopes", scope), "is not a scope token (RFC 6749 §3.3)")
+                remarks.mistake((*pointer, name, "scopes", scope), "is not a scope token (RFC 6749 §3.3)")
                 continue
             said = "".join(one for one in " ".join(str(words or "").split()) if one.isprintable())
             scopes[scope] = scopes.get(scope) or said

@@ -18,9 +18,9 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff]")
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """The parameters of one request.
+    """The parameters of one request: each name with its values, in order.
 
-    Names to their values in order; empty values count as left out (RFC 6749 §3.1).
+    An empty value counts as left out (RFC 6749 §3.1).
     """
 
     values: Mapping[str, tuple[str, ...]]
@@ -54,10 +54,7 @@ class Params:
         return cls({name: (value,) for name, value in values.items()})
 
     def get(self, name: str) -> str | None:
-        """The value, or None when it was left out.
-
-        Raises `invalid_request` when repeated or unclean (RFC 6749 §3.1).
-        """
+        """The value; None when it was left out. Raises `invalid_request` when repeated or unclean (§3.1)."""
         value = self._one(name)
         return None if value is None else _clean(name, value)
 

@@ -6,8 +6,11 @@ Shared with the SDK, so that the server, the gateway and the API read a path one
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
+
+Shape: TypeAlias = tuple[tuple[str, ...], ...]
+"""What a template stands for: of each segment, the literal parts around its variables (`segment_shape`)."""
 
 _T = TypeVar("_T")
 # One segment, decoded: printable ASCII except what another reader of the path could take for more.
@@ -79,7 +82,7 @@ def segment_shape(segment: str) -> tuple[str, ...]:
     return tuple(_PARTS.split(segment)[::2])
 
 
-def template_shape(template: str) -> tuple[tuple[str, ...], ...]:
+def template_shape(template: str) -> Shape:
     """What a template stands for, whatever its variables are called."""
     return tuple(segment_shape(segment) for segment in segments_of(template))
 
@@ -129,7 +132,7 @@ class TemplateTree(Generic[_T]):
     leftmost difference decides. A look-up costs by the length of the path, not by the number of templates.
     """
 
-    def __init__(self, of_templates: Mapping[tuple[tuple[str, ...], ...], _T]) -> None:
+    def __init__(self, of_templates: Mapping[Shape, _T]) -> None:
         self._root: _Node[_T] = _Node()
         for shape, value in of_templates.items():
             node = self._root

@@ -1,19 +1,17 @@
 """Proof Key for Code Exchange, S256 alone (RFC 7636; RFC 9700 §2.1.1)."""
 
 import re
-from base64 import urlsafe_b64encode
 from hashlib import sha256
 from hmac import compare_digest
 
+from grantway.protocol.base64url import to_base64url
 from grantway.protocol.diagnosis import Diagnosis, Gw, shown
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 
 METHODS = ("S256",)
-_CHALLENGE = re.compile(
-    r"[A-Za-z0-9_\-]{43}"
-)  # what SHA-256 in base64url looks like: S256 has no other length
+_CHALLENGE = re.compile(r"[A-Za-z0-9_\-]{43}")  # SHA-256 in base64url: S256 has no other length
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 
 
@@ -56,7 +54,7 @@ def parse_challenge(params: Params, *, required: bool) -> str | None:
 
 def s256(verifier: str) -> str:
     """The challenge of a verifier: BASE64URL(SHA256(ASCII(verifier))) (RFC 7636 §4.2)."""
-    return urlsafe_b64encode(sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
+    return to_base64url(sha256(verifier.encode("ascii")).digest())
 
 
 def _no_challenge(method: str | None) -> Diagnosis:

@@ -55,9 +55,9 @@ class RedirectUri:
 
 
 def redirect_uri_problem(text: str, *, native: bool) -> str | None:
-    """Why this may not be registered.
+    """Why this may not be registered, in words that say what to do; None if it may.
 
-    In words that say what to do; None if it may (RFC 9700 §2.1, RFC 8252 §7).
+    RFC 9700 §2.1, RFC 8252 §7.
     """
     if "*" in text:
         return "patterns are not supported: register each address in full (RFC 9700 §2.1)"

@@ -5,7 +5,7 @@ from hmac import compare_digest
 from grantway.protocol.clients import Client
 from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.diagnosis import Diagnosis, Gw
-from grantway.protocol.grants import RefreshEvidence
+from grantway.protocol.grants import RefreshEvidence, RefreshToken
 from grantway.protocol.issuing import Granted, granted_by, unusable
 from grantway.protocol.registry import Registry
 from grantway.protocol.token_request import RefreshRequest
@@ -32,35 +32,11 @@ def decide(
     if not compare_digest(presented_hash, token.hash):
         raise unusable(unknown_refresh_token("the refresh token's secret part is wrong"))
     if token.client_id != client.id:
-        raise unusable(
-            Diagnosis(
-                Gw.REFRESH_UNUSABLE,
-                f"refresh token of {token.client_id} sent by {client.id}",
-                received=f"a refresh token from {client.id}",
-                expected=f"it from {token.client_id}, for which it was made",
-                difference="the client",
-            )
-        )
+        raise unusable(_of_another(token, client))
     if token.confirmation is not None and token.confirmation != confirmation:
-        raise unusable(
-            Diagnosis(
-                Gw.CERTIFICATE_BINDING,
-                f"refresh token is bound to {token.confirmation}, the request came with {confirmation}",
-                received=f"{confirmation or 'no certificate'}",
-                expected=f"{token.confirmation}",
-                difference="the client certificate",
-            )
-        )
+        raise unusable(_bound_elsewhere(token, confirmation))
     if token.spent_at is None and now >= token.expires_at:
-        raise unusable(
-            Diagnosis(
-                Gw.REFRESH_UNUSABLE,
-                f"refresh token expired {now - token.expires_at:.0f} s ago",
-                received=f"a refresh token {now - token.issued_at:.0f} s old",
-                expected=f"one of at most {token.expires_at - token.issued_at:.0f} s",
-                difference=f"{now - token.expires_at:.0f} s too late",
-            )
-        )
+        raise unusable(_expired(token, now))
     return granted_by(
         evidence.grant,
         evidence.person,
@@ -80,6 +56,37 @@ def unknown_refresh_token(why: str) -> Diagnosis:
         received="a text that is no living refresh token of this server",
         expected="the refresh_token of the last answer, byte for byte",
         difference="cut or changed when it was stored; of another server; or long gone",
+    )
+
+
+def _of_another(token: RefreshToken, client: Client) -> Diagnosis:
+    return Diagnosis(
+        Gw.REFRESH_UNUSABLE,
+        f"refresh token of {token.client_id} sent by {client.id}",
+        received=f"a refresh token from {client.id}",
+        expected=f"it from {token.client_id}, for which it was made",
+        difference="the client",
+    )
+
+
+def _bound_elsewhere(token: RefreshToken, confirmation: Confirmation | None) -> Diagnosis:
+    return Diagnosis(
+        Gw.CERTIFICATE_BINDING,
+        f"refresh token is bound to {token.confirmation}, the request came with {confirmation}",
+        received=f"{confirmation or 'no certificate'}",
+        expected=f"{token.confirmation}",
+        difference="the client certificate",
+    )
+
+
+def _expired(token: RefreshToken, now: float) -> Diagnosis:
+    late = now - token.expires_at
+    return Diagnosis(
+        Gw.REFRESH_UNUSABLE,
+        f"refresh token expired {late:.0f} s ago",
+        received=f"a refresh token {now - token.issued_at:.0f} s old",
+        expected=f"one of at most {token.expires_at - token.issued_at:.0f} s",
+        difference=f"{late:.0f} s too late",
     )
 
 

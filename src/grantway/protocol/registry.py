@@ -1,4 +1,4 @@
-"""The registry as one immutable picture: every client and API, and which scope belongs to which API."""
+"""The registry as one immutable value: every client and API, and which scope belongs to which API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Registry:
 
     @classmethod
     def of(cls, version: int, clients: Iterable[Client], apis: Iterable[Api]) -> Self:
-        """The picture of these clients and APIs."""
+        """The registry of these clients and APIs."""
         return cls(
             version,
             {client.id: client for client in clients},
@@ -82,6 +82,10 @@ class Registry:
     def _by_alias(self) -> Mapping[str, Api]:
         return {alias: api for api in self.apis.values() for alias in api.aliases}
 
+    def api_asked_for(self, identifier: str | None, host: str, path: str) -> tuple[Api, str] | None:
+        """The API of this identifier, or the one served at this host where there is none; see below."""
+        return self.api_at(host, path) if identifier is None else self.api_named(identifier, path)
+
     def api_at(self, host: str, path: str) -> tuple[Api, str] | None:
         """The API that is served here, and the path below its base; None when none is.
 
@@ -94,10 +98,7 @@ class Registry:
         return None
 
     def api_named(self, identifier: str, path: str) -> tuple[Api, str] | None:
-        """The API of this identifier, and the path below the longest base path of its that fits, as `api_at`.
-
-        For who knows which API it is asked for, whatever the host. An API without servers has its paths at /.
-        """
+        """As `api_at`, for this API alone and whatever the host. One without servers has its paths at /."""
         for base in self._bases_of.get(identifier, ()):
             if path == base or path.startswith(base + "/"):
                 return self.apis[identifier], path[len(base) :] or "/"

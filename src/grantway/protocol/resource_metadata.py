@@ -5,7 +5,7 @@ Shared with the SDK: the API serves the document, the gateway's decision names i
 
 from urllib.parse import urlsplit
 
-from grantway.protocol.apis import Api
+from grantway.protocol.apis import Api, scopes_needed
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
@@ -25,7 +25,7 @@ def resource_metadata_url(identifier: str) -> str | None:
 
 def resource_metadata(api: Api, *, issuer: str) -> dict[str, str | list[str]]:
     """The document (RFC 9728 §2). `scopes_supported` names the scopes that some row needs, in their order."""
-    needed = frozenset[str]().union(*(rule.scopes for rule in api.rules))
+    needed = scopes_needed(api.rules)
     scopes = [scope.name for scope in api.scopes if scope.name in needed]
     return {
         "resource": api.identifier,

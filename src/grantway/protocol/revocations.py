@@ -5,7 +5,6 @@ which message it continues, and the SHA-256 of the second; the second is the lis
 there as the beginning of a hash: an API finds a token of its own, and nobody finds anything else.
 """
 
-import base64
 import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
@@ -13,6 +12,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from grantway.protocol.base64url import from_base64url, to_base64url
 from grantway.protocol.scope import Scope
 
 STREAM_MEMBER = "grantway_revocation_stream_endpoint"  # of the metadata
@@ -57,7 +57,7 @@ class Head(Struct, frozen=True, kw_only=True):
     after: str | None = None  # the message that this one continues; None: it is complete by itself
 
 
-class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The second line: fingerprints one after the other, base64url, and of each client a moment."""
 
     revoked: str = ""  # grants, tokens, scopes
@@ -75,11 +75,9 @@ def fingerprint(api: str, kind: RevokedKind, name: str) -> bytes:
 
 def name_of(revocation: Revocation) -> str:
     """What is fingerprinted."""
-    return (
-        scope_of_grant(revocation.id, str(revocation.scope))
-        if revocation.kind is RevokedKind.SCOPE
-        else (revocation.id)
-    )
+    if revocation.kind is RevokedKind.SCOPE:
+        return scope_of_grant(revocation.id, str(revocation.scope))
+    return revocation.id
 
 
 def scope_of_grant(grant_id: str, scope: str) -> str:
@@ -102,7 +100,7 @@ class Listing:
         found = fingerprint(self._api, revocation.kind, name_of(revocation))
         self.entries += 1
         if revocation.kind is RevokedKind.CLIENT:
-            key = base64url(found)
+            key = to_base64url(found)
             self._clients[key] = max(revocation.issued_before or 0, self._clients.get(key, 0))
         else:
             self._prints += found
@@ -110,23 +108,18 @@ class Listing:
 
     def line(self) -> bytes:
         """The line."""
-        told = Told(revoked=base64url(self._prints), has_scopes=self._has_scopes, clients=self._clients)
-        return _ENCODE.encode(told)
+        body = Body(revoked=to_base64url(self._prints), has_scopes=self._has_scopes, clients=self._clients)
+        return _ENCODE.encode(body)
 
 
 def digest(line: bytes) -> str:
     """Of the second line, as the first one says it."""
-    return base64url(hashlib.sha256(line).digest())
-
-
-def base64url(octets: bytes | bytearray) -> str:
-    """Without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    return to_base64url(hashlib.sha256(line).digest())
 
 
 def prints_in(text: str) -> Iterator[bytes]:
     """The fingerprints of a list. Raises ValueError when it is none."""
-    octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    octets = from_base64url(text)
     if len(octets) % PRINT_LENGTH:
         raise ValueError("not a list of fingerprints")
     for start in range(0, len(octets), PRINT_LENGTH):

@@ -43,7 +43,7 @@ def sid_of(sso_id: str, client_id: str) -> str:
 
 
 def logout_token_claims(
-    told: SessionClient, *, subject: str, issuer: str, token_id: str, now: float
+    due: SessionClient, *, subject: str, issuer: str, token_id: str, now: float
 ) -> Claims:
     """The claims of a logout token (Back-Channel Logout §2.4). `subject` as this client knows the person.
 
@@ -54,12 +54,12 @@ def logout_token_claims(
     return {
         "iss": issuer,
         "sub": subject,
-        "aud": told.client_id,
+        "aud": due.client_id,
         "iat": issued_at,
         "exp": issued_at + LOGOUT_TOKEN_LIFETIME,
         "jti": token_id,
         "events": events,
-        "sid": sid_of(told.sso_id, told.client_id),
+        "sid": sid_of(due.sso_id, due.client_id),
     }
 
 

@@ -1,7 +1,8 @@
 """How good and how fresh a sign-in has to be for a request (RFC 9470). Shared with the SDK."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 LONGEST_AGE = 10**9 - 1  # seconds; what the authorization endpoint reads
 
@@ -27,6 +28,12 @@ class StepUp:
 
     acr_values: tuple[str, ...] = ()
     max_age: int | None = None
+
+    @classmethod
+    def demanding(cls, acr_values: Iterable[str], max_age: int | None) -> Self | None:
+        """What these demand; None where they demand nothing."""
+        names = tuple(acr_values)
+        return cls(acr_values=names, max_age=max_age) if names or max_age is not None else None
 
     def __post_init__(self) -> None:
         if not self.acr_values and self.max_age is None:

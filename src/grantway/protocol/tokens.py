@@ -8,19 +8,16 @@ from grantway.protocol.clients import Client
 from grantway.protocol.confirmation import Confirmation
 from grantway.protocol.grants import Grant
 from grantway.protocol.issuing import Granted
+from grantway.protocol.names import GRANT_CLAIM
 from grantway.protocol.registry import OPENID
 from grantway.protocol.scope import Scope
-
-ACCESS_TOKEN_TYPE = "at+jwt"
-GRANT_CLAIM = "grant_id"
 
 Claims = dict[str, Claim | list[str] | dict[str, str] | dict[str, dict[str, object]]]
 
 
 def access_token_lifetime(granted: Granted, *, default: int) -> int:
     """Seconds an access token of this API lives."""
-    api = granted.api
-    return default if api is None or api.token_lifetime is None else api.token_lifetime
+    return default if granted.api is None else granted.api.token_lifetime_or(default)
 
 
 def audience_of(granted: Granted, *, issuer: str) -> tuple[str, ...]:
@@ -96,10 +93,7 @@ def why_inactive(
     person_gate: str | None,
     now: float,
 ) -> str | None:
-    """Why the token is dead, for the operator; None when it lives.
-
-    `person_gate` is what may_authenticate said.
-    """
+    """Why the token is dead, for the operator; None when it lives. `person_gate`: from `may_authenticate`."""
     findings = (
         (now >= token.expires_at, "expired"),
         (revoked, "revoked"),

@@ -48,9 +48,9 @@ def explain(code: str, said: str | None = None) -> Notice:
 
 def explain_refusal(reply: httpx2.Response, what: str) -> Notice:
     """Why the photos API refused, from its challenge (RFC 6750 §3)."""
-    told = dict(_PARAMETER.findall(reply.headers.get("www-authenticate", "")))
-    error = told.get("error", f"http_{reply.status_code}")
-    needed = tuple(told.get("scope", "").split())
+    challenge = dict(_PARAMETER.findall(reply.headers.get("www-authenticate", "")))
+    error = challenge.get("error", f"http_{reply.status_code}")
+    needed = tuple(challenge.get("scope", "").split())
     texts = {
         "insufficient_scope": "You did not give Photo Printer that permission.",
         "invalid_token": "The access token is no longer good. Refresh it, or connect your photos again.",
@@ -58,7 +58,7 @@ def explain_refusal(reply: httpx2.Response, what: str) -> Notice:
         "http_503": "The photos API cannot check tokens at the moment. Please try again.",
     }
     text = texts.get(error, f"The photos API answered {reply.status_code}.")
-    if "error_description" in told:
-        text += f" The photos API said: {told['error_description']}."
+    if "error_description" in challenge:
+        text += f" The photos API said: {challenge['error_description']}."
     missing = needed if error == "insufficient_scope" else ()
     return Notice(title=f"{what} was refused", text=text, error=error, missing=missing)

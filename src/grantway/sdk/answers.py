@@ -40,6 +40,12 @@ class Answer:
         )
 
     @property
+    def asgi_headers(self) -> list[tuple[bytes, bytes]]:
+        """All headers, as ASGI has them."""
+        headers = (*self.headers, ("content-length", str(len(self.body))))
+        return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+
+    @property
     def challenge(self) -> str | None:
         """What `WWW-Authenticate` says, if it says anything."""
         return dict(self.own_headers).get("www-authenticate")

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from urllib.parse import quote
 
-import msgspec
-
 from grantway.protocol.apis import Api
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.paths import fits, segments_of, template_shape
@@ -97,7 +95,7 @@ async def metadata_answer(protection: Protection, scope: Scope) -> Answer:
     """The RFC 9728 document, for everybody."""
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return Answer(405, {"error": "invalid_request"}, (("allow", "GET, HEAD"),))
-    return Answer(200, protection.metadata(await protection.api()), (("access-control-allow-origin", "*"),))
+    return protection.metadata_answer(await protection.api())
 
 
 def path_of(scope: Scope) -> str:
@@ -117,11 +115,8 @@ async def reply(scope: Scope, receive: Receive, send: Send, answer: Answer) -> N
     if scope["type"] != "http":
         await refuse_connection(scope, receive, send, answer)
         return
-    body = msgspec.json.encode(answer.content)
-    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(body)).encode("ascii")))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.asgi_headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
 
 def _check_public(path: str, api: object) -> None:

@@ -26,15 +26,14 @@ _log = logging.getLogger("grantway.sdk")
 async def refuse_connection(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
     """Refuse a handshake: with the answer itself where the server can send it, else by closing.
 
-    Then the server answers 403 by itself, and no browser tells a page more than that it failed.
+    When it is closed the server answers 403; a browser tells the page no more than that it failed.
     """
     await receive()  # websocket.connect
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         return
-    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
-    await send({"type": "websocket.http.response.start", "status": answer.status, "headers": headers})
+    start = {"status": answer.status, "headers": answer.asgi_headers}
+    await send({"type": "websocket.http.response.start", **start})
     await send({"type": "websocket.http.response.body", "body": answer.body})
 
 

@@ -11,10 +11,10 @@ from typing import Protocol
 from urllib.parse import quote_plus
 
 from grantway.crypto.jwk import SigningKey
+from grantway.protocol.names import ASSERTION_TYPE
 
 __all__ = ["ClientCertificate", "ClientSecret", "Credentials", "PrivateKey", "Proof"]
 
-_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LIFETIME = 60  # seconds
 
 
@@ -80,7 +80,7 @@ class PrivateKey:
         signed = SigningKey.from_private_bytes(self.key, kid=self.kid).sign(
             claims, typ="client-authentication+jwt"
         )
-        return Proof(form={"client_assertion_type": _ASSERTION, "client_assertion": signed})
+        return Proof(form={"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """The guard before a Django project: the route that its resolver has matched is judged.
 
-# settings.py
-MIDDLEWARE = [..., "grantway.sdk.django.Guard"]
-GRANTWAY = Protection(api=load_api("photos.toml", "photos"), issuer="https://id.example")
+In `settings.py`:
+
+    MIDDLEWARE = [..., "grantway.sdk.django.Guard"]
+    GRANTWAY = Protection(api=load_api("photos.toml", "photos"), issuer="https://id.example")
 """
 
 import re
@@ -88,12 +89,7 @@ class Guard:
 @public
 def metadata(_request: HttpRequest) -> HttpResponse:
     """The view of the RFC 9728 document; its address is `settings.GRANTWAY.metadata_path`."""
-    own = protection()
-    try:
-        document = own.metadata(own.api_now())
-    except Exception as wrong:  # noqa: BLE001 - the server is away, and the definition was never read
-        return response(failed(wrong))
-    return response(Answer(200, document, (("access-control-allow-origin", "*"),)))
+    return response(protection().metadata_answer_now())
 
 
 _checked: tuple[Api, URLResolver] | None = None

@@ -1,10 +1,12 @@
 """The guard inside Django REST framework: an authentication and a permission, with exact refusals.
 
-REST_FRAMEWORK = {
-"DEFAULT_AUTHENTICATION_CLASSES": ["grantway.sdk.drf.GrantwayAuthentication"],
-"DEFAULT_PERMISSION_CLASSES": ["grantway.sdk.drf.HasScopes"],
-}
-GRANTWAY = Protection(api=load_api("photos.toml", "photos"), issuer="https://id.example")
+In `settings.py`:
+
+    REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": ["grantway.sdk.drf.GrantwayAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["grantway.sdk.drf.HasScopes"],
+    }
+    GRANTWAY = Protection(api=load_api("photos.toml", "photos"), issuer="https://id.example")
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,8 @@
 """The token verifier of FastMCP (`fastmcp` 4): an MCP server as a protected resource.
 
-mcp = FastMCP("photos", auth=auth_provider(protection, base_url="https://mcp.example"))
+Such as:
+
+    mcp = FastMCP("photos", auth=auth_provider(protection, base_url="https://mcp.example"))
 """
 
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider, TokenVerifier

@@ -60,7 +60,7 @@ class Jwks(Kept[Keys]):
         Raises KeysUnavailable when the last fetch failed and the key may therefore exist.
         """
         if not self._has(kid):
-            await self._again()
+            await self._fetch_again()
             if self._failing and not self._has(kid):
                 raise self._away(f"the {self._what} could not be refreshed")
         return self._usable()

@@ -46,7 +46,7 @@ class Kept(Generic[Value]):
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._bring, self._what = fetch, what
+        self._fetch, self._what = fetch, what
         self._refresh_after, self._lifetime, self._keep_for = refresh_after, lifetime, keep_for
         self._pause, self._timeout, self._clock = pause, timeout, clock
         self._value: Value | None = None
@@ -58,7 +58,7 @@ class Kept(Generic[Value]):
     def begin_anew(self) -> None:
         """Fetch when it is asked for next, however lately that was tried: a fork ends what is under way."""
         self._tried_at = _NEVER
-        self._fetch: asyncio.Task[None] | None = None
+        self._fetching: asyncio.Task[None] | None = None
 
     def at_hand(self) -> Value | None:
         """It, when it is good as it is; None when `get` has something to do first. Never waits."""
@@ -78,7 +78,7 @@ class Kept(Generic[Value]):
                 await asyncio.shield(fetch)
         return self._usable()
 
-    async def _again(self) -> None:
+    async def _fetch_again(self) -> None:
         """Fetch it anew, if a fetch is allowed now, and wait for it."""
         fetch = self._refresh()
         if fetch is not None:
@@ -98,21 +98,21 @@ class Kept(Generic[Value]):
     def _refresh(self) -> asyncio.Task[None] | None:
         """The fetch under way, or a new one; None when the last one is too recent."""
         loop = asyncio.get_running_loop()
-        if self._fetch is not None and not self._fetch.done() and self._fetch.get_loop() is loop:
-            return self._fetch
+        if self._fetching is not None and not self._fetching.done() and self._fetching.get_loop() is loop:
+            return self._fetching
         now = self._clock()
         if self._is_too_soon(now):
             return None
         self._tried_at = now
-        self._fetch = loop.create_task(self._take())
-        return self._fetch
+        self._fetching = loop.create_task(self._replace())
+        return self._fetching
 
-    async def _take(self) -> None:
+    async def _replace(self) -> None:
         """Replace it by what is published now, or leave it as it is. Never raises."""
         started = self._clock()
         try:
             async with asyncio.timeout(self._timeout):
-                value = await self._bring()
+                value = await self._fetch()
         except Exception as wrong:  # noqa: BLE001 - whatever it was, what is at hand stays in use
             _log.warning("%s not refreshed: %s: %s", self._what, type(wrong).__name__, wrong)
             self._failing = True

@@ -1,6 +1,9 @@
 """The token verifier of the MCP Python SDK (`mcp` 2): an MCP server as a protected resource.
 
-server = MCPServer("photos", token_verifier=GrantwayTokenVerifier(protection), auth=auth_settings(protection))
+Such as:
+
+    verifier, auth = GrantwayTokenVerifier(protection), auth_settings(protection)
+    server = MCPServer("photos", token_verifier=verifier, auth=auth)
 """
 
 import logging

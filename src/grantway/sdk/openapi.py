@@ -2,12 +2,11 @@
 
 from typing import Any
 
+from grantway.protocol import openapi_export
 from grantway.protocol.apis import Api
 from grantway.protocol.scope import Scope
 from grantway.sdk.guard import is_public
 from grantway.sdk.protection import Protection
-
-AUTHORIZE, TOKEN = "/authorize", "/token"  # below the issuer
 
 
 def known_api(protection: Protection) -> Api | None:
@@ -17,14 +16,8 @@ def known_api(protection: Protection) -> Api | None:
 
 
 def code_flow(protection: Protection) -> dict[str, Any]:
-    """An `authorizationCode` flow (OpenAPI 3.1 §4.8.29): the issuer's addresses, and scopes in words."""
-    api, issuer = known_api(protection), protection.issuer
-    return {
-        "authorizationUrl": issuer + AUTHORIZE,
-        "tokenUrl": issuer + TOKEN,
-        "refreshUrl": issuer + TOKEN,
-        "scopes": {} if api is None else {one.name: one.description for one in api.scopes},
-    }
+    """The flow by which apps come to tokens; with the scopes, where the definition is at hand."""
+    return openapi_export.code_flow(known_api(protection), issuer=protection.issuer)
 
 
 def scopes_to_say(api: Api | None, method: str, template: str | None, declared: Scope) -> list[str] | None:

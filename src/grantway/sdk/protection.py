@@ -108,6 +108,17 @@ class Protection:
         bound = {} if self.certificate is None else {"tls_client_certificate_bound_access_tokens": True}
         return {**resource_metadata(api, issuer=self.issuer), **bound}
 
+    def metadata_answer(self, api: Api) -> Answer:
+        """The same, as it is answered: for everybody to read, from any origin."""
+        return Answer(200, self.metadata(api), (("access-control-allow-origin", "*"),))
+
+    def metadata_answer_now(self) -> Answer:
+        """The same, for a thread that can wait; 503 where there is no definition yet."""
+        try:
+            return self.metadata_answer(self.api_now())
+        except Exception as wrong:  # noqa: BLE001 - the server is away, and the definition was never read
+            return failed(wrong)
+
     async def api(self) -> Api:
         """The definition now. Raises Unavailable when the server's was never read."""
         return self.definition if isinstance(self.definition, Api) else await self.definition.get()

@@ -10,6 +10,7 @@ import msgspec
 
 from grantway.protocol.api_tables import read_apis
 from grantway.protocol.apis import Api, ApiMistakes
+from grantway.protocol.endpoints import API_DEFINITION
 from grantway.sdk.credentials import Credentials
 from grantway.sdk.definition import moved
 from grantway.sdk.fetching import checked_address, http_client, read_body
@@ -17,7 +18,6 @@ from grantway.sdk.kept import Kept
 
 __all__ = ["PublishedApi"]
 
-ADDRESS = "/api-definition"  # below the issuer
 _log = logging.getLogger("grantway.sdk")
 
 
@@ -48,7 +48,7 @@ class PublishedApi(Kept[Api]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.issuer, self.identifier = issuer, identifier
-        self._uri = checked_address("endpoint", endpoint or issuer + ADDRESS)
+        self._uri = checked_address("endpoint", endpoint or issuer + API_DEFINITION)
         self._credentials, self._file = credentials, None if keep_in is None else Path(keep_in)
         self._etag, self._below = "", below
         super().__init__(

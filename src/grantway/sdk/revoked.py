@@ -9,9 +9,9 @@ import msgspec
 from grantway.crypto.jose import BadToken, VerificationKey, check_claims, verify
 from grantway.protocol.revocations import (
     REVOCATIONS_TYPE,
+    Body,
     Head,
     RevokedKind,
-    Told,
     digest,
     fingerprint,
     prints_in,
@@ -112,15 +112,15 @@ class Revoked:
         if head.after is not None and head.after != self.last_id:
             raise Gap("something lies between this message and the last one")
         try:
-            told = msgspec.json.decode(line, type=Told)
-            fresh = list(prints_in(told.revoked))
-            clients = {next(prints_in(name)): before for name, before in told.clients.items()}
+            body = msgspec.json.decode(line, type=Body)
+            fresh = list(prints_in(body.revoked))
+            clients = {next(prints_in(name)): before for name, before in body.clients.items()}
         except (msgspec.MsgspecError, ValueError, StopIteration) as bad:
             raise BadMessage("the list cannot be read") from bad
         self._sweep()
         if self._with(fresh, clients) > self._most:
             raise BadMessage(f"more than {self._most} entries")
-        self._add(fresh, clients, until=self._ticks() + head.keep, with_scopes=told.has_scopes)
+        self._add(fresh, clients, until=self._ticks() + head.keep, with_scopes=body.has_scopes)
         self.last_id, self._as_of = head.id, head.as_of
         # However the clocks differ: a message that was on its way for longer than others is as much older.
         # By ticks: setting the clock here changes nothing. One that is set there is believed by and by.

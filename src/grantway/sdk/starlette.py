@@ -16,9 +16,8 @@ from grantway.sdk.verify import AccessToken
 
 __all__ = ["RouteGuard", "TokenUser"]
 
-_WITHIN_A_SEGMENT = frozenset(
-    {None, "str", "int", "float", "uuid"}
-)  # Starlette's own; others may hold slashes
+# Starlette's own converters; others may hold slashes.
+_WITHIN_A_SEGMENT = frozenset({None, "str", "int", "float", "uuid"})
 
 
 class TokenUser(BaseUser):

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from grantway.crypto.certificate_header import certificate_thumbprint
 from grantway.crypto.jose import BadToken, UnknownKey, check_claims, members, verify
 from grantway.protocol.errors import OAuthError
+from grantway.protocol.names import ACCESS_TOKEN_TYPE, CERTIFICATE_THUMBPRINT, GRANT_CLAIM
 from grantway.protocol.scope import Scope
 from grantway.sdk.jwks import Jwks, Keys
 
@@ -23,9 +24,6 @@ __all__ = [
     "read_claims",
 ]
 
-ACCESS_TOKEN_TYPE = "at+jwt"
-GRANT_CLAIM = "grant_id"
-CERTIFICATE = "x5t#S256"
 _REMEMBERED = 1024  # tokens whose signature was found good
 
 
@@ -149,7 +147,7 @@ def check_confirmation(claims: Mapping[str, object], *, certificate: bytes | Non
     if "cnf" not in claims:
         return
     bound = claims["cnf"]
-    wanted = bound.get(CERTIFICATE) if isinstance(bound, dict) and len(bound) == 1 else None
+    wanted = bound.get(CERTIFICATE_THUMBPRINT) if isinstance(bound, dict) and len(bound) == 1 else None
     if not isinstance(wanted, str):
         raise BadToken("bound to a key, which this API does not check")
     if certificate is None:

@@ -1,13 +1,8 @@
 """Rows → what a person's own pages show, and who took part in sessions; see `rows`."""
 
-import msgspec
-
 from grantway.protocol.grants import LiveGrants, ScopeUse
-from grantway.protocol.scope import Scope
 from grantway.protocol.session_clients import SessionClient
-from grantway.storage.rows import Row, Values
-
-_texts = msgspec.json.Decoder(tuple[str, ...])
+from grantway.storage.rows import Row, Values, read_scope, read_texts
 
 
 def read_live_grants(row: Row) -> LiveGrants:
@@ -15,8 +10,8 @@ def read_live_grants(row: Row) -> LiveGrants:
     client_id, scope, resources, count, first_at, last_at = row
     return LiveGrants(
         client_id=client_id,
-        scope=Scope(tuple(scope.split())),
-        resources=_texts.decode(resources),
+        scope=read_scope(scope),
+        resources=read_texts(resources),
         count=count,
         first_at=first_at,
         last_at=last_at,

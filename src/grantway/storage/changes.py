@@ -52,7 +52,7 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class RegistryRows:
-    """Everything that changes seldom and is read with every request, as one consistent picture."""
+    """Everything that changes seldom and is needed by every request, read at one moment."""
 
     version: int
     clients: tuple[Client, ...]  # with their secrets

@@ -286,31 +286,38 @@ async def _migrate_postgres(connection: "Connection", known: Sequence[Migration]
     while True:
         try:
             async with connection.transaction():
-                if await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
-                    migration = _next(await _check_postgres(connection, known))
-                    if migration is None:
-                        return tuple(done)
-                    await connection.execute(_RECORDS)
-                    await connection.execute(migration.sql(postgres=True))
-                    await connection.execute(
-                        "INSERT INTO grantway_migrations (number, name, sha256, applied_at) "
-                        "VALUES ($1, $2, $3, extract(epoch FROM clock_timestamp()))",
-                        migration.number,
-                        migration.name,
-                        migration.sha256,
-                    )
-                    done.append(migration)
-                    continue
+                is_ours = await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK)
+                migration = _next(await _check_postgres(connection, known)) if is_ours else None
+                if migration is not None:
+                    await _apply_postgres(connection, migration)
         except asyncpg.PostgresError as error:
             raise SchemaProblem(
                 f"the database could not be migrated, and nothing was kept: {error}"
             ) from error
-        if waited >= _LOCK_PATIENCE:
+        if migration is not None:
+            done.append(migration)
+        elif is_ours:
+            return tuple(done)
+        elif waited >= _LOCK_PATIENCE:
             raise SchemaProblem(
                 f"another program has been migrating for {waited:.0f} s: try again when it is done"
             )
-        await asyncio.sleep(_LOCK_PAUSE)
-        waited += _LOCK_PAUSE
+        else:
+            await asyncio.sleep(_LOCK_PAUSE)
+            waited += _LOCK_PAUSE
+
+
+async def _apply_postgres(connection: "Connection", migration: Migration) -> None:
+    """Carry it out and record it, in the transaction under way."""
+    await connection.execute(_RECORDS)
+    await connection.execute(migration.sql(postgres=True))
+    await connection.execute(
+        "INSERT INTO grantway_migrations (number, name, sha256, applied_at) "
+        "VALUES ($1, $2, $3, extract(epoch FROM clock_timestamp()))",
+        migration.number,
+        migration.name,
+        migration.sha256,
+    )
 
 
 def _next(schema: Schema) -> Migration | None:

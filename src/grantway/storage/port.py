@@ -69,7 +69,7 @@ class People(Protocol):
     ) -> None:
         """Replace the row of `was`; with the flags, end every session and revoke every grant too.
 
-        Then also those clients are told whose session here ran out before theirs did.
+        With the sessions, clients are told whose own session outlives one that has run out here.
 
         Raises Conflict when that person is gone or was disabled since, or when the username is taken.
         """
@@ -261,11 +261,11 @@ class Logouts(Protocol):
         Nobody else is given them for `lease` seconds; when nothing was settled by then, they are due again.
         """
 
-    async def logout_told(self, told: SessionClient) -> None:
+    async def logout_told(self, due: SessionClient) -> None:
         """Forget it: the client knows, or there is nothing to tell it."""
 
     async def put_off_logout(
-        self, told: SessionClient, *, wait: float | None, problem: str, with_others: bool
+        self, due: SessionClient, *, wait: float | None, problem: str, with_others: bool
     ) -> None:
         """It could not be told: try again after `wait` seconds; None: never again, kept for the operator.
 

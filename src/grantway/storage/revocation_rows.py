@@ -7,10 +7,7 @@ import msgspec
 
 from grantway.protocol.clients import Client
 from grantway.protocol.revocations import Revocation, RevokedKind
-from grantway.protocol.scope import Scope
-from grantway.storage.rows import Row
-
-_audience = msgspec.json.Decoder(tuple[str, ...])
+from grantway.storage.rows import Row, read_scope, read_texts
 
 
 def read_revocation(row: Row) -> Revocation:
@@ -20,8 +17,8 @@ def read_revocation(row: Row) -> Revocation:
         number=number,
         kind=RevokedKind(kind),
         id=key,
-        audience=_audience.decode(audience),
-        scope=Scope(tuple(scope.split())),
+        audience=read_texts(audience),
+        scope=read_scope(scope),
         issued_before=issued_before,
         at=at,
     )
@@ -45,7 +42,7 @@ class ClientEnd:
 
         Those that its scopes belong to are found by whoever knows the APIs.
         """
-        named = {one for text in granted for one in _audience.decode(text)}
+        named = {one for text in granted for one in read_texts(text)}
         return write_audience(named | ({self.client.default_api} if self.client.default_api else set()))
 
 

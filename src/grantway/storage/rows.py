@@ -10,15 +10,18 @@ from grantway.protocol.grants import (
     NOTHING_ASKED,
     AskedClaims,
     Code,
+    CodeEvidence,
     Consent,
     Grant,
     OpaqueToken,
+    RefreshEvidence,
     RefreshToken,
     Shown,
 )
-from grantway.protocol.people import Person, Profile, Session
+from grantway.protocol.people import Person, Profile, Session, SignedIn
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry
+from grantway.storage.columns import CODE, GRANT, REFRESH, SESSION
 
 Row = Sequence[Any]
 Values = tuple[Any, ...]
@@ -27,7 +30,7 @@ Values = tuple[Any, ...]
 # --- single values ----------------------------------------------------------------------------------
 
 _json = msgspec.json.Encoder()
-_texts = msgspec.json.Decoder(tuple[str, ...])
+read_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _details = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
 _shown = msgspec.json.Decoder(Shown)
 _profile = msgspec.json.Decoder(Profile)
@@ -39,7 +42,8 @@ def _to_json(value: object) -> str:
     return _json.encode(value).decode()
 
 
-def _to_scope(text: str) -> Scope:
+def read_scope(text: str) -> Scope:
+    """A scope from its column: its tokens, with one space between them."""
     return Scope(tuple(text.split(" "))) if text else Scope()
 
 
@@ -112,13 +116,18 @@ def read_session(row: Row) -> Session:
         hash=hash_,
         subject=subject,
         auth_time=auth_time,
-        amr=_texts.decode(amr),
+        amr=read_texts(amr),
         created_at=created_at,
         seen_at=seen_at,
         expires_at=expires_at,
         browser=browser,
         network=network,
     )
+
+
+def read_signed_in(row: Row) -> SignedIn:
+    """A session with its person, from the columns of both."""
+    return SignedIn(read_session(row[: len(SESSION)]), read_person(row[len(SESSION) :]))
 
 
 # --- grants -----------------------------------------------------------------------------------------
@@ -145,7 +154,7 @@ def read_consent(row: Row) -> Consent:
         id=key,
         subject=subject,
         client_id=client_id,
-        scope=_to_scope(scope),
+        scope=read_scope(scope),
         created_at=created_at,
         updated_at=updated_at,
         expires_at=expires_at,
@@ -182,13 +191,13 @@ def read_grant(row: Row) -> Grant:
         subject=subject,
         consent_id=consent_id,
         session_id=session_id,
-        scope=_to_scope(scope),
-        resources=_texts.decode(resources),
+        scope=read_scope(scope),
+        resources=read_texts(resources),
         auth_time=auth_time,
         created_at=created,
         expires_at=expires,
         revoked_at=revoked,
-        amr=() if amr is None else _texts.decode(amr),
+        amr=() if amr is None else read_texts(amr),
         claims=NOTHING_ASKED if claims is None else _claims.decode(claims),
     )
 
@@ -286,13 +295,33 @@ def read_opaque_token(row: Row) -> OpaqueToken:
         grant_id=grant_id,
         client_id=client_id,
         subject=subject,
-        scope=_to_scope(scope),
-        audience=_texts.decode(audience),
+        scope=read_scope(scope),
+        audience=read_texts(audience),
         issued_at=issued,
         expires_at=expires,
         auth_time=auth_time,
         revoked_at=revoked,
         confirmation=None if cnf is None else Confirmation.parse(cnf),
+    )
+
+
+def read_code_evidence(row: Row) -> CodeEvidence:
+    """A code with its grant and the person, from the columns of all three."""
+    end = len(CODE) + len(GRANT)
+    return CodeEvidence(
+        code=read_code(row[: len(CODE)]),
+        grant=read_grant(row[len(CODE) : end]),
+        person=read_person_if_any(row[end:]),
+    )
+
+
+def read_refresh_evidence(row: Row) -> RefreshEvidence:
+    """A refresh token with its grant and the person, from the columns of all three."""
+    end = len(REFRESH) + len(GRANT)
+    return RefreshEvidence(
+        token=read_refresh_token(row[: len(REFRESH)]),
+        grant=read_grant(row[len(REFRESH) : end]),
+        person=read_person_if_any(row[end:]),
     )
 
 

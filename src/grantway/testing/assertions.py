@@ -18,10 +18,10 @@ async def of_many_uses_of_an_assertion_one_wins(bench: Bench) -> None:
     now = await bench.now()
     for _ in range(20):
         key = new_id()
-        told = await at_once(
+        accepted = await at_once(
             bench.node(number).use_assertion(key, expires_at=now + 60) for number in range(50)
         )
-        same(told.count(True), 1)
+        same(accepted.count(True), 1)
 
 
 async def a_used_assertion_is_forgotten_after_its_end(bench: Bench) -> None:

@@ -18,6 +18,7 @@ from grantway.protocol.grants import (
     Shown,
     ShownScope,
 )
+from grantway.protocol.names import CERTIFICATE_THUMBPRINT
 from grantway.protocol.people import Person, Session
 from grantway.protocol.scope import Scope
 from grantway.storage.changes import AuditEntry
@@ -242,7 +243,7 @@ async def refresh_token(bench: Bench, grant: Grant, *, lifetime: float = DAY / 2
         client_id=grant.client_id,
         issued_at=now,
         expires_at=now + lifetime,
-        confirmation=Confirmation("x5t#S256", new_id()),
+        confirmation=Confirmation(CERTIFICATE_THUMBPRINT, new_id()),
     )
 
 
@@ -260,7 +261,7 @@ async def opaque_token(bench: Bench, grant: Grant | None, *, client_id: str = "m
         issued_at=now,
         expires_at=now + 300,
         auth_time=None if grant is None else grant.auth_time,
-        confirmation=None if grant is None else Confirmation("x5t#S256", new_id()),
+        confirmation=None if grant is None else Confirmation(CERTIFICATE_THUMBPRINT, new_id()),
     )
 
 

@@ -113,8 +113,8 @@ async def questions_about_tokens_in_a_crowd_are_each_answered(bench: Bench) -> N
     )
     same([place for place, each in enumerate(facts) if each.token_revoked], [7])
     same([place for place, each in enumerate(facts) if not each.grant_live], [9])
-    told = [each.person and each.person.subject for each in facts]
-    same(told, [token.subject for token in tokens])
+    subjects = [each.person and each.person.subject for each in facts]
+    same(subjects, [token.subject for token in tokens])
 
 
 CHECKS = checks_of(

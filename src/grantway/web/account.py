@@ -8,12 +8,13 @@ from functools import wraps
 import msgspec
 
 from grantway.crypto.seal import BrokenSeal
-from grantway.crypto.secrets import IssuedSecret, new_id
+from grantway.crypto.secrets import IssuedSecret
 from grantway.flows.browser import Browser, signed_in
 from grantway.flows.connected import list_connected
 from grantway.flows.login import LoginFailed
 from grantway.flows.own_account import list_sessions
 from grantway.flows.visits import Visit, begin_visit, enter, is_fresh, open_visit, seal_visit
+from grantway.protocol.counting import counted
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.params import Params
 from grantway.protocol.people import Person, SignedIn
@@ -56,7 +57,7 @@ _ALONE: Header = (b"cross-origin-opener-policy", b"same-origin")
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class AccountRequest:
     """One request for a page of one's own: whose, and what every such page needs."""
 
     door: Door
@@ -80,27 +81,28 @@ class Own:
             notice=self._notice(),
         )
 
-    def with_session(self, secret: IssuedSecret) -> "Own":
+    def with_session(self, secret: IssuedSecret) -> "AccountRequest":
         """The same with the session that takes the place of this one."""
         return replace(self, cookie=secret.text)
 
     def csrf(self, path: str) -> str:
         """The seal of a form posted to this path: only this session's browser can use it (threat D2)."""
-        return self._seal(_FORM + path, b"")
+        return self.door.server.seal(b"", purpose=_FORM + path, binding=self.cookie)
 
     def note(self, path: str, words: str) -> Reply:
         """Go on to this page of ours, which says once what was done."""
-        payload = msgspec.msgpack.encode((self.door.server.now(), words))
-        return see_other(f"{self.door.base}{path}?done={self._seal(_NOTICE, payload)}")
+        server = self.door.server
+        payload = msgspec.msgpack.encode((server.now(), words))
+        seal = server.seal(payload, purpose=_NOTICE, binding=self.cookie)
+        return see_other(f"{self.door.base}{path}?done={seal}")
 
     def _notice(self) -> str | None:
         """What the person did a moment ago, if this page was opened to say so."""
         text = self.request.query_params().get("done")
         if text is None:
             return None
-        sealer = self.door.server.snapshots.newest.sealer
         try:
-            payload = sealer.open(text, purpose=_NOTICE, binding=self.cookie.encode())
+            payload = self.door.server.unseal(text, purpose=_NOTICE, binding=self.cookie)
         except BrokenSeal:
             return None
         done_at, words = msgspec.msgpack.decode(payload, type=tuple[float, str])
@@ -120,28 +122,22 @@ class Own:
         )
         return self.door.page(self.request, view, status=404).plus(flow_header(reference))
 
-    def _seal(self, purpose: str, payload: bytes) -> str:
-        server = self.door.server
-        return server.snapshots.newest.sealer.seal(
-            payload, purpose=purpose, binding=self.cookie.encode(), flow_id=new_id(server.now())
-        )
+
+AccountHandler = Callable[[AccountRequest], Awaitable[Reply]]
+AccountForm = Callable[[AccountRequest, Params], Awaitable[Reply]]
 
 
-OwnHandler = Callable[[Own], Awaitable[Reply]]
-OwnForm = Callable[[Own, Params], Awaitable[Reply]]
-
-
-def own_page(handler: OwnHandler) -> Handler:
+def own_page(handler: AccountHandler) -> Handler:
     """A page that only the person themselves may see: whoever is not signed in does so first."""
     return _own_page(handler, fresh=False)
 
 
-def fresh_page(handler: OwnHandler) -> Handler:
+def fresh_page(handler: AccountHandler) -> Handler:
     """The same, for what a passer-by at an open browser must not do: the password was typed just now."""
     return _own_page(handler, fresh=True)
 
 
-def _own_page(handler: OwnHandler, *, fresh: bool) -> Handler:
+def _own_page(handler: AccountHandler, *, fresh: bool) -> Handler:
     @guarded_page
     @wraps(handler)
     async def guarded(door: Door, request: Request) -> Reply:
@@ -154,10 +150,10 @@ def _own_page(handler: OwnHandler, *, fresh: bool) -> Handler:
     return guarded
 
 
-def own_form(*, back: str, fresh: bool = False) -> Callable[[OwnForm], Handler]:
+def own_form(*, back: str, fresh: bool = False) -> Callable[[AccountForm], Handler]:
     """A form of such a page. Whose session has ended meanwhile signs in and starts from `back`."""
 
-    def decorate(handler: OwnForm) -> Handler:
+    def decorate(handler: AccountForm) -> Handler:
         @guarded_form
         @wraps(handler)
         async def guarded(door: Door, request: Request, browser: Browser, form: Params) -> Reply:
@@ -165,9 +161,7 @@ def own_form(*, back: str, fresh: bool = False) -> Callable[[OwnForm], Handler]:
             if own is None or (fresh and not is_fresh(door.server, own.who)):
                 return _sign_in_first(door, browser, back, again=own is not None)
             try:
-                door.server.snapshots.newest.sealer.open(
-                    form.need("csrf"), purpose=_FORM + request.path, binding=own.cookie.encode()
-                )
+                door.server.unseal(form.need("csrf"), purpose=_FORM + request.path, binding=own.cookie)
             except BrokenSeal as why:
                 return error_pages.stale_form_page(door, request, str(why), back=door.policy.issuer + back)
             return (await handler(own, form)).plus(_ALONE)
@@ -177,11 +171,11 @@ def own_form(*, back: str, fresh: bool = False) -> Callable[[OwnForm], Handler]:
     return decorate
 
 
-async def _own(door: Door, request: Request, browser: Browser) -> Own | None:
+async def _own(door: Door, request: Request, browser: Browser) -> AccountRequest | None:
     who = await signed_in(door.server, browser)
     if who is None or browser.session_cookie is None:
         return None
-    return Own(door, request, browser.session_cookie, who)
+    return AccountRequest(door, request, browser.session_cookie, who)
 
 
 def _address(request: Request) -> str:
@@ -247,7 +241,7 @@ def _sign_in_view(door: Door, seal: str, *, username: str, again: bool) -> Login
 
 
 @own_page
-async def overview(own: Own) -> Reply:
+async def overview(own: AccountRequest) -> Reply:
     """GET /account: how things stand, and the ways in."""
     door = own.door
     apps = len(await list_connected(door.server, own.person))
@@ -258,12 +252,12 @@ async def overview(own: Own) -> Reply:
             Summary(
                 path=door.base + APPS,
                 title="Connected apps",
-                words=f"{_count(apps, 'app')} may do something for you" if apps else "None yet",
+                words=f"{counted(apps, 'app')} may do something for you" if apps else "None yet",
             ),
             Summary(
                 path=door.base + SESSIONS,
                 title="Sessions",
-                words=f"You are signed in with {_count(sessions, 'browser')}",
+                words=f"You are signed in with {counted(sessions, 'browser')}",
             ),
             Summary(path=door.base + PROFILE, title="Profile", words="Your name, and what is kept about you"),
             Summary(
@@ -274,7 +268,3 @@ async def overview(own: Own) -> Reply:
         ),
     )
     return door.page(own.request, view)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

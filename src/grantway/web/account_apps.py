@@ -9,7 +9,7 @@ from grantway.protocol.connected import ConnectedApp, ConnectedScope, Ending
 from grantway.protocol.params import Params
 from grantway.protocol.redirect_uris import RedirectUri
 from grantway.protocol.registry import SERVER_SCOPES
-from grantway.web.account import Own, own_form, own_page
+from grantway.web.account import AccountRequest, own_form, own_page
 from grantway.web.account_views import APPS, AppCard, AppGroup, AppRow, AppsView, SureView
 from grantway.web.page_views import OWN_GROUP, destination
 from grantway.web.render import duration
@@ -20,7 +20,7 @@ _GONE_GROUP = "No longer offered"  # scopes that no API here defines any more
 
 
 @own_page
-async def show_apps(own: Own) -> Reply:
+async def show_apps(own: AccountRequest) -> Reply:
     """GET: one card per app."""
     server = own.door.server
     view = AppsView(
@@ -30,7 +30,7 @@ async def show_apps(own: Own) -> Reply:
     return own.door.page(own.request, view)
 
 
-def _card(own: Own, app: ConnectedApp) -> AppCard:
+def _card(own: AccountRequest, app: ConnectedApp) -> AppCard:
     groups: dict[str, list[AppRow]] = {}
     for scope in app.scopes:
         groups.setdefault(_group(scope), []).append(_row(own, app, scope))
@@ -68,7 +68,7 @@ def _group(scope: ConnectedScope) -> str:
     return OWN_GROUP if scope.name in SERVER_SCOPES else _GONE_GROUP
 
 
-def _row(own: Own, app: ConnectedApp, scope: ConnectedScope) -> AppRow:
+def _row(own: AccountRequest, app: ConnectedApp, scope: ConnectedScope) -> AppRow:
     narrow = _path(own, NARROW, client_id=app.client.id, scope=scope.name)
     return AppRow(
         scope=scope.name,
@@ -85,7 +85,7 @@ def _hosts(app: ConnectedApp) -> tuple[str, ...]:
     return tuple(dict.fromkeys(destination(uri).shown for uri in on_the_web))
 
 
-def _path(own: Own, path: str, **query: str) -> str:
+def _path(own: AccountRequest, path: str, **query: str) -> str:
     return f"{own.door.base}{path}?{urlencode(query)}"
 
 
@@ -93,13 +93,13 @@ def _path(own: Own, path: str, **query: str) -> str:
 
 
 @own_page
-async def ask_remove(own: Own) -> Reply:
+async def ask_remove(own: AccountRequest) -> Reply:
     """GET: says what the app loses and when, and asks."""
     app = await find_connected(own.door.server, own.person, own.request.query_params().need("client_id"))
     return _no_such_app(own) if app is None else own.door.page(own.request, _sure_to_remove(own, app))
 
 
-def _sure_to_remove(own: Own, app: ConnectedApp) -> SureView:
+def _sure_to_remove(own: AccountRequest, app: ConnectedApp) -> SureView:
     name = app.client.name
     comes_back = (
         f"To use {name} with your account again, start from {name}. It will ask you once more."
@@ -123,7 +123,7 @@ def _sure_to_remove(own: Own, app: ConnectedApp) -> SureView:
 
 
 @own_form(back=APPS)
-async def answer_remove(own: Own, form: Params) -> Reply:
+async def answer_remove(own: AccountRequest, form: Params) -> Reply:
     """POST: takes back the consent and every grant."""
     server = own.door.server
     app = await find_connected(server, own.person, form.need("client_id"))
@@ -143,7 +143,7 @@ def _endings(endings: tuple[Ending, ...]) -> tuple[str, ...]:
     )
 
 
-def _no_such_app(own: Own) -> Reply:
+def _no_such_app(own: AccountRequest) -> Reply:
     return own.not_there(
         "This app is not connected",
         "Its access has been removed already, or it never had any.",
@@ -156,7 +156,7 @@ def _no_such_app(own: Own) -> Reply:
 
 
 @own_page
-async def ask_narrow(own: Own) -> Reply:
+async def ask_narrow(own: AccountRequest) -> Reply:
     """GET: says what goes and what stays, and asks."""
     query = own.request.query_params()
     app = await find_connected(own.door.server, own.person, query.need("client_id"))
@@ -168,7 +168,7 @@ async def ask_narrow(own: Own) -> Reply:
     return own.door.page(own.request, _sure_to_narrow(own, app, scope))
 
 
-def _sure_to_narrow(own: Own, app: ConnectedApp, scope: ConnectedScope) -> SureView:
+def _sure_to_narrow(own: AccountRequest, app: ConnectedApp, scope: ConnectedScope) -> SureView:
     name = app.client.name
     return SureView(
         frame=own.frame(APPS),
@@ -191,7 +191,7 @@ def _endings_of(app: ConnectedApp, scope: ConnectedScope) -> tuple[Ending, ...]:
 
 
 @own_form(back=APPS)
-async def answer_narrow(own: Own, form: Params) -> Reply:
+async def answer_narrow(own: AccountRequest, form: Params) -> Reply:
     """POST: takes this one scope back. Only what is optional now can go alone, whatever was posted."""
     server = own.door.server
     app = await find_connected(server, own.person, form.need("client_id"))
@@ -205,7 +205,7 @@ async def answer_narrow(own: Own, form: Params) -> Reply:
     return own.note(APPS, " ".join((said, *_endings(_endings_of(app, scope)))))
 
 
-def _not_alone(own: Own, app: ConnectedApp) -> Reply:
+def _not_alone(own: AccountRequest, app: ConnectedApp) -> Reply:
     return own.not_there(
         "This cannot be taken back alone",
         f"{app.client.name} does not have it any more, or does not work without it. "

@@ -4,11 +4,11 @@ from http import HTTPStatus
 
 from grantway.flows.login import LoginFailed
 from grantway.flows.own_account import change_name, change_password
-from grantway.flows.people import Rejected
+from grantway.flows.rejections import Rejected
 from grantway.protocol.params import Params
 from grantway.storage.port import Conflict
 from grantway.web import error_pages
-from grantway.web.account import Own, fresh_page, own_form, own_page
+from grantway.web.account import AccountRequest, fresh_page, own_form, own_page
 from grantway.web.account_views import (
     PASSWORD,
     PROFILE,
@@ -28,7 +28,7 @@ _CHANGED_MEANWHILE = "the account has changed since the page was made"
 
 
 @own_page
-async def show_profile(own: Own) -> Reply:
+async def show_profile(own: AccountRequest) -> Reply:
     """GET: who they are here."""
     person, base = own.person, own.door.base
     view = ProfileView(
@@ -46,12 +46,12 @@ async def show_profile(own: Own) -> Reply:
 
 
 @fresh_page
-async def show_name(own: Own) -> Reply:
+async def show_name(own: AccountRequest) -> Reply:
     """GET: asks for the new name, once the password was typed just now."""
     return own.door.page(own.request, _name_view(own, own.person.name, None))
 
 
-def _name_view(own: Own, name: str, problem: str | None) -> NameView:
+def _name_view(own: AccountRequest, name: str, problem: str | None) -> NameView:
     return NameView(
         frame=own.frame(PROFILE),
         name=name,
@@ -63,7 +63,7 @@ def _name_view(own: Own, name: str, problem: str | None) -> NameView:
 
 
 @own_form(back=NAME, fresh=True)
-async def answer_name(own: Own, form: Params) -> Reply:
+async def answer_name(own: AccountRequest, form: Params) -> Reply:
     """POST: the name, and nothing else that a form may say (threat C8)."""
     name = typed(form, "name")
     try:
@@ -80,12 +80,14 @@ async def answer_name(own: Own, form: Params) -> Reply:
 
 
 @own_page
-async def show_password(own: Own) -> Reply:
+async def show_password(own: AccountRequest) -> Reply:
     """GET: asks for the current password and a new one."""
     return own.door.page(own.request, _password_view(own))
 
 
-def _password_view(own: Own, problem: PasswordProblem | None = None, words: str = "") -> PasswordView:
+def _password_view(
+    own: AccountRequest, problem: PasswordProblem | None = None, words: str = ""
+) -> PasswordView:
     return PasswordView(
         frame=own.frame(PASSWORD),
         problem=problem,
@@ -96,11 +98,13 @@ def _password_view(own: Own, problem: PasswordProblem | None = None, words: str 
 
 
 @own_form(back=PASSWORD)
-async def answer_password(own: Own, form: Params) -> Reply:
+async def answer_password(own: AccountRequest, form: Params) -> Reply:
     """POST: proves the current password, sets the new one, ends every other session (threat C6)."""
     door, new = own.door, typed(form, "new")
     if new != typed(form, "again"):
-        return _again(own, PasswordProblem.DIFFERENT, "The new password was not typed the same way twice.")
+        return _asked_again(
+            own, PasswordProblem.DIFFERENT, "The new password was not typed the same way twice."
+        )
     disconnect = form.get("disconnect") == "yes"
     try:
         outcome = await change_password(
@@ -112,7 +116,7 @@ async def answer_password(own: Own, form: Params) -> Reply:
             disconnect=disconnect,
         )
     except Rejected as why:
-        return _again(own, PasswordProblem.UNFIT, str(why))
+        return _asked_again(own, PasswordProblem.UNFIT, str(why))
     except Conflict:
         return _changed_meanwhile(own, PASSWORD)
     if isinstance(outcome, LoginFailed):
@@ -124,12 +128,12 @@ async def answer_password(own: Own, form: Params) -> Reply:
     return changed.note(SESSIONS, words).plus(door.cookies.set_session(outcome.session.text))
 
 
-def _again(own: Own, problem: PasswordProblem, words: str) -> Reply:
+def _asked_again(own: AccountRequest, problem: PasswordProblem, words: str) -> Reply:
     view = _password_view(own, problem, words)
     return own.door.page(own.request, view, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
-def _failed_view(own: Own, failure: LoginFailed) -> PasswordView:
+def _failed_view(own: AccountRequest, failure: LoginFailed) -> PasswordView:
     if failure.busy:
         words = "We could not check your password just now. Wait a moment and try again."
         return _password_view(own, PasswordProblem.BUSY, words)
@@ -139,6 +143,6 @@ def _failed_view(own: Own, failure: LoginFailed) -> PasswordView:
     return _password_view(own, PasswordProblem.WRONG, "Your current password is not right.")
 
 
-def _changed_meanwhile(own: Own, back: str) -> Reply:
+def _changed_meanwhile(own: AccountRequest, back: str) -> Reply:
     door = own.door
     return error_pages.stale_form_page(door, own.request, _CHANGED_MEANWHILE, back=door.policy.issuer + back)

@@ -3,9 +3,10 @@
 from urllib.parse import urlencode
 
 from grantway.flows.own_account import end_other_sessions, end_session, find_other_session, list_sessions
+from grantway.protocol.counting import counted
 from grantway.protocol.params import Params
 from grantway.protocol.people import Session
-from grantway.web.account import Own, own_form, own_page
+from grantway.web.account import AccountRequest, own_form, own_page
 from grantway.web.account_views import SESSIONS, SIGN_OUT, SessionCard, SessionsView, SureView
 from grantway.web.replies import Reply
 
@@ -14,7 +15,7 @@ _STAYS = "Apps that were connected there stay connected. To take their access ba
 
 
 @own_page
-async def show_sessions(own: Own) -> Reply:
+async def show_sessions(own: AccountRequest) -> Reply:
     """GET: this browser first."""
     sessions, base = await list_sessions(own.door.server, own.who), own.door.base
     view = SessionsView(
@@ -26,7 +27,7 @@ async def show_sessions(own: Own) -> Reply:
     return own.door.page(own.request, view)
 
 
-def _card(own: Own, session: Session) -> SessionCard:
+def _card(own: AccountRequest, session: Session) -> SessionCard:
     here = session.id == own.who.session.id
     return SessionCard(
         browser=session.browser,
@@ -42,7 +43,7 @@ def _called(session: Session) -> str:
 
 
 @own_page
-async def ask_end(own: Own) -> Reply:
+async def ask_end(own: AccountRequest) -> Reply:
     """GET: asks before signing out of another browser."""
     session = await find_other_session(own.door.server, own.who, own.request.query_params().need("id"))
     if session is None:
@@ -62,7 +63,7 @@ async def ask_end(own: Own) -> Reply:
 
 
 @own_form(back=SESSIONS)
-async def answer_end(own: Own, form: Params) -> Reply:
+async def answer_end(own: AccountRequest, form: Params) -> Reply:
     """POST: signs out of it."""
     session = await find_other_session(own.door.server, own.who, form.need("id"))
     if session is None:
@@ -72,10 +73,10 @@ async def answer_end(own: Own, form: Params) -> Reply:
 
 
 @own_page
-async def ask_end_others(own: Own) -> Reply:
+async def ask_end_others(own: AccountRequest) -> Reply:
     """GET: asks before signing out of all others."""
     count = len(await list_sessions(own.door.server, own.who)) - 1
-    others = "1 other browser" if count == 1 else f"{count} other browsers"
+    others = counted(count, "other browser")
     view = SureView(
         frame=own.frame(SESSIONS),
         question=f"Sign out {others}?",
@@ -94,14 +95,13 @@ async def ask_end_others(own: Own) -> Reply:
 
 
 @own_form(back=SESSIONS)
-async def answer_end_others(own: Own, _: Params) -> Reply:
+async def answer_end_others(own: AccountRequest, _: Params) -> Reply:
     """POST: signs out of all others."""
     count = await end_other_sessions(own.door.server, own.who)
-    words = "Signed out 1 other browser." if count == 1 else f"Signed out {count} other browsers."
-    return own.note(SESSIONS, words)
+    return own.note(SESSIONS, f"Signed out {counted(count, 'other browser')}.")
 
 
-def _no_such_session(own: Own) -> Reply:
+def _no_such_session(own: AccountRequest) -> Reply:
     return own.not_there(
         "There is no such session",
         "It has ended already, or it is the one you are using now.",

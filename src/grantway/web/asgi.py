@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from time import perf_counter
 
-from grantway.protocol import metadata
+from grantway.protocol import endpoints, metadata
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import ERRORS, OAuthError
 from grantway.protocol.names import ErrorCode
@@ -39,7 +39,7 @@ class WebApp:
         self._routes: Mapping[str, Methods] = {door.base + path: methods for path, methods in ROUTES.items()}
         # RFC 8414 §3.1 inserts the well-known name before the issuer's path, at the root of the host.
         inserted = metadata.metadata_path(door.policy.issuer)
-        self._routes = {**self._routes, inserted: ROUTES[metadata.WELL_KNOWN], **PROBES}
+        self._routes = {**self._routes, inserted: ROUTES[endpoints.WELL_KNOWN], **PROBES}
         self._families = {door.base + path: family for path, family in FAMILIES.items()}
         self._envoy = f"{door.base}{ENVOY}/"  # what follows is the path of somebody else's request
 
@@ -103,8 +103,8 @@ class WebApp:
         if handler is None:
             allowed = ", ".join(sorted(methods)).encode()
             error = _wrong_method(request, ", ".join(sorted(methods)))
-            told = self._door.told(request, error)
-            return refusal_reply(error, told, status=HTTPStatus.METHOD_NOT_ALLOWED).plus((b"allow", allowed))
+            noted = self._door.noted(request, error)
+            return refusal_reply(error, noted, status=HTTPStatus.METHOD_NOT_ALLOWED).plus((b"allow", allowed))
         return await handler(self._door, request)
 
     def _nowhere(self, request: Request) -> Reply:
@@ -112,26 +112,23 @@ class WebApp:
         if "text/html" in (request.header(b"accept") or ""):
             return error_pages.nowhere_page(self._door, request)
         error = nothing_here(request)
-        return refusal_reply(error, self._door.told(request, error), status=HTTPStatus.NOT_FOUND)
+        return refusal_reply(error, self._door.noted(request, error), status=HTTPStatus.NOT_FOUND)
 
     def _failed(self, request: Request, path: str) -> Reply:
         """A fault of ours: the log has all of it, the caller a reference (threat G7)."""
-        error = _failed(sys.exception())
-        told = self._door.told(request, error)
+        error = _fault(sys.exception())
+        noted = self._door.noted(request, error)
         _log.exception(
             "%s failed",
             request.method,
-            extra={"reference": told.reference, "path": printable(path[:_MAX_SHOWN])},
+            extra={"reference": noted.reference, "path": printable(path[:_MAX_SHOWN])},
         )
         if "text/html" in (request.header(b"accept") or ""):
-            return error_pages.failed_page(self._door, request, error, told.reference)
-        return refusal_reply(error, told)
+            return error_pages.failed_page(self._door, request, error, noted.reference)
+        return refusal_reply(error, noted)
 
     def _misdirected(self, request: Request) -> Reply:
-        """421, with what was seen and what is configured.
-
-        So that a proxy can be put right (threats W1, W9).
-        """
+        """421, with what was seen and what is configured: so that a proxy can be put right (W1, W9)."""
         seen = ", ".join(request.every(b"host")) or "none"
         reference = self._door.refused(request, _another_host(self._door, request, seen), error="")
         words = (
@@ -197,7 +194,7 @@ def _wrong_method(request: Request, allowed: str) -> OAuthError:
     return OAuthError(ErrorCode.INVALID_REQUEST, words, found)
 
 
-def _failed(cause: BaseException | None) -> OAuthError:
+def _fault(cause: BaseException | None) -> OAuthError:
     found = Diagnosis(
         Gw.FAILED,
         f"a fault of ours: {type(cause).__name__}",

@@ -13,10 +13,7 @@ _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{1,4096}")  # cookie-octets (RFC 6265 §
 
 
 class Cookies:
-    """Names and flags. Over https every name has the `__Host-` prefix.
-
-    So no other host can set it (threat W3).
-    """
+    """Names and flags. Over https every name begins with `__Host-`, so that no other host can set it (W3)."""
 
     def __init__(self, *, https: bool) -> None:
         prefix = "__Host-" if https else ""
@@ -25,10 +22,7 @@ class Cookies:
         self._flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if https else "")
 
     def read(self, headers: tuple[str, ...]) -> dict[str, str]:
-        """Cookies by name, from the Cookie headers.
-
-        The first of a name counts, malformed ones are left out.
-        """
+        """Cookies by name, from the Cookie headers: the first of each name; malformed ones are left out."""
         found: dict[str, str] = {}
         for header in headers:
             for pair in header.split(";"):

@@ -14,13 +14,12 @@ from urllib.parse import quote
 import msgspec
 
 from grantway.flows.decision import Passes, Question, TurnedAway, decide_request
-from grantway.protocol.apis import Api
 from grantway.protocol.diagnosis import shown
-from grantway.protocol.errors import OAuthError, wire_safe
+from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.resource_metadata import resource_metadata, resource_metadata_url
+from grantway.sdk.answers import answer_to
 from grantway.sdk.bearer import OVERRIDES, Brought
-from grantway.sdk.challenge import challenge
 from grantway.sdk.guard import Refused
 from grantway.storage.port import Unavailable
 from grantway.web.bounded_log import BoundedLog
@@ -30,6 +29,7 @@ from grantway.web.gateway_diagnoses import diagnosis_of
 from grantway.web.refusals import unavailable
 from grantway.web.replies import (
     NO_STORE,
+    REALM,
     Header,
     Reply,
     flow_header,
@@ -43,7 +43,6 @@ from grantway.web.sites import Site
 DOCUMENT_KEPT = 300  # seconds
 NOTHING: Final = b"-"
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
-_REALM = "grantway"
 _OVERRIDES = frozenset(name.encode() for name in OVERRIDES)
 _log = logging.getLogger("grantway.decisions")
 _away = BoundedLog(_log)
@@ -68,7 +67,7 @@ async def decision(door: Door, request: Request, family: Family) -> Reply:
 
 def _unavailable(door: Door, request: Request, why: str) -> Reply:
     error = unavailable(why)
-    return refusal_reply(error, door.told(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
+    return refusal_reply(error, door.noted(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def _answer(door: Door, request: Request, family: Family) -> tuple[str, Reply]:
@@ -131,46 +130,32 @@ def _identity(passed: Passes) -> tuple[Header, ...]:
     token, person = passed.token, passed.person
     email = person.email if person is not None and "email" in passed.scope else None
     return (
-        (b"x-grantway-subject", _told(None if token is None else token.subject)),
-        (b"x-grantway-client", _told(None if token is None else token.client_id)),
-        (b"x-grantway-scopes", _told(str(passed.scope))),
-        (b"x-grantway-email", _told(email)),
-        (b"x-grantway-api", _told(passed.api.identifier)),
+        (b"x-grantway-subject", _header_value(None if token is None else token.subject)),
+        (b"x-grantway-client", _header_value(None if token is None else token.client_id)),
+        (b"x-grantway-scopes", _header_value(str(passed.scope))),
+        (b"x-grantway-email", _header_value(email)),
+        (b"x-grantway-api", _header_value(passed.api.identifier)),
     )
 
 
 @lru_cache(maxsize=8192)
-def _told(text: str | None) -> bytes:
+def _header_value(text: str | None) -> bytes:
     """A header value: printable ASCII as it is, all else percent-encoded UTF-8; `-` for nothing."""
     return quote(text, safe=_PLAIN).encode() if text else NOTHING
 
 
 def _refused(door: Door, request: Request, found: TurnedAway, asked: Forwarded | None) -> Reply:
-    refused = found.refused
-    diagnosis = diagnosis_of(found, asked, door.server.snapshots.newest.registry)
-    error = "missing_token" if refused.error is None else refused.error.value
-    return _refusal(refused, found.api, door.refused_behind_gateway(request, diagnosis, error=error))
-
-
-def _refusal(refused: Refused, api: Api | None, reference: str) -> Reply:
-    """What the caller is told (RFC 6750 §3, RFC 9728 §5.1)."""
-    words = challenge(
-        _REALM if api is None else api.name,
-        error=refused.error,
-        description=refused.why,
-        scope=refused.need,
-        acr_values=() if refused.step_up is None else refused.step_up.acr_values,
-        max_age=None if refused.step_up is None else refused.step_up.max_age,
+    """What the caller is told, in the words of the SDK's guards; for the operator, why."""
+    api = found.api
+    answer = answer_to(
+        found.refused,
+        realm=REALM if api is None else api.name,
         resource_metadata=None if api is None else resource_metadata_url(api.identifier),
     )
-    content = {
-        "error": "missing_token" if refused.error is None else refused.error.value,
-        "error_description": wire_safe(refused.why),
-    }
-    if refused.need:
-        content["scope"] = str(refused.need)
-    headers = [(b"www-authenticate", words.encode()), flow_header(reference)]
-    return json_reply(content, status=refused.status, headers=headers)
+    diagnosis = diagnosis_of(found, asked, door.server.snapshots.newest.registry)
+    reference = door.refused_behind_gateway(request, diagnosis, error=str(answer.content["error"]))
+    headers = [(name.encode(), value.encode()) for name, value in answer.own_headers]
+    return json_reply(answer.content, status=answer.status, headers=[*headers, flow_header(reference)])
 
 
 def resource_document(door: Door, request: Request, path: str) -> Reply | None:

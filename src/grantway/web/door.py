@@ -16,7 +16,7 @@ from grantway.web.cookies import Cookies
 from grantway.web.metrics import Metrics
 from grantway.web.refusals import Refusals
 from grantway.web.render import Renderer
-from grantway.web.replies import Reply, Told, page_reply
+from grantway.web.replies import Noted, Reply, page_reply
 from grantway.web.requests import Network, Request, caller_network, comes_from
 
 MOST_PEERS = 1024  # whose trust is remembered
@@ -180,10 +180,10 @@ class Door:
             },
         ]
 
-    def told(self, request: Request, error: OAuthError, *, client_id: str | None = None) -> Told:
-        """Note this refusal; what whoever asked is told besides its words."""
+    def noted(self, request: Request, error: OAuthError, *, client_id: str | None = None) -> Noted:
+        """Note this refusal; what the reply to it says besides its words."""
         reference = self.refused(request, error.diagnosis, error=error.code, client_id=client_id)
-        return Told(reference, error_uri(self.policy.issuer, error, reference))
+        return Noted(reference, error_uri(self.policy.issuer, error, reference))
 
     def refused_behind_gateway(self, request: Request, diagnosis: Diagnosis, *, error: str) -> str:
         """The same, counted for the caller of a trusted gateway: one caller must not hide all others."""

@@ -168,11 +168,11 @@ def unavailable_page(door: Door, request: Request, why: str) -> Reply:
 
 def failed_page(door: Door, request: Request, error: OAuthError, reference: str) -> Reply:
     """A fault of ours, already noted under this reference."""
-    return _shown(
+    return _page(
         door,
         request,
         error,
-        reference,
+        reference=reference,
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
         heading="Something failed on our side",
         sentence="Your data is safe. The people who run this server can find what happened by the reference.",
@@ -224,44 +224,19 @@ def _page(
     request: Request,
     error: OAuthError,
     *,
-    status: int = HTTPStatus.BAD_REQUEST,
     heading: str,
     sentence: str,
     advice: str,
+    status: int = HTTPStatus.BAD_REQUEST,
     facts: tuple[Fact, ...] = (),
     spec: str | None = None,
     back: Link | None = None,
     client_id: str | None = None,
+    reference: str | None = None,
 ) -> Reply:
-    return _shown(
-        door,
-        request,
-        error,
-        door.refused(request, error.diagnosis, error=error.code, client_id=client_id),
-        status=status,
-        heading=heading,
-        sentence=sentence,
-        advice=advice,
-        facts=facts,
-        spec=spec,
-        back=back,
-    )
-
-
-def _shown(
-    door: Door,
-    request: Request,
-    error: OAuthError,
-    reference: str,
-    *,
-    status: int,
-    heading: str,
-    sentence: str,
-    advice: str,
-    facts: tuple[Fact, ...] = (),
-    spec: str | None = None,
-    back: Link | None = None,
-) -> Reply:
+    """The page of a refusal, which is noted here unless it has a reference already."""
+    if reference is None:
+        reference = door.refused(request, error.diagnosis, error=error.code, client_id=client_id)
     name = page_name(error.code, error.diagnosis.gw)
     view = ErrorView(
         code=error.code.value,

@@ -58,7 +58,7 @@ class Forwarded(Struct, frozen=True):
     certificate: bytes | None = None  # DER, of the caller; nginx hands it over in a header of its own
 
 
-class Own(Struct, frozen=True):
+class Configured(Struct, frozen=True):
     """What the gateway's own configuration says, in the query of our address."""
 
     api: str | None = None
@@ -67,7 +67,7 @@ class Own(Struct, frozen=True):
     mtls: bool = False  # Traefik hands certificates over in its header
 
 
-NOTHING_SAID: Final = Own()
+NOTHING_SAID: Final = Configured()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +86,28 @@ class Family:
 
 def _nginx(request: Request, _base: str) -> Forwarded:
     """Where nginx asks (`auth_request`): the method and the whole address in two headers."""
-    told = _told(request, (b"x-original-method", b"x-original-url"))
-    url = _URL.fullmatch(told[b"x-original-url"])
+    headers = _each_once(request, (b"x-original-method", b"x-original-url"))
+    url = _URL.fullmatch(headers[b"x-original-url"])
     if url is None:
         raise BadForwarding("X-Original-URL is not an address such as https://api.example/photos")
-    own = _own(request, url["target"] or "/")
-    forwarded = _forwarded(told[b"x-original-method"], url["host"], url["target"] or "/", own.api)
+    own = _configured(request, url["target"] or "/")
+    forwarded = _forwarded(headers[b"x-original-method"], url["host"], url["target"] or "/", own.api)
     return _with_login(forwarded, url["scheme"]) if own.login else forwarded
 
 
 def _forward(request: Request, _base: str) -> Forwarded:
     """Where Traefik and Caddy ask: `X-Forwarded-Method`, `X-Forwarded-Host` and `X-Forwarded-Uri`."""
-    told = _told(request, (b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"))
-    own = _own(request, told[b"x-forwarded-uri"])
+    headers = _each_once(request, (b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"))
+    own = _configured(request, headers[b"x-forwarded-uri"])
     forwarded = _forwarded(
-        told[b"x-forwarded-method"], told[b"x-forwarded-host"], told[b"x-forwarded-uri"], own.api
+        headers[b"x-forwarded-method"], headers[b"x-forwarded-host"], headers[b"x-forwarded-uri"], own.api
     )
     if own.certificate is not None or own.mtls:
         shown = of_traefik(request) if own.mtls else of_caddy(own.certificate)
         forwarded = replace(forwarded, certificate=shown)
     if not own.login:
         return forwarded
-    return _with_login(forwarded, _told(request, (b"x-forwarded-proto",))[b"x-forwarded-proto"])
+    return _with_login(forwarded, _each_once(request, (b"x-forwarded-proto",))[b"x-forwarded-proto"])
 
 
 def _envoy(request: Request, base: str) -> Forwarded:
@@ -115,7 +115,7 @@ def _envoy(request: Request, base: str) -> Forwarded:
 
     Its query is the caller's own, so that the API is named in a header, which Envoy sets over the caller's.
     """
-    told = _told(request, (b"host",))
+    headers = _each_once(request, (b"host",))
     before, found, path = request.raw_path.partition(ENVOY.encode())
     if not found or before not in (b"", base.encode()):
         raise BadForwarding("the path is not the one of the gateway's configuration")
@@ -125,7 +125,7 @@ def _envoy(request: Request, base: str) -> Forwarded:
         raise BadForwarding("X-Grantway-Api came more than once")
     target = (path or b"/") + query
     api = named[0] if named else None
-    forwarded = _forwarded(request.method, told[b"host"], target.decode("latin-1"), api)
+    forwarded = _forwarded(request.method, headers[b"host"], target.decode("latin-1"), api)
     shown = of_envoy(request)
     return forwarded if shown is None else replace(forwarded, certificate=shown)
 
@@ -137,18 +137,19 @@ FAMILIES: Final = {
 }
 
 
-def _told(request: Request, names: Iterable[bytes]) -> dict[bytes, str]:
-    told = {}
+def _each_once(request: Request, names: Iterable[bytes]) -> dict[bytes, str]:
+    """The values of these headers. Raises BadForwarding unless each came once."""
+    headers = {}
     for name in names:
         values = request.every(name)
         if len(values) != 1:
             often = "more than once" if values else "not at all"
             raise BadForwarding(f"{name.decode()} came {often}")
-        told[name] = values[0]
-    return told
+        headers[name] = values[0]
+    return headers
 
 
-def _own(request: Request, target: str) -> Own:
+def _configured(request: Request, target: str) -> Configured:
     """`api=`: the API that it stands before, whatever Host the caller writes. `login=1`: people sign in.
 
     `certificate=` and `mtls=traefik`: see `gateway_certificates`. Where a gateway's configuration writes no
@@ -163,7 +164,7 @@ def _own(request: Request, target: str) -> Own:
 
 
 @lru_cache(maxsize=256)  # it stands in the gateway's configuration
-def _said_in(query: bytes) -> Own:
+def _said_in(query: bytes) -> Configured:
     params = Params.parse(query)
     named = {pair.partition(b"=")[0] for pair in query.split(b"&")}
     if unknown := sorted(named - _PARAMETERS):
@@ -173,7 +174,7 @@ def _said_in(query: bytes) -> Own:
         raise BadForwarding("login has no value but 1")
     if b"mtls" in named and (params.need("mtls") != TRAEFIK or b"certificate" in named):
         raise BadForwarding(f"mtls has no value but {TRAEFIK}, and certificate does not stand beside it")
-    return Own(
+    return Configured(
         api=params.need("api") if b"api" in named else None,
         login=b"login" in named,
         certificate=params.get("certificate"),

@@ -38,7 +38,7 @@ def of_caddy(written: str | None) -> bytes | None:
 
 def of_traefik(request: Request) -> bytes | None:
     """DER, from `passTLSClientCert` with `pem`: base64, the chain after it, between commas."""
-    text = _one(request, _TRAEFIK_HEADER)
+    text = _single(request, _TRAEFIK_HEADER)
     return None if text is None else _der(text.partition(",")[0])
 
 
@@ -53,11 +53,11 @@ def of_envoy(request: Request) -> bytes | None:
         return None
     if says != (ENVOY,):
         raise ValueError(f"X-Grantway-Mtls is not {ENVOY}, once")
-    text = _one(request, _ENVOY_HEADER)
+    text = _single(request, _ENVOY_HEADER)
     return None if text is None else _of_element(text)
 
 
-def _one(request: Request, name: bytes) -> str | None:
+def _single(request: Request, name: bytes) -> str | None:
     values = request.every(name)
     if len(values) > 1:
         raise ValueError(f"{name.decode()} came more than once")

@@ -77,11 +77,7 @@ def _cause(found: TurnedAway, api: Api, asked: Forwarded, registry: Registry) ->
         )
     if refused.error is not ErrorCode.INSUFFICIENT_SCOPE:
         return Gw.API_REFUSED, ""
-    at = (
-        registry.api_at(asked.host, asked.path)
-        if asked.api is None
-        else registry.api_named(asked.api, asked.path)
-    )
+    at = registry.api_asked_for(asked.api, asked.host, asked.path)
     path = asked.path if at is None else at[1]
     rule = api.rule_for(asked.method, path)
     if rule is not None and rule.access is Access.DENY:

@@ -10,7 +10,7 @@ from grantway.flows.introspect import introspect
 from grantway.flows.revoke import revoke
 from grantway.flows.token import exchange
 from grantway.flows.userinfo import userinfo as claims_for
-from grantway.protocol import metadata as at
+from grantway.protocol import endpoints as at
 from grantway.protocol.client_auth import read_credentials
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
@@ -107,11 +107,11 @@ async def userinfo(door: Door, request: Request) -> Reply:
     try:
         token = await bearer_token(request)
         if token is None:
-            return _shared(door, request, no_token_reply(door.told(request, _no_token())))
+            return _shared(door, request, no_token_reply(door.noted(request, _no_token())))
         claims = await claims_for(door.server, token, door.certificate_of(request))
         return _shared(door, request, jwt_reply(claims) if isinstance(claims, str) else json_reply(claims))
     except OAuthError as refusal:
-        return _shared(door, request, challenge_reply(refusal, door.told(request, refusal)))
+        return _shared(door, request, challenge_reply(refusal, door.noted(request, refusal)))
     except TooLarge:
         return _too_large(door, request)
     except Unavailable as away:
@@ -133,13 +133,13 @@ def _no_token() -> OAuthError:
 def _too_large(door: Door, request: Request) -> Reply:
     error = too_large()
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return refusal_reply(error, door.told(request, error), status=status)
+    return refusal_reply(error, door.noted(request, error), status=status)
 
 
 def _unavailable(door: Door, request: Request, away: Unavailable) -> Reply:
     _away.warning("%s unavailable: %s", request.path, away)
     error = unavailable(str(away))
-    return refusal_reply(error, door.told(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
+    return refusal_reply(error, door.noted(request, error), status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 async def preflight_post(door: Door, request: Request) -> Reply:
@@ -210,7 +210,7 @@ async def answered(
         reply = await answer(call)
     except OAuthError as refusal:
         _count_refusal(door, request, params, refusal)
-        reply = refusal_reply(refusal, door.told(request, refusal))
+        reply = refusal_reply(refusal, door.noted(request, refusal))
     except TooLarge:
         reply = _too_large(door, request)
     except Unavailable as away:
@@ -227,7 +227,7 @@ def _count_refusal(door: Door, request: Request, params: Params | None, refusal:
         door.metrics.rate_limited("revocation_streams" if streams else "client_authentication")
 
 
-def _named(door: Door, request: Request, params: Params) -> Client | None:
+def _client_named(door: Door, request: Request, params: Params) -> Client | None:
     """The client that a request names, proven or not; None where it names nobody whom we know."""
     try:
         presented = read_credentials(request.every(b"authorization"), params)
@@ -245,7 +245,7 @@ def _shared(door: Door, request: Request, reply: Reply, params: Params | None = 
     origin = request.header(b"origin")
     if origin is None:
         return reply.plus(_VARY)
-    client = None if params is None else _named(door, request, params)
+    client = None if params is None else _client_named(door, request, params)
     if origin not in door.server.snapshots.newest.registry.origins or (
         client is not None and origin not in client.origins
     ):

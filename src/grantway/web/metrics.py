@@ -20,6 +20,7 @@ from grantway.storage.changes import KeyPurpose, KeyState, LiveCounts
 from grantway.storage.port import Store, Unavailable
 
 if TYPE_CHECKING:
+    from prometheus_client import Gauge
     from prometheus_client.metrics_core import Metric
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"  # where workers share their counters; named by prometheus_client
@@ -121,62 +122,79 @@ class PrometheusMetrics(Metrics):
     counts = True
 
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+        from prometheus_client import CollectorRegistry
 
-        self._own = own = CollectorRegistry()
+        self._own = CollectorRegistry()
         self.described: list[Described] = list(GAUGES.values())
         self._live: LiveCounts | None = None
         self._counted_at = float("-inf")
-
-        def counter(name: str, text: str, *labels: str) -> Callable[..., Any]:
-            self.described.append(Described(f"grantway_{name}_total", "counter", labels, text))
-            return _remembered(Counter(f"grantway_{name}", text, labels, registry=own))
-
-        def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Callable[..., Any]:
-            self.described.append(Described(f"grantway_{name}", "histogram", labels, text))
-            return _remembered(Histogram(f"grantway_{name}", text, labels, buckets=buckets, registry=own))
-
-        self._requests = counter("http_requests", "Requests answered", "route", "method", "status")
-        self._seconds = histogram(
+        self._requests = self._counter("http_requests", "Requests answered", "route", "method", "status")
+        self._seconds = self._histogram(
             "http_request_duration_seconds",
             "From the request to the end of its answer",
             "route",
             buckets=_SECONDS,
         )
-        self._authorizations = counter(
+        self._authorizations = self._counter(
             "authorization_requests", "How authorization requests ended", "outcome", "error"
         )
-        self._token_requests = counter(
+        self._token_requests = self._counter(
             "token_requests", "How token requests ended", "grant_type", "outcome", "error"
         )
-        self._issued = counter("tokens_issued", "Codes and tokens handed out", "kind")
-        self._introspections = counter("introspections", "What introspection answered", "active")
-        self._decisions = counter("decisions", "What gateways were told", "family", "outcome")
-        self._revocations = counter("revocations", "Revocations accepted")
-        self._logins = counter("logins", "How sign-ins ended", "method", "outcome")
-        self._consents = counter(
+        self._issued = self._counter("tokens_issued", "Codes and tokens handed out", "kind")
+        self._introspections = self._counter("introspections", "What introspection answered", "active")
+        self._decisions = self._counter("decisions", "What gateways were told", "family", "outcome")
+        self._revocations = self._counter("revocations", "Revocations accepted")
+        self._logins = self._counter("logins", "How sign-ins ended", "method", "outcome")
+        self._consents = self._counter(
             "consents", "What people answered: allowed, narrowed, denied, not_allowed", "decision"
         )
-        self._limited = counter("rate_limited", "Callers told to wait", "limit")
-        self._logouts = counter("logouts", "Tries to tell apps that a session has ended", "outcome")
-        self._told = counter("revocations_told", "Revocations told to APIs that listen", "kind")
-        self._hashing = histogram(
+        self._limited = self._counter("rate_limited", "Callers told to wait", "limit")
+        self._logouts = self._counter("logouts", "Tries to tell apps that a session has ended", "outcome")
+        self._revocations = self._counter("revocations_told", "Revocations told to APIs that listen", "kind")
+        self._hashing = self._histogram(
             "password_hash_duration_seconds", "Hashing or checking a password", buckets=_HASHING
         )
-        text = "Connections to PostgreSQL, of all processes of this node; none on SQLite"
-        self.described.append(Described("grantway_db_pool_connections", "gauge", ("state",), text))
         self._pool = _remembered(
-            Gauge("grantway_db_pool_connections", text, ("state",), registry=own, multiprocess_mode="livesum")
+            self._gauge(
+                "db_pool_connections",
+                "Connections to PostgreSQL, of all processes of this node; none on SQLite",
+                "state",
+                across="livesum",
+            )
         )
-        text = "Streams of revocations that are open, of all processes of this node"
-        self.described.append(Described("grantway_revocation_streams", "gauge", (), text))
-        self._streams = Gauge("grantway_revocation_streams", text, registry=own, multiprocess_mode="livesum")
-        text = "Since the revocations were last read, while an API listens; of the process that is latest"
-        self.described.append(Described("grantway_revocation_feed_age_seconds", "gauge", (), text))
-        self._feed_age = Gauge(
-            "grantway_revocation_feed_age_seconds", text, registry=own, multiprocess_mode="livemax"
+        self._streams = self._gauge(
+            "revocation_streams",
+            "Streams of revocations that are open, of all processes of this node",
+            across="livesum",
         )
-        self._diagnoses = counter("diagnoses", "Refusals by what was wrong", "id")
+        self._feed_age = self._gauge(
+            "revocation_feed_age_seconds",
+            "Since the revocations were last read, while an API listens; of the process that is latest",
+            across="livemax",
+        )
+        self._diagnoses = self._counter("diagnoses", "Refusals by what was wrong", "id")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Callable[..., Any]:
+        from prometheus_client import Counter
+
+        self.described.append(Described(f"grantway_{name}_total", "counter", labels, text))
+        return _remembered(Counter(f"grantway_{name}", text, labels, registry=self._own))
+
+    def _histogram(
+        self, name: str, text: str, *labels: str, buckets: tuple[float, ...]
+    ) -> Callable[..., Any]:
+        from prometheus_client import Histogram
+
+        self.described.append(Described(f"grantway_{name}", "histogram", labels, text))
+        return _remembered(Histogram(f"grantway_{name}", text, labels, buckets=buckets, registry=self._own))
+
+    def _gauge(self, name: str, text: str, *labels: str, across: Any) -> "Gauge":
+        """`across`: what becomes of the numbers of several processes, as prometheus_client calls it."""
+        from prometheus_client import Gauge
+
+        self.described.append(Described(f"grantway_{name}", "gauge", labels, text))
+        return Gauge(f"grantway_{name}", text, labels, registry=self._own, multiprocess_mode=across)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests(route, method if method in _METHODS else "other", status).inc()
@@ -216,7 +234,7 @@ class PrometheusMetrics(Metrics):
         self._streams.inc(change)
 
     def revocations_told(self, kind: str, entries: int) -> None:
-        self._told(kind).inc(entries)
+        self._revocations(kind).inc(entries)
 
     def password_hashed(self, seconds: float) -> None:
         self._hashing().observe(seconds)
@@ -282,10 +300,9 @@ class _Gauges:
         from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily
 
         def gauge(key: str, value: float | None = None) -> GaugeMetricFamily:
-            told = GAUGES[key]
-            return GaugeMetricFamily(
-                told.name, told.text, value=value, labels=told.labels if value is None else None
-            )
+            known = GAUGES[key]
+            labels = known.labels if value is None else None
+            return GaugeMetricFamily(known.name, known.text, value=value, labels=labels)
 
         build = GAUGES["build"]
         yield InfoMetricFamily(build.name.removesuffix("_info"), build.text, value={"version": __version__})

@@ -9,7 +9,7 @@ from grantway.flows.login import LoginFailed
 from grantway.protocol.apis import spoken
 from grantway.protocol.clients import Client
 from grantway.protocol.consent import ConsentQuestion
-from grantway.protocol.next_step import AskConsent
+from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.people import Person
 from grantway.protocol.redirect_uris import RedirectUri
 from grantway.protocol.registry import Registry
@@ -46,7 +46,7 @@ def login_view(ask: Ask, *, action: str, seal: str, username: str | None = None)
         username=hint if username is None else username,
         problem=None,
         retry=None,
-        reauthenticate=ask.signed_in is not None and _is_reauthentication(ask),
+        reauthenticate=ask.signed_in is not None and isinstance(ask.step, Login) and ask.step.reauthenticate,
     )
 
 
@@ -65,10 +65,6 @@ def with_failure(view: LoginView, failure: LoginFailed, *, now: float) -> LoginV
         problem = LoginProblem.TOO_MANY_TRIES
         retry = Retry(after=failure.retry_after, at=now + failure.retry_after)
     return replace(view, problem=problem, retry=retry)
-
-
-def _is_reauthentication(ask: Ask) -> bool:
-    return getattr(ask.step, "reauthenticate", False) is True
 
 
 def select_account_view(ask: Ask, person: Person, *, action: str, seal: str) -> SelectAccountView:

@@ -1,7 +1,4 @@
-"""Pages of people: authorize, sign in, choose, consent, leave.
-
-The flows decide which comes next.
-"""
+"""Pages of people: authorize, sign in, choose, consent, leave. The flows decide which comes next."""
 
 from dataclasses import replace
 from http import HTTPStatus
@@ -252,16 +249,16 @@ def _leave_by_redirect(door: Door, request: Request, leave: Leave) -> Reply:
 
 
 def _leave_after_form(door: Door, request: Request, leave: Leave) -> Reply:
-    """Leave after a form of ours.
+    """Leave after a form of ours: by way of /continue.
 
-    Through /continue, since `form-action 'self'` also binds redirects (`design` 4).
+    A redirect would not do: `form-action 'self'` binds it, too (`design` 4).
     """
-    told = _ended(door, request, leave)
+    refusal_headers = _ended(door, request, leave)
     flow = leave.interaction
     if flow is None or not flow.sends_fetch_metadata:
-        return _leave_by_redirect(door, request, leave).plus(*told)
+        return _leave_by_redirect(door, request, leave).plus(*refusal_headers)
     parting = seal_parting(door.server, flow, leave.client.id, leave.to)
-    return see_other(f"{door.base}{CONTINUE}?x={parting}").plus(*told)
+    return see_other(f"{door.base}{CONTINUE}?x={parting}").plus(*refusal_headers)
 
 
 def _end_flow(door: Door, request: Request, reply: Reply, leave: Leave) -> Reply:

@@ -51,7 +51,7 @@ class Refusals:
         self._files, self._metrics, self._node, self._now = files, metrics, node, now
         self._networks = Throttles(burst=500, seconds_each=0.2, clock=clock)
         self._everybody = Throttles(burst=2000, seconds_each=0.04, clock=clock)
-        self._untold = 0
+        self._unrecorded = 0
 
     def note(
         self,
@@ -84,14 +84,14 @@ class Refusals:
     def _note(self, reference: str, diagnosis: Diagnosis, where: Mapping[str, str], bucket: str) -> str:
         self._metrics.diagnosed(diagnosis.gw)
         if self._everybody.wait(_ALL) or self._networks.wait(bucket):
-            self._untold += 1
+            self._unrecorded += 1
             return reference
         self._everybody.take(_ALL)
         self._networks.take(bucket)
-        if self._untold:
-            _log.warning("%d refusals before this one were not recorded: too many at once", self._untold)
-            self._untold = 0
-        told = {
+        if self._unrecorded:
+            _log.warning("%d refusals before this one were not recorded: too many at once", self._unrecorded)
+            self._unrecorded = 0
+        fields = {
             "reference": reference,
             "diagnosis": diagnosis.gw.value,
             **where,
@@ -100,13 +100,13 @@ class Refusals:
             "difference": diagnosis.difference,
             "fix": diagnosis.fix,
         }
-        told = {name: printable(text)[:MAX_FIELD] for name, text in told.items() if text}
+        fields = {name: printable(text)[:MAX_FIELD] for name, text in fields.items() if text}
         message = printable(diagnosis.why)[:MAX_FIELD]
-        _log.info("%s", message, extra=told)
+        _log.info("%s", message, extra=fields)
         if self._files is not None:
             moment = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
             head = {"ts": moment.replace("+00:00", "Z"), "event": _log.name, "node": self._node}
-            self._files.note(msgspec.json.encode({**head, "message": message, **told}))
+            self._files.note(msgspec.json.encode({**head, "message": message, **fields}))
         return reference
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from grantway.protocol.counting import counted
 from grantway.web import account_views, site_views, views
 
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -130,8 +131,7 @@ def duration(seconds: int) -> str:
     """
     for size, unit in _UNITS:
         if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
-            count = -(-seconds // size)
-            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+            return counted(-(-seconds // size), unit)
     return "a moment"
 
 
@@ -149,15 +149,11 @@ def ago(at: float, now: float) -> str:
     if since < 2 * 86_400 and since >= 86_400:
         return "yesterday"
     size, unit = next((size, unit) for size, unit in _UNITS if since >= size)
-    count = since // size
-    return f"{count} {unit} ago" if count == 1 else f"{count} {unit}s ago"
+    return f"{counted(since // size, unit)} ago"
 
 
 def clock(at: float) -> str:
-    """A time of a day in words.
-
-    Rounded up to the minute, so that nobody comes back too early: "14:32 UTC".
-    """
+    """A time of day, rounded up to the minute, so that nobody comes back too early: "14:32 UTC"."""
     return f"{datetime.fromtimestamp(-(-at // 60) * 60, UTC):%H:%M} UTC"
 
 

@@ -28,7 +28,7 @@ _JSON: tuple[Header, ...] = (
 )
 _LATER: Header = (b"retry-after", b"30")  # when the dead address of somebody else is tried again
 _CHALLENGE: Header = (b"www-authenticate", b'Basic realm="grantway", charset="UTF-8"')
-_REALM = "grantway"
+REALM = "grantway"
 _BEARER_STATUS_OF = {
     ErrorCode.INVALID_TOKEN: HTTPStatus.UNAUTHORIZED,
     ErrorCode.INSUFFICIENT_SCOPE: HTTPStatus.FORBIDDEN,
@@ -61,8 +61,8 @@ class Reply(Struct, frozen=True):
         return Reply(self.status, self.headers + headers, self.body, self.at_once)
 
 
-class Told(Struct, frozen=True):
-    """What whoever was refused is told besides the words of the RFC."""
+class Noted(Struct, frozen=True):
+    """A refusal that was noted: by these the developer of the app, and the operator, find out more."""
 
     reference: str
     error_uri: str
@@ -111,13 +111,13 @@ def private_json(body: bytes, *headers: Header) -> Reply:
     return Reply(HTTPStatus.OK, (*_JSON, *headers), body)
 
 
-def refusal_reply(error: OAuthError, told: Told, *, status: HTTPStatus | None = None) -> Reply:
+def refusal_reply(error: OAuthError, noted: Noted, *, status: HTTPStatus | None = None) -> Reply:
     """A refusal for a machine (RFC 6749 §5.2).
 
     400, 401 with a challenge, 429 with Retry-After, 5xx; or the status that is given.
     """
     chosen, status = status, status or _STATUS_OF.get(error.code, HTTPStatus.BAD_REQUEST)
-    headers: list[Header] = [told.header]
+    headers: list[Header] = [noted.header]
     if error.code is ErrorCode.INVALID_CLIENT:
         headers.append(_CHALLENGE)
     if error.retry_after is not None:
@@ -126,26 +126,26 @@ def refusal_reply(error: OAuthError, told: Told, *, status: HTTPStatus | None = 
             status = HTTPStatus.TOO_MANY_REQUESTS
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(_LATER)
-    return json_reply(_members(error, told), status=status, headers=headers)
+    return json_reply(_members(error, noted), status=status, headers=headers)
 
 
-def _members(error: OAuthError, told: Told) -> dict[str, str]:
-    return {"error": error.code.value, "error_description": error.tell_client, "error_uri": told.error_uri}
+def _members(error: OAuthError, noted: Noted) -> dict[str, str]:
+    return {"error": error.code.value, "error_description": error.tell_client, "error_uri": noted.error_uri}
 
 
-def no_token_reply(told: Told) -> Reply:
+def no_token_reply(noted: Noted) -> Reply:
     """Where an access token is asked for and there was none at all: no error code (RFC 6750 §3.1)."""
-    headers = [told.header, (b"www-authenticate", challenge(_REALM).encode())]
+    headers = [noted.header, (b"www-authenticate", challenge(REALM).encode())]
     return json_reply({}, status=HTTPStatus.UNAUTHORIZED, headers=headers)
 
 
-def challenge_reply(error: OAuthError, told: Told) -> Reply:
+def challenge_reply(error: OAuthError, noted: Noted) -> Reply:
     """A refusal where an access token is asked for (RFC 6750 §3, §3.1)."""
     status = _BEARER_STATUS_OF.get(error.code, HTTPStatus.BAD_REQUEST)
     scope = Scope((OPENID,)) if error.code is ErrorCode.INSUFFICIENT_SCOPE else None
-    words = challenge(_REALM, error=error.code, description=error.tell_client, scope=scope)
-    headers = [told.header, (b"www-authenticate", words.encode())]
-    return json_reply(_members(error, told), status=status, headers=headers)
+    words = challenge(REALM, error=error.code, description=error.tell_client, scope=scope)
+    headers = [noted.header, (b"www-authenticate", words.encode())]
+    return json_reply(_members(error, noted), status=status, headers=headers)
 
 
 def page_reply(

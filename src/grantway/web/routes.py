@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from grantway.protocol import metadata as at
+from grantway.protocol import endpoints as at
 from grantway.protocol.errors import ERRORS
 from grantway.web import (
     account,

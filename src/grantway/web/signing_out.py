@@ -5,23 +5,22 @@ from dataclasses import replace
 import msgspec
 
 from grantway.crypto.seal import BrokenSeal, flow_id_of
-from grantway.crypto.secrets import new_id
 from grantway.flows.browser import Browser, sign_out, signed_in
 from grantway.flows.interaction import NotYours
 from grantway.flows.logout import (
     NOBODY,
-    WAY_LIFETIME,
+    POSTED_LIFETIME,
     LogoutRequest,
-    arrived,
     clients_of,
     frames_of,
     needs_no_question,
+    open_logout,
     read_logout,
-    set_out,
+    seal_logout,
     still_registered,
     why_no_return,
 )
-from grantway.protocol.metadata import END_SESSION
+from grantway.protocol.endpoints import END_SESSION
 from grantway.protocol.params import Params
 from grantway.protocol.people import SignedIn
 from grantway.protocol.return_address import Redirection
@@ -36,7 +35,7 @@ from grantway.web.views import LogoutView, SignedOutView
 
 _PURPOSE = "logout"
 _NO_FRAMES: tuple[str, ...] = ()
-_returns = msgspec.msgpack.Decoder(LogoutRequest)
+_requests = msgspec.msgpack.Decoder(LogoutRequest)
 
 
 @guarded_page
@@ -49,16 +48,16 @@ async def end_session(door: Door, request: Request) -> Reply:
     """
     if request.method == "POST":
         asked = _read(door, request, await request.form())
-        way = set_out(door.server, asked)
-        cookies = door.cookies.set_flow(way.id, way.binding, lifetime=WAY_LIFETIME, running=())
-        reply = see_other(f"{door.base}{END_SESSION}?x={way.sealed}").plus(*cookies)
+        posted = seal_logout(door.server, asked)
+        cookies = door.cookies.set_flow(posted.id, posted.binding, lifetime=POSTED_LIFETIME, running=())
+        reply = see_other(f"{door.base}{END_SESSION}?x={posted.seal}").plus(*cookies)
     else:
         params = request.query_params()
         sealed = params.get("x")
         surplus: list[Header] = []
         if sealed is not None:
             browser = door.browser(request)
-            asked = arrived(door.server, browser, sealed)
+            asked = open_logout(door.server, browser, sealed)
             surplus = door.cookies.clear_surplus(flow_id_of(sealed) or "", browser.flow_cookies)
         else:
             asked = _read(door, request, params)
@@ -102,12 +101,10 @@ async def answer_logout(door: Door, request: Request, browser: Browser, form: Pa
     asked, frames = NOBODY, _NO_FRAMES
     if current is not None and browser.session_cookie is not None:
         try:
-            payload = door.server.snapshots.newest.sealer.open(
-                form.need("csrf"), purpose=_PURPOSE, binding=browser.session_cookie.encode()
-            )
+            payload = door.server.unseal(form.need("csrf"), purpose=_PURPOSE, binding=browser.session_cookie)
         except BrokenSeal:
             raise NotYours from None
-        asked = still_registered(door.server, _returns.decode(payload))
+        asked = still_registered(door.server, _requests.decode(payload))
         frames = frames_of(door.server, await sign_out(door.server, current), current)
     return _signed_out(door, request, browser, asked, frames=frames, at_once=False)
 
@@ -117,12 +114,8 @@ async def _question(
 ) -> Reply:
     """The page that asks. Where the person goes afterwards is sealed into it."""
     server = door.server
-    csrf = server.snapshots.newest.sealer.seal(
-        msgspec.msgpack.encode(asked),
-        purpose=_PURPOSE,
-        binding=(browser.session_cookie or "").encode(),
-        flow_id=new_id(server.now()),
-    )
+    payload, cookie = msgspec.msgpack.encode(asked), browser.session_cookie or ""
+    csrf = server.seal(payload, purpose=_PURPOSE, binding=cookie)
     view = LogoutView(
         account=account(current.person),
         client_name=_client_name(door, asked),

@@ -1,12 +1,9 @@
 """The page that people may see at a site behind a gateway: why they may not pass, or a question."""
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
+from grantway.protocol.clients import is_origin
 from grantway.web.views import Link
-
-_ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,5 +19,5 @@ class SiteView:
     assets_at: str
 
     def __post_init__(self) -> None:
-        if not _ORIGIN.fullmatch(self.assets_at):
+        if not is_origin(self.assets_at):
             raise ValueError(f"assets_at: {self.assets_at!r} is not an origin")

@@ -13,13 +13,12 @@ from urllib.parse import urlencode, urlsplit
 from msgspec.structs import replace
 
 from grantway.crypto.seal import BrokenSeal
-from grantway.crypto.secrets import new_id
 from grantway.flows.decision import SiteCookie, TurnedAway, living_session
 from grantway.flows.site_login import begin, end, finish
 from grantway.protocol.clients import Client
 from grantway.protocol.diagnosis import Diagnosis, Gw
+from grantway.protocol.endpoints import END_SESSION
 from grantway.protocol.errors import OAuthError
-from grantway.protocol.metadata import END_SESSION
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.params import Params
 from grantway.protocol.site_callbacks import CALLBACK, SIGN_OUT
@@ -35,6 +34,8 @@ from grantway.web.views import Link
 JUST_NOW: Final = 10.0  # seconds: whoever signed in so lately gains nothing by signing in again
 _SIGN_IN_MENDS = frozenset({None, ErrorCode.INVALID_TOKEN, ErrorCode.INSUFFICIENT_USER_AUTHENTICATION})
 _LEAVING = "site-sign-out"
+_AUTHORIZATION = frozenset({b"authorization"})
+_UPGRADES = frozenset({b"upgrade", b"sec-websocket-key"})
 
 
 class Site:
@@ -113,7 +114,7 @@ class Site:
             return self._lacking(client, found)
         return None
 
-    # --- in --------------------------------------------------------------------
+    # --- signing in --------------------------------------------------------------------
 
     def _to_sign_in(self, client: Client, more: Mapping[str, str]) -> Reply:
         url, cookie = self._begun(client, more)
@@ -210,7 +211,7 @@ class Site:
             button=button,
         ).plus(*cookies)
 
-    # --- out -------------------------------------------------------------------
+    # --- signing out -------------------------------------------------------------------
 
     async def _sign_out(self, client: Client) -> Reply:
         """End the session here, and offer to end the one at Grantway, else the next page signs in again.
@@ -221,7 +222,7 @@ class Site:
         session = None if cookie is None else await living_session(self._door.server, cookie)
         if cookie is not None and session is not None:
             if not self._means_it(cookie):
-                return self._sure(cookie)
+                return self._ask_whether_meant(cookie)
             await end(self._door.server, session)
         query = {"client_id": client.id}
         own = [uri for uri in client.post_logout_redirect_uris if uri.startswith(f"{self._origin}/")]
@@ -235,21 +236,13 @@ class Site:
             return True  # a picture in somebody's comment has another destination
         try:
             seal = Params.parse(self._asked.query).get("x") or ""
-            payload = self._door.server.snapshots.newest.sealer.open(
-                seal, purpose=_LEAVING, binding=cookie.text.encode()
-            )
+            payload = self._door.server.unseal(seal, purpose=_LEAVING, binding=cookie.text)
         except (BrokenSeal, OAuthError):
             return False
         return payload == _LEAVING.encode()
 
-    def _sure(self, cookie: SiteCookie) -> Reply:
-        server = self._door.server
-        seal = server.snapshots.newest.sealer.seal(
-            _LEAVING.encode(),
-            purpose=_LEAVING,
-            binding=cookie.text.encode(),
-            flow_id=new_id(server.now()),
-        )
+    def _ask_whether_meant(self, cookie: SiteCookie) -> Reply:
+        seal = self._door.server.seal(_LEAVING.encode(), purpose=_LEAVING, binding=cookie.text)
         view = self._view(
             code="",
             heading="Sign out?",
@@ -290,10 +283,6 @@ class Site:
     def _shown(self, view: SiteView) -> Reply:
         body = self._door.renderer.render(view)
         return site_page_reply(body, status=HTTPStatus.FORBIDDEN, assets_at=self._assets_at)
-
-
-_AUTHORIZATION = frozenset({b"authorization"})
-_UPGRADES = frozenset({b"upgrade", b"sec-websocket-key"})
 
 
 def _found(url: str) -> Reply:

@@ -235,11 +235,6 @@ class ConsentView:
         """Leaving every box empty would share nothing, which is a refusal."""
         return self.has_choices and not any(row.is_locked for group in self.groups for row in group.rows)
 
-    @property
-    def has_long_group(self) -> bool:
-        """Some group is folded."""
-        return any(group.is_long for group in self.groups)
-
 
 # ------------------------------------------------------------------------------------ leaving the server
 

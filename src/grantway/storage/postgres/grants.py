@@ -18,7 +18,6 @@ from grantway.protocol.grants import (
 from grantway.protocol.scope import Scope
 from grantway.storage.account_rows import read_live_grants
 from grantway.storage.changes import AuditEntry
-from grantway.storage.columns import CODE, GRANT, REFRESH
 from grantway.storage.port import (
     IssueOutcome,
     Outcome,
@@ -31,14 +30,7 @@ from grantway.storage.postgres.connections import SLOW, Database, sql
 from grantway.storage.postgres.revocations import revoke_grants_sql
 from grantway.storage.postgres.spending import Ask, Spending
 from grantway.storage.postgres.verbs import Verbs, add_audit, audit_sql, audit_values
-from grantway.storage.rows import (
-    Row,
-    read_code,
-    read_consent,
-    read_grant,
-    read_person_if_any,
-    read_refresh_token,
-)
+from grantway.storage.rows import read_code_evidence, read_consent, read_refresh_evidence, read_scope
 
 _FIND_CONSENT = sql("""
 SELECT {consent} FROM consents
@@ -107,7 +99,7 @@ class GrantVerbs(Verbs):
 
     async def count_live_grants(self) -> Sequence[tuple[str, Scope, int]]:
         rows = await self._database.all(_COUNT_GRANTS)
-        return [(client_id, Scope(tuple(scope.split())), count) for client_id, scope, count in rows]
+        return [(client_id, read_scope(scope), count) for client_id, scope, count in rows]
 
     async def issue_code(
         self,
@@ -125,22 +117,22 @@ class GrantVerbs(Verbs):
 
     async def _find_code(self, code_id: str) -> CodeEvidence | None:
         row = await self._database.one(_FIND_CODE, code_id)
-        return None if row is None else _read_code_evidence(row)
+        return None if row is None else read_code_evidence(row)
 
     async def _find_codes(self, ids: Sequence[str]) -> Sequence[CodeEvidence | None]:
         found = {row[0]: row for row in await self._database.all(FIND_CODES, ids)}
-        return [_read_code_evidence(found[one]) if one in found else None for one in ids]
+        return [read_code_evidence(found[one]) if one in found else None for one in ids]
 
     async def find_refresh_token(self, token_id: str) -> RefreshEvidence | None:
         return await self._refresh_reads.ask(token_id)
 
     async def _find_refresh_token(self, token_id: str) -> RefreshEvidence | None:
         row = await self._database.one(_FIND_REFRESH, token_id)
-        return None if row is None else _read_refresh_evidence(row)
+        return None if row is None else read_refresh_evidence(row)
 
     async def _find_refresh_tokens(self, ids: Sequence[str]) -> Sequence[RefreshEvidence | None]:
         found = {row[0]: row for row in await self._database.all(_FIND_REFRESHES, ids)}
-        return [_read_refresh_evidence(found[one]) if one in found else None for one in ids]
+        return [read_refresh_evidence(found[one]) if one in found else None for one in ids]
 
     async def spend_and_issue(
         self,
@@ -165,21 +157,3 @@ class GrantVerbs(Verbs):
             if dropped or revoked:
                 await add_audit(transaction, audit)
         return revoked
-
-
-def _read_code_evidence(row: Row) -> CodeEvidence:
-    end = len(CODE) + len(GRANT)
-    return CodeEvidence(
-        code=read_code(row[: len(CODE)]),
-        grant=read_grant(row[len(CODE) : end]),
-        person=read_person_if_any(row[end:]),
-    )
-
-
-def _read_refresh_evidence(row: Row) -> RefreshEvidence:
-    end = len(REFRESH) + len(GRANT)
-    return RefreshEvidence(
-        token=read_refresh_token(row[: len(REFRESH)]),
-        grant=read_grant(row[len(REFRESH) : end]),
-        person=read_person_if_any(row[end:]),
-    )

@@ -70,13 +70,13 @@ class LogoutVerbs(Verbs):
         rows = await self._database.all(_TAKE, limit, lease, each, list(under_way))
         return sorted((read_session_client(row) for row in rows), key=lambda one: one.ended_at or 0.0)
 
-    async def logout_told(self, told: SessionClient) -> None:
-        await self._database.count(_TOLD, told.sso_id, told.client_id)
+    async def logout_told(self, due: SessionClient) -> None:
+        await self._database.count(_TOLD, due.sso_id, due.client_id)
 
     async def put_off_logout(
-        self, told: SessionClient, *, wait: float | None, problem: str, with_others: bool
+        self, due: SessionClient, *, wait: float | None, problem: str, with_others: bool
     ) -> None:
-        values = (told.sso_id, told.client_id, wait, problem)
+        values = (due.sso_id, due.client_id, wait, problem)
         await self._database.count(_PUT_OFF, *values)
         if with_others and wait is not None:
             await self._database.count(_PUT_OFF_OTHERS, *values)

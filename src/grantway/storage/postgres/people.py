@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from grantway.protocol.people import Person, Session, SignedIn
 from grantway.storage.changes import AuditEntry
-from grantway.storage.columns import SESSION
 from grantway.storage.port import Conflict
 from grantway.storage.postgres.batches import Gathered
 from grantway.storage.postgres.connections import SLOW, Database, sql
 from grantway.storage.postgres.logouts import go_on, tell_all_clients, tell_clients
 from grantway.storage.postgres.revocations import revoke_grants_sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
-from grantway.storage.rows import Row, read_person, read_session, write_person, write_session
+from grantway.storage.rows import read_person, read_session, read_signed_in, write_person, write_session
 
 _ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:$1})")
 _FIND_PERSON = sql("SELECT {person} FROM people WHERE username = $1")
@@ -94,11 +93,11 @@ class PeopleVerbs(Verbs):
 
     async def _find_session(self, session_id: str) -> SignedIn | None:
         row = await self._database.one(_FIND_SESSION, session_id)
-        return None if row is None else _read_signed_in(row)
+        return None if row is None else read_signed_in(row)
 
     async def _find_sessions(self, ids: Sequence[str]) -> Sequence[SignedIn | None]:
         found = {row[0]: row for row in await self._database.all(_FIND_SESSIONS, ids)}
-        return [_read_signed_in(found[one]) if one in found else None for one in ids]
+        return [read_signed_in(found[one]) if one in found else None for one in ids]
 
     async def touch_session(self, session_id: str, *, seen_at: float) -> None:
         await self._database.count(_TOUCH_SESSION, session_id, seen_at)
@@ -122,7 +121,3 @@ class PeopleVerbs(Verbs):
                 await tell_all_clients(transaction, subject, but=kept[0][0] if kept else None)
                 await add_audit(transaction, audit)
         return ended
-
-
-def _read_signed_in(row: Row) -> SignedIn:
-    return SignedIn(read_session(row[: len(SESSION)]), read_person(row[len(SESSION) :]))

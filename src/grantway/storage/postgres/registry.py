@@ -33,7 +33,7 @@ from grantway.storage.registry_rows import (
     write_secret,
 )
 
-_READING = 5.0  # seconds for each table: a picture that is ten seconds old issues nothing any more
+_READING = 5.0  # seconds for each table: a snapshot that is ten seconds old issues nothing any more
 _VERSION = sql("SELECT version, {now} FROM registry_version")
 _CLIENTS = "SELECT id, document FROM clients ORDER BY id"
 _SECRETS = sql("SELECT {secret} FROM client_secrets ORDER BY client_id, id")

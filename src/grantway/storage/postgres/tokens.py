@@ -74,8 +74,8 @@ class TokenVerbs(Verbs):
     async def revoke_jwt(
         self, token_id: str, *, audience: Sequence[str], expires_at: float, audit: Sequence[AuditEntry]
     ) -> None:
-        told = write_audience(audience)
-        await self._database.count(_REVOKE_JWT, token_id, expires_at, told, *audit_values(audit))
+        text = write_audience(audience)
+        await self._database.count(_REVOKE_JWT, token_id, expires_at, text, *audit_values(audit))
 
     async def token_facts(self, *, token_id: str, grant_id: str | None) -> TokenFacts:
         return await self._fact_reads.ask((token_id, grant_id))

@@ -18,14 +18,12 @@ from grantway.protocol.revocations import RevokedKind
 from grantway.protocol.scope import Scope
 from grantway.storage.account_rows import read_live_grants
 from grantway.storage.changes import AuditEntry
-from grantway.storage.columns import CODE, GRANT, REFRESH
 from grantway.storage.port import Conflict, IssueOutcome, Outcome, SpendCode, SpendRefreshToken, Won
 from grantway.storage.rows import (
-    read_code,
+    read_code_evidence,
     read_consent,
-    read_grant,
-    read_person_if_any,
-    read_refresh_token,
+    read_refresh_evidence,
+    read_scope,
     write_code,
     write_consent,
     write_grant,
@@ -122,7 +120,7 @@ class GrantVerbs(Verbs):
 
     async def count_live_grants(self) -> Sequence[tuple[str, Scope, int]]:
         rows = self._reader.all(_COUNT_GRANTS)
-        return [(client_id, Scope(tuple(scope.split())), count) for client_id, scope, count in rows]
+        return [(client_id, read_scope(scope), count) for client_id, scope, count in rows]
 
     async def issue_code(
         self,
@@ -139,25 +137,11 @@ class GrantVerbs(Verbs):
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
         row = self._reader.one(_FIND_CODE, code_id)
-        if row is None:
-            return None
-        end = len(CODE) + len(GRANT)
-        return CodeEvidence(
-            code=read_code(row[: len(CODE)]),
-            grant=read_grant(row[len(CODE) : end]),
-            person=read_person_if_any(row[end:]),
-        )
+        return None if row is None else read_code_evidence(row)
 
     async def find_refresh_token(self, token_id: str) -> RefreshEvidence | None:
         row = self._reader.one(_FIND_REFRESH, token_id)
-        if row is None:
-            return None
-        end = len(REFRESH) + len(GRANT)
-        return RefreshEvidence(
-            token=read_refresh_token(row[: len(REFRESH)]),
-            grant=read_grant(row[len(REFRESH) : end]),
-            person=read_person_if_any(row[end:]),
-        )
+        return None if row is None else read_refresh_evidence(row)
 
     async def spend_and_issue(
         self,

@@ -8,7 +8,7 @@ from grantway.protocol.session_clients import SessionClient
 from grantway.storage.account_rows import read_session_client
 from grantway.storage.columns import LOGOUT_KEPT
 from grantway.storage.sqlite.connections import sql
-from grantway.storage.sqlite.verbs import Verbs
+from grantway.storage.sqlite.verbs import Verbs, execute
 
 _JOIN = """
 INSERT INTO session_clients (sso_id, client_id, subject, joined_at, expires_at) VALUES (?, ?, ?, ?, ?)
@@ -58,13 +58,13 @@ class LogoutVerbs(Verbs):
         rows = await self._writer.run(_take, limit, lease, each, json.dumps(under_way))
         return sorted((read_session_client(row) for row in rows), key=lambda one: one.ended_at or 0.0)
 
-    async def logout_told(self, told: SessionClient) -> None:
-        await self._writer.run(_execute, _TOLD, (told.sso_id, told.client_id))
+    async def logout_told(self, due: SessionClient) -> None:
+        await self._writer.run(execute, _TOLD, (due.sso_id, due.client_id))
 
     async def put_off_logout(
-        self, told: SessionClient, *, wait: float | None, problem: str, with_others: bool
+        self, due: SessionClient, *, wait: float | None, problem: str, with_others: bool
     ) -> None:
-        await self._writer.run(_put_off, told, wait, problem, with_others=with_others)
+        await self._writer.run(_put_off, due, wait, problem, with_others=with_others)
 
     async def list_logouts(self, *, limit: int = 100) -> Sequence[SessionClient]:
         return [read_session_client(row) for row in self._reader.all(_LIST, limit)]
@@ -92,10 +92,6 @@ def tell_all_clients(db: sqlite3.Connection, subject: str, *, but: str | None) -
     db.execute(_END_ALL, (subject, but)).fetchall()
 
 
-def _execute(db: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> None:
-    db.execute(statement, values)
-
-
 def _take(
     db: sqlite3.Connection, limit: int, lease: float, each: int, under_way: str
 ) -> list[tuple[object, ...]]:
@@ -103,9 +99,9 @@ def _take(
 
 
 def _put_off(
-    db: sqlite3.Connection, told: SessionClient, wait: float | None, problem: str, *, with_others: bool
+    db: sqlite3.Connection, due: SessionClient, wait: float | None, problem: str, *, with_others: bool
 ) -> None:
-    values = (told.sso_id, told.client_id, wait, problem)
+    values = (due.sso_id, due.client_id, wait, problem)
     db.execute(_PUT_OFF, values)
     if with_others and wait is not None:
         db.execute(_PUT_OFF_OTHERS, values)

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from grantway.protocol.people import Person, Session, SignedIn
 from grantway.protocol.revocations import RevokedKind
 from grantway.storage.changes import AuditEntry
-from grantway.storage.columns import SESSION
 from grantway.storage.port import Conflict
-from grantway.storage.rows import read_person, read_session, write_person, write_session
+from grantway.storage.rows import read_person, read_session, read_signed_in, write_person, write_session
 from grantway.storage.sqlite.connections import sql
 from grantway.storage.sqlite.logouts import go_on, tell_all_clients, tell_clients
 from grantway.storage.sqlite.revocations import tell
-from grantway.storage.sqlite.verbs import Verbs, add_audit
+from grantway.storage.sqlite.verbs import Verbs, add_audit, execute
 
 _ADD_PERSON = sql("INSERT INTO people ({person}) VALUES ({person:?})")
 _FIND_PERSON = sql("SELECT {person} FROM people WHERE username = ?")
@@ -65,19 +64,17 @@ class PeopleVerbs(Verbs):
         )
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
-        await self._writer.run(_execute, _REHASH, (new, subject, old))
+        await self._writer.run(execute, _REHASH, (new, subject, old))
 
     async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
         await self._writer.run(_open_session, session, ends, tuple(audit))
 
     async def find_session(self, session_id: str) -> SignedIn | None:
         row = self._reader.one(_FIND_SESSION, session_id)
-        if row is None:
-            return None
-        return SignedIn(read_session(row[: len(SESSION)]), read_person(row[len(SESSION) :]))
+        return None if row is None else read_signed_in(row)
 
     async def touch_session(self, session_id: str, *, seen_at: float) -> None:
-        await self._writer.run(_execute, _TOUCH_SESSION, (session_id, seen_at))
+        await self._writer.run(execute, _TOUCH_SESSION, (session_id, seen_at))
 
     async def end_session(self, session_id: str, audit: Sequence[AuditEntry]) -> Sequence[str]:
         return await self._writer.run(_end_session, session_id, tuple(audit))
@@ -87,10 +84,6 @@ class PeopleVerbs(Verbs):
 
     async def end_sessions(self, subject: str, *, but: str, audit: Sequence[AuditEntry]) -> int:
         return await self._writer.run(_end_others, subject, but, tuple(audit))
-
-
-def _execute(db: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> None:
-    db.execute(statement, values)
 
 
 def _add_person(db: sqlite3.Connection, person: Person, audit: Sequence[AuditEntry]) -> None:

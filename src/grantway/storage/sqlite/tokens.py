@@ -41,8 +41,8 @@ class TokenVerbs(Verbs):
     async def revoke_jwt(
         self, token_id: str, *, audience: Sequence[str], expires_at: float, audit: Sequence[AuditEntry]
     ) -> None:
-        told = write_audience(audience)
-        await self._writer.run(_revoke, _REVOKE_JWT, (token_id, expires_at), tuple(audit), audience=told)
+        text = write_audience(audience)
+        await self._writer.run(_revoke, _REVOKE_JWT, (token_id, expires_at), tuple(audit), audience=text)
 
     async def token_facts(self, *, token_id: str, grant_id: str | None) -> TokenFacts:
         return facts_from(self._reader.all(_FACTS, token_id, grant_id)[0], grant_id)

@@ -21,3 +21,8 @@ class Verbs:
 def add_audit(db: sqlite3.Connection, entries: Sequence[AuditEntry]) -> None:
     """Write audit entries in the transaction under way."""
     db.executemany(_ADD_AUDIT, [write_audit(entry) for entry in entries])
+
+
+def execute(db: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> None:
+    """The whole work of a verb that writes one statement and answers nothing."""
+    db.execute(statement, values)
