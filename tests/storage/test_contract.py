@@ -2,6 +2,8 @@
 
 The checks themselves are shipped as `grantway.testing`. These rows of the threat model they prove:
 
+C6   a_sign_in_begun_before_a_change_opens_nothing, a_new_password_ends_the_sign_ins_beside_it,
+     a_change_begun_before_a_new_password_does_not_bring_the_old_one_back
 C13  a_budget_is_not_exceeded_by_a_crowd, a_bucket_gives_its_burst_and_then_waits, all_buckets_give_or_none,
      an_honest_attempt_is_put_back_and_no_other
 D13  a_withdrawal_ends_the_consent_and_all_its_grants, a_withdrawal_leaves_no_refresh_alive,

@@ -71,16 +71,23 @@ class People(Protocol):
 
         With the sessions, clients are told whose own session outlives one that has run out here.
 
-        Raises Conflict when that person is gone or was disabled since, or when the username is taken.
+        Raises Conflict when that person is gone, or when their password, their being disabled or their
+        cut-off is no longer as `was` says, or when the username is taken.
         """
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
         """Replace a password hash by a better one of the same password, unless it has changed meanwhile."""
 
-    async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
+    async def open_session(
+        self, session: Session, *, proven: Person, ends: str | None, audit: Sequence[AuditEntry]
+    ) -> None:
         """Store a new session and end the one it takes the place of (by id), if any.
 
         With the same `sso_id` as that one it goes on: its clients stay. Otherwise they are to be told.
+
+        `proven` is whose session it is, as they were read before they proved it. Raises Conflict, and writes
+        nothing, when they are gone, or when their password, their being disabled or their cut-off is another
+        by now: a change of password ends also the sign-ins that are under way (threat C6).
         """
 
     async def find_session(self, session_id: str) -> SignedIn | None:
