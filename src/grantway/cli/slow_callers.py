@@ -145,6 +145,9 @@ class PatientProtocol(WholeReplies):
         self._stage = Stage.NOTHING
         super().on_message_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that nobody offers is passed over (RFC 9110 §7.8), and not worth a line of the log."""
+
     def hurry(self, seconds: float) -> None:
         """The server stops: what has begun to arrive is there within these seconds, or is refused."""
         self._limits = self._limits.within(seconds)
