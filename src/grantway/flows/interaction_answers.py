@@ -1,5 +1,6 @@
 """What the person answers on the pages of a running flow: signs in, chooses, allows, denies, turns back."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from grantway.crypto.secrets import IssuedSecret
@@ -13,6 +14,9 @@ from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.scope import Scope
+from grantway.storage.port import Conflict
+
+_TRIES = 3  # of an answer beside changes of what was allowed before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,18 +89,22 @@ async def allow(server: Server, browser: Browser, seal: str, ticked: Scope) -> A
     if who is not None and interaction.subject != who.person.subject:
         raise NotYours
     ask = await advance(server, interaction, browser, current=who)
-    if isinstance(ask, Leave) or not isinstance(ask.step, AskConsent) or who is None:
-        return ask
-    if ask.interaction.read != interaction.read:
-        return ask
-    granted = ask.step.question.granted(ticked)
-    if not granted:
-        nothing = _declined("the person allowed none of the scopes")
-        return refuse(server, ask.request, interaction, nothing)
-    left = await leave_with_code(
-        server, interaction, ask.request, who, scope=granted, consent=ask.consent, answered=True
-    )
-    return replace(left, narrowed=bool(ask.step.question.optional - granted))
+    for _ in range(_TRIES):
+        if isinstance(ask, Leave) or not isinstance(ask.step, AskConsent) or who is None:
+            return ask
+        if ask.interaction.read != interaction.read:
+            return ask
+        granted = ask.step.question.granted(ticked)
+        if not granted:
+            nothing = _declined("the person allowed none of the scopes")
+            return refuse(server, ask.request, interaction, nothing)
+        with suppress(Conflict):  # what was allowed before is less since it was read
+            left = await leave_with_code(
+                server, interaction, ask.request, who, scope=granted, consent=ask.consent, answered=True
+            )
+            return replace(left, narrowed=bool(ask.step.question.optional - granted))
+        ask = await advance(server, interaction, browser, current=who)
+    return ask
 
 
 def _declined(words: str) -> OAuthError:

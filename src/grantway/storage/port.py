@@ -191,6 +191,7 @@ class Grants(Protocol):
         audit: Sequence[AuditEntry],
         *,
         session_ends_at: float | None = None,
+        replaces: str | None = None,
     ) -> IssueOutcome:
         """Store an approval and its code: upsert the consent (by subject and client), insert grant and code.
 
@@ -199,7 +200,8 @@ class Grants(Protocol):
         When a consent of this person and client is in force, its id stays and the grant is stored with that
         id; its scope becomes the given one. ALREADY_DONE, and nothing written, when the flow has a code.
         Raises Conflict when no consent is given and the one that `grant.consent_id` names is no longer in
-        force: it was withdrawn after the caller looked.
+        force: it was withdrawn after the caller looked. Raises it, too, when the given one was made from one
+        in force, whose id is `replaces`, and that is none any more: what was taken back does not come back.
         """
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
