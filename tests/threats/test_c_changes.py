@@ -9,7 +9,7 @@ from grantway.flows.people import PersonDraft, add_person, disable, set_password
 from tests.crypto.test_imported_hashes import DJANGO_PBKDF2
 from tests.crypto.test_imported_hashes import PASSWORD as IMPORTED_PASSWORD
 from tests.node import PASSWORD, Visitor
-from tests.threats.attacks import Target, login_page
+from tests.threats.attacks import Target, login_page, post_form, seal_of
 from tests.threats.test_e_codes import assert_unusable
 
 NEW = "quite another long walk"
@@ -56,6 +56,21 @@ async def test_many_sign_ins_with_an_imported_password_all_succeed(fresh):
         *(each.sign_in(page, "moved", password) for each, page in zip(visitors, pages, strict=True))
     )
     assert all('id="consent-allow"' in each.text for each in answers)
+
+
+async def test_a_device_that_knew_the_old_password_is_a_stranger_to_the_new_one(fresh):
+    """C13, C6: else each sign-in of a thief would be worth ten guesses later, past every throttle."""
+    thieves = [Visitor(fresh) for _ in range(4)]
+    for each in thieves:
+        await each.sign_in(await login_page(each))
+    await set_password(fresh.server, fresh.people["ada"], NEW, actor="test")
+    answers = []
+    for each in thieves:
+        page = await login_page(each)
+        for _ in range(4):
+            fields = {"x": seal_of(page), "username": "ada", "password": "a guess", "answer": "login"}
+            answers.append((await post_form(each, "/login", fields)).status_code)
+    assert answers == [422] * 5 + [429] * 11
 
 
 async def cut_off_between(target: Target, code: str) -> None:

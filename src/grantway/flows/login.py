@@ -58,13 +58,14 @@ async def check_password(
     """
     username = canonical_username(typed_name)
     account = _account_key(username or typed_name)
-    buckets = _buckets(account, browser.network, known_device=_known_device(server, browser, account))
+    person = None if username is None else await server.store.find_person(username)
+    known_device = _known_device(server, browser, account, person)
+    buckets = _buckets(account, browser.network, known_device=known_device)
     wait = await server.store.take(buckets)
     if wait > 0:
         return LoginFailed(
             why="too many tries for this name or from this network", retry_after=math.ceil(wait)
         )
-    person = None if username is None else await server.store.find_person(username)
     stored = None if person is None else person.password_hash
     try:
         verified = await server.passwords.verify(stored, password)
@@ -96,19 +97,26 @@ async def _rehashed(server: Server, person: Person, stored: str, password: str) 
 
 def known_device_cookie(server: Server, person: Person) -> str:
     """A sealed note that this person has signed in on this device: strangers' failures do not slow them."""
-    payload = _account_key(person.username).encode()
+    payload = _device_note(_account_key(person.username), person)
     return server.seal(payload, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING)
 
 
-def _known_device(server: Server, browser: Browser, account: str) -> str | None:
-    """The id of the device, if this very account was once signed in to on it."""
-    if browser.device_cookie is None:
+def _known_device(server: Server, browser: Browser, account: str, person: Person | None) -> str | None:
+    """The id of the device, if this very account was once signed in to on it, by the password it has now.
+
+    Whoever knew an older one could have made many such devices, each with guesses of its own.
+    """
+    if browser.device_cookie is None or person is None:
         return None
     try:
         payload = server.unseal(browser.device_cookie, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING)
     except BrokenSeal:
         return None
-    return flow_id_of(browser.device_cookie) if payload == account.encode() else None
+    return flow_id_of(browser.device_cookie) if payload == _device_note(account, person) else None
+
+
+def _device_note(account: str, person: Person) -> bytes:
+    return f"{account}:{sha256((person.password_hash or '').encode()).hexdigest()[:32]}".encode()
 
 
 def _buckets(account: str, network: str, *, known_device: str | None) -> tuple[Bucket, ...]:
