@@ -6,7 +6,6 @@ mistake, with the nearest one that is.
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -15,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from grantway.protocol.durations import parse_duration
-from grantway.protocol.toml_mistakes import toml_mistake
+from grantway.protocol.toml_mistakes import read_toml, toml_mistake
 from grantway.settings import (
     SECTIONS,
     Option,
@@ -131,8 +130,8 @@ def _from_credentials(env: Mapping[str, str], known: Mapping[str, Option]) -> _L
 
 def _from_file(path: Path, known: Mapping[str, Option], mistakes: list[Mistake]) -> _Layer:
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:
+        tables = read_toml(path.read_text("utf-8"))
+    except (OSError, ValueError) as bad:
         raise BadSettings([Mistake(str(path), f"cannot be read: {toml_mistake(bad)}")]) from None
     layer: _Layer = {}
     if any(name in tables for name in RESOURCES):

@@ -1,8 +1,14 @@
 """One thing an app may do is taken back, and the app stays connected."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
+from grantway.flows.authorize import leave_with_code, start
+from grantway.flows.browser import Browser
 from grantway.flows.housekeeping import write_scope_uses
+from grantway.protocol.params import Params
+from grantway.storage.port import Conflict
 from tests.account.own_pages import card, connect, hidden, post, words
 from tests.checks.answers import claims_of
 from tests.node import answer_of
@@ -153,3 +159,37 @@ async def test_each_scope_says_when_it_was_used_last(node, person, visitor):
     assert f"{SENTENCE} Can change Last used just now" in said
     assert "Delete your photos for ever Sensitive Last used 3 days ago" in said
     assert "Connected 3 days ago Last used just now" in said
+
+
+async def test_what_is_taken_back_does_not_come_back_with_an_answer_of_the_same_moment(node, person, visitor):
+    """FN12, D7, D13: Allow in another tab was about to be stored, made from what had been allowed before."""
+    await connect(visitor, person, scope="photos:read photos:write")
+    cookies = {one.name: one.value for one in visitor.http.cookies.jar}
+    browser = Browser(
+        session_cookie=cookies["gw_s"],
+        flow_cookies={},
+        device_cookie=None,
+        network="127.0.0.1",
+        user_agent=None,
+        sends_fetch_metadata=True,
+        framed=False,
+    )
+    link = urlsplit(visitor.link(scope="photos:read photos:delete")).query
+    ask = await start(node.server, Params.parse(link.encode()), browser, posted=False)
+    assert "photos:write" in ask.consent.scope
+    await take_back(visitor)
+    scope = ask.request.scope
+    with pytest.raises(Conflict):
+        await leave_with_code(
+            node.server,
+            ask.interaction,
+            ask.request,
+            ask.signed_in,
+            scope=scope,
+            consent=ask.consent,
+            answered=True,
+        )
+    answered = await visitor.submit(await visitor.get(f"/authorize?{link}"), answer="allow")
+    assert "code" in answer_of(answered)
+    consent = await node.store.find_consent(ask.signed_in.person.subject, "printer")
+    assert "photos:write" not in consent.scope

@@ -57,6 +57,16 @@ async def is_signed_in(visitor: Visitor) -> bool:
     return False
 
 
+async def test_a_flow_that_was_running_ends_with_the_session(ada):
+    """P4: in another tab of the same browser, where somebody else may sit down next."""
+    page = await ada.get(ada.link(prompt="login"))
+    login = str(page.request.url)
+    assert 'id="login-submit"' in (await ada.get(login)).text
+    await ada.submit(await ada.get("/logout"))
+    assert not await is_signed_in(ada)
+    assert 403 == (await ada.get(login)).status_code
+
+
 @pytest.mark.parametrize(
     ("address", "state", "expected"),
     [

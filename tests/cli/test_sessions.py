@@ -63,8 +63,9 @@ def two_sessions(gw, ada):
     """Ada is signed in with two browsers."""
 
     async def act(store):
+        person = await store.find_person("ada")
         for number in (1, 2):
-            await store.open_session(session_of(ada, number), ends=None, audit=[])
+            await store.open_session(session_of(ada, number), proven=person, ends=None, audit=[])
 
     in_store(gw, act)
 

@@ -9,7 +9,7 @@ import pytest
 from grantway.crypto.secrets import SecretKind, issue_secret
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.storage.refusal_files import RefusalFiles, lines_of
-from grantway.web.bounded_log import BoundedLog
+from grantway.web.bounded_log import BoundedLog, BoundedWarnings
 from grantway.web.metrics import Metrics
 from grantway.web.refusals import MAX_FIELD, Refusals
 from grantway.web.requests import Request
@@ -102,3 +102,18 @@ def test_warnings_that_strangers_call_forth_are_counted_rather_than_written(capl
         now[0] = 5.0
         log.warning("header of %s ignored", "192.0.2.2")
     assert caplog.messages[-1] == "header of 192.0.2.2 ignored (and 980 like it before, unsaid)"
+
+
+def test_so_are_those_of_a_library(caplog):
+    """T1, U3: what is worse than a warning is always said."""
+    now = [0.0]
+    library = logging.getLogger("a library")
+    library.addFilter(BoundedWarnings(clock=lambda: now[0]))
+    with caplog.at_level(logging.INFO, library.name):
+        for _ in range(1_000):
+            library.warning("Invalid request from %s", "192.0.2.1")
+        library.error("it failed")
+        assert (len(caplog.messages), caplog.messages[-1]) == (21, "it failed")
+        now[0] = 5.0
+        library.info("Invalid request from %s", "192.0.2.2")
+    assert caplog.messages[-1] == "Invalid request from 192.0.2.2 (and 980 like it before, unsaid)"

@@ -115,6 +115,15 @@ def test_a_plain_password_is_for_development_only():
 
 
 @pytest.mark.parametrize(
+    "line", ["consent_lifetime = inf", "consent_lifetime = nan", r'secret_file = "\u0000"']
+)
+def test_a_value_that_nothing_can_be_made_of_is_a_mistake(line):
+    """U6: told like any other."""
+    told = "\n".join(mistakes(f'[[apps]]\nid = "printer"\n{line}\n'))
+    assert f"apps[0] (printer).{line.partition(' ')[0]}" in told
+
+
+@pytest.mark.parametrize(
     ("line", "why"),
     [
         ('secret = "short"', "16 to 512"),
@@ -146,8 +155,12 @@ def test_settings_may_stand_in_the_same_file():
     assert wanted('issuer = "https://id.example"\n[server]\nhosts = ["id.example"]\n').clients == ()
 
 
-def test_a_file_that_is_not_toml_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "text", ["[[apps]", "a = " + "[" * 5000 + "]" * 5000, "a = " + "9" * 5000], ids=["half", "deep", "long"]
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, text):
+    """U6: nor is one that is too much for its parser."""
     path = tmp_path / "registry.toml"
-    path.write_text("[[apps]")
+    path.write_text(text)
     with pytest.raises(Rejected, match=r"registry\.toml: cannot be read"):
         read_registry_file(path, env={}, dev=True)

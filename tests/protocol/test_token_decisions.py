@@ -64,6 +64,7 @@ DEAD_GRANTS = [
     ("the account no longer exists", {"person": None}),
     ("is disabled", {"person": replace(ADA, disabled_at=NOON - 1)}),
     ("was revoked", {"person": replace(ADA, tokens_valid_from=NOON - 1)}),
+    ("was revoked", {"person": replace(ADA, tokens_valid_from=GRANT.created_at)}),
     ("obtained before", {"client": replace(WEB, tokens_valid_from=NOON - 1)}),
     ("no longer registered", {"registry": Registry.of(2, (WEB,), ())}),
 ]
@@ -129,7 +130,7 @@ def test_possession_is_proven_before_anything_else_is_told_or_punished():
             "code": replace(WITHOUT_CHALLENGE, redirect_uri_sent=False),
         },
         {"code": replace(CODE, expires_at=NOON + 0.001)},
-        {"person": replace(ADA, tokens_valid_from=GRANT.created_at)},
+        {"person": replace(ADA, tokens_valid_from=GRANT.auth_time)},
     ],
 )
 def test_a_code_that_is_proven_becomes_what_was_granted(facts):

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import uvicorn
+
 from grantway.cli.gathered_writes import GatheredWrites
 from grantway.cli.whole_replies import WholeReplies
 from grantway.web.replies import Reply, send_reply
@@ -28,6 +30,9 @@ class Recorded(asyncio.Transport):
 
     def get_write_buffer_size(self):
         return 0
+
+    def is_closing(self):
+        return False
 
 
 def gathered(under_way=2):
@@ -65,6 +70,28 @@ async def test_an_end_leaves_behind_what_was_held():
     transport.abort()
     await asyncio.sleep(0)
     assert inner.left == ["aborted"]
+
+
+def connected(protocol=WholeReplies):
+    """A connection of a server, without a socket."""
+    config = uvicorn.Config(echo, http=protocol, access_log=False, lifespan="off")
+    config.load()
+    return [(protocol(config, state, {}), Recorded()) for state in [uvicorn.server.ServerState()] * 2]
+
+
+async def test_what_is_held_for_a_caller_who_has_gone_leaves_nowhere():
+    """U3, RX20: their connection is no more; the others get theirs, and no error fills the log."""
+    (lost, their_side), (stays, other_side) = connected()
+    for protocol, inner in ((lost, their_side), (stays, other_side)):
+        protocol.connection_made(inner)
+        protocol.data_received(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n")
+    await asyncio.sleep(0)
+    assert (their_side.left, other_side.left) == ([], [])
+    lost.connection_lost(ConnectionResetError())
+    await asyncio.sleep(0)
+    assert their_side.left == []
+    assert [one.endswith(b"/a") for one in other_side.left] == [True]
+    stays.connection_lost(None)
 
 
 async def echo(scope, _receive, send):

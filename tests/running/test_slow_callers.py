@@ -209,3 +209,18 @@ async def test_slow_callers_do_not_hold_up_the_others(node):
     assert ({200}, True) == (tally.statuses, tally.answered > 20)
     assert {b"HTTP/1.1 408", b""} == {said[:12] for said, _ in ends}
     assert seconds < 30
+
+
+async def test_what_is_no_request_fills_no_log(tmp_path):
+    """T1, U3: uvicorn has a line for each, and two for each upgrade that nobody offers."""
+    with NodeProcess(sqlite_url(tmp_path), tmp_path) as process:
+        upgrade = get(process.host, "/livez").replace(
+            b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+        )
+        for sent, status in [(b"garbage\r\n\r\n", 400)] * 60 + [(upgrade, 200)] * 10:
+            async with connected(process) as (reader, writer):
+                writer.write(sent)
+                assert status == (await read_answer(reader))[0]
+        lines = process.log.read_text().splitlines()
+    assert 1 <= sum("Invalid HTTP request" in line for line in lines) <= 25  # twenty, and one in five seconds
+    assert not any("pgrade" in line for line in lines)

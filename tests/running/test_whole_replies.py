@@ -23,6 +23,7 @@ REPLIES = {
     "/nul": Reply(HTTPStatus.OK, ((b"x-words", b"a\x00b"),)),
 }
 NO_HEADERS = {"/split", "/nul"}
+NO_CONTENT = {"/unchanged", "/empty"}
 
 
 class Application:
@@ -68,6 +69,7 @@ async def test_the_bytes_are_the_same(path, method, version):
     assert as_ever == await answers(WholeReplies, sent, app)
     assert [path not in NO_HEADERS] == app.whole
     assert b"set-cookie" not in as_ever
+    assert (b"content-length" in as_ever) == (path not in NO_HEADERS | NO_CONTENT)  # RFC 9110 §8.6
     assert (not as_ever) == (path in NO_HEADERS)
 
 

@@ -171,6 +171,8 @@ async def refresh_token(node: Node, client_id: str = "printer") -> str:
 async def cookie(node: Node, username: str = "ada") -> str:
     """The Cookie header of a browser in which this person is signed in."""
     now, subject = node.server.now(), await subject_of(node, username)
+    proven = await node.store.find_person(username)
+    assert proven is not None
     secret = issue_secret(SecretKind.SESSION, now=now)
     session = Session(
         sso_id=new_id(now),
@@ -182,5 +184,5 @@ async def cookie(node: Node, username: str = "ada") -> str:
         seen_at=now,
         expires_at=now + DAY,
     )
-    await node.store.open_session(session, ends=None, audit=[])
+    await node.store.open_session(session, proven=proven, ends=None, audit=[])
     return f"gw_s={secret.text}"

@@ -2,11 +2,13 @@
 
 The checks themselves are shipped as `grantway.testing`. These rows of the threat model they prove:
 
+C6   a_sign_in_begun_before_a_change_opens_nothing, a_new_password_ends_the_sign_ins_beside_it,
+     a_change_begun_before_a_new_password_does_not_bring_the_old_one_back
 C13  a_budget_is_not_exceeded_by_a_crowd, a_bucket_gives_its_burst_and_then_waits, all_buckets_give_or_none,
      an_honest_attempt_is_put_back_and_no_other
 D13  a_withdrawal_ends_the_consent_and_all_its_grants, a_withdrawal_leaves_no_refresh_alive,
      an_approval_beside_a_withdrawal_is_whole_or_withdrawn, a_grant_needs_the_consent_it_names,
-     a_dropped_client_leaves_nothing_alive
+     a_dropped_client_leaves_nothing_alive, what_was_taken_back_does_not_come_back_with_an_answer
 E1   one_of_many_redeems_a_code, many_codes_are_each_redeemed_once, one_allow_of_many_makes_the_code,
      a_flow_has_one_code (RX9)
 E2   a_code_is_won_once_and_buys_what_is_named_with_it, a_grant_is_revoked_by_one_of_many,

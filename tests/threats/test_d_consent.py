@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -218,6 +219,32 @@ async def test_a_box_that_was_not_on_the_page_gives_nothing(target, visitor, tic
     scope = (await target.redeem(answer["code"], visitor.verifier)).json()["scope"]
     assert set(scope.split()) <= {"photos:read", "photos:write"}
     assert ("photos:write" in scope) == ("photos:write" in ticked)
+
+
+def _described_otherwise(api):
+    return replace(api, scopes=tuple(replace(one, description=f"{one.description}!") for one in api.scopes))
+
+
+@pytest.mark.parametrize("change", ["boxes", "words", "name", "consent"])
+async def test_only_what_was_on_the_page_is_allowed(fresh, change):
+    """D7, D10: an app that is edited while the page is open asks once more; nothing is given for it."""
+    visitor = Visitor(fresh)
+    await visitor.approve(scope="photos:read")
+    wanted = "photos:read photos:write"
+    page = await consent_page(visitor, scope=wanted, prompt=None)
+    if change == "boxes":
+        await fresh.change_client("printer", optional_scope=Scope())
+    elif change == "words":
+        await fresh.put_api(_described_otherwise(PHOTOS))
+    elif change == "name":
+        await fresh.change_client("printer", name="Your Bank")
+    else:
+        await fresh.store.revoke_consent(fresh.people["ada"].subject, "printer", [])
+    again = await visitor.submit(page, answer="allow", scope=[])
+    assert 'id="consent-allow"' in again.text
+    answer = answer_of(await visitor.submit(again, answer="allow"))
+    reply = await fresh.redeem(answer["code"], visitor.verifier)
+    assert reply.json()["scope"] == wanted
 
 
 async def test_scopes_taken_from_a_client_leave_its_tokens_at_the_next_refresh(fresh):

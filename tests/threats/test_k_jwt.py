@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from grantway.crypto.jwk import SigningKey
+from tests.crypto.forging import forge
 from tests.node import CALENDAR, Visitor
 from tests.threats.attacks import Target
 
@@ -252,6 +253,15 @@ async def test_a_monstrous_header_is_only_refused(target, genuine, header):
 async def test_a_huge_token_is_not_decoded(target, size):
     """K7: refused by its length; above 64 kB the body is not even read."""
     await assert_dead(target, "e30." + "A" * size + ".AA")
+
+
+@pytest.mark.parametrize(("longer", "lives"), [(0, True), (8_192, False), (40_000, False)])
+async def test_a_token_that_is_too_long_is_none_whoever_signed_it(target, genuine, longer, lives):
+    """K7: by our own key, with nothing wrong but its length; the first is the counter-example."""
+    head, body, _ = genuine
+    key = target.server.snapshots.current().signing_keys[head["alg"]]
+    token = forge(head, {**body, "x": "a" * longer}, key)
+    assert (await target.introspect(token))["active"] == lives
 
 
 async def test_the_published_keys_are_public(target):

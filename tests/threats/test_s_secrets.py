@@ -171,8 +171,10 @@ def test_the_unsafe_switch_stays_on_this_machine(host):
 )
 def test_no_issuer_in_the_clear_outside_development(issuer):
     """W7, S3: https alone, exact, without query, fragment and user info."""
-    with pytest.raises(BadSettings):
-        Settings(issuer=issuer)
+    key = SecretsSettings(key=MasterKey.generate().to_text())
+    assert Settings(issuer="https://id.example", secrets=key).issuer == "https://id.example"
+    with pytest.raises(BadSettings, match="issuer"):
+        Settings(issuer=issuer, secrets=key)
 
 
 async def test_another_master_key_opens_nothing(tmp_path):

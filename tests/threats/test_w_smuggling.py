@@ -91,6 +91,16 @@ async def test_what_can_be_read_in_one_way_is_followed_by_the_next(node, framing
     assert said.count(b"HTTP/1.1 ") == 2
 
 
+@pytest.mark.parametrize("trailer", ["Host: evil.example", "Authorization: Basic eDp5"])
+async def test_what_stands_behind_a_body_is_no_header(node, trailer):
+    """W2, C14, MT01: a proxy that sets headers of its own may let trailers pass (RFC 9110 §6.5.1)."""
+    framing = "Transfer-Encoding: chunked\r\nConnection: close\r\nAuthorization: Basic eDp5\r\n\r\n"
+    framing += f"c\r\n{BODY}\r\n0\r\n{trailer}\r\n\r\n"
+    said = await answers(node.port, f"POST /token HTTP/1.1\r\nHost: {node.host}\r\n{FORM}{framing}")
+    assert said.startswith(b"HTTP/1.1 401 ")
+    assert b'"error":"invalid_client"' in said
+
+
 @pytest.fixture(scope="module")
 def proxied(node, tmp_path_factory):
     """nginx before it, which keeps its connections to the server and uses them for others."""

@@ -47,6 +47,10 @@ class GatheredWrites(Transport):
             self._held = []
             self._inner.write(held[0] if len(held) == 1 else b"".join(held))
 
+    def lost(self) -> None:
+        """The caller has gone: what was held for them leaves nowhere."""
+        self._held.clear()
+
     def close(self) -> None:
         """End the connection, once everything that was written has left."""
         self._flush()

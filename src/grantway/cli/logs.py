@@ -12,6 +12,7 @@ import traceback
 from typing import Final, TextIO
 
 from grantway.crypto.secrets import redacted
+from grantway.web.bounded_log import BoundedWarnings
 
 _BRIEF: Final = ("reference", "diagnosis", "client_id", "path", "error")  # what a record may bring along
 _FIELDS: Final = (*_BRIEF, "method", "network", "received", "expected", "difference", "fix")
@@ -26,7 +27,9 @@ def log_to_stderr(form: str, level: str, *, color: bool = False) -> None:
     handler.setFormatter(JsonLines() if form == "json" else Columns(color=color))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     if level != "debug":
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        library = logging.getLogger("uvicorn.error")
+        library.setLevel(logging.WARNING)
+        library.filters = [BoundedWarnings()]  # a line for each request that is none would fill a disk
 
 
 class JsonLines(logging.Formatter):

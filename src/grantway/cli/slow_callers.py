@@ -123,6 +123,14 @@ class PatientProtocol(WholeReplies):
             raise ValueError("a fragment in the target")
         super().on_url(url)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. What comes behind the body is none and is dropped (RFC 9110 §6.5.1).
+
+        uvicorn would put it among the headers, where it would pass for what a proxy says of the caller.
+        """
+        if self._stage is Stage.HEAD:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Its head is here; a body has a deadline of its own."""
         if self._receipt is not None:
@@ -136,6 +144,9 @@ class PatientProtocol(WholeReplies):
             self._unwatch()
         self._stage = Stage.NOTHING
         super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that nobody offers is passed over (RFC 9110 §7.8), and not worth a line of the log."""
 
     def hurry(self, seconds: float) -> None:
         """The server stops: what has begun to arrive is there within these seconds, or is refused."""

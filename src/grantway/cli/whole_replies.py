@@ -36,6 +36,7 @@ class WholeReplies(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that is being answered: uvicorn tells the last that came, maybe one sent ahead."""
+        self._gathered.lost()
         super().connection_lost(exc)
         cycle = self._answering
         if cycle is not None and not cycle.response_complete:

@@ -94,8 +94,9 @@ def life_of(
     """
     has_person = token.grant_id is not None
     # A JWT knows only the second it was issued in: it counts as issued at the end of it. What was issued
-    # earlier in the second of a cut-off dies with its grant.
-    gate = may_authenticate(facts.person, since=token.issued_at + 1) if has_person else None
+    # earlier in the second of a cut-off dies with its grant, and so does what stands on an older sign-in.
+    since = token.issued_at + 1 if facts.grant is None else min(token.issued_at + 1, facts.grant.auth_time)
+    gate = may_authenticate(facts.person, since=since) if has_person else None
     why = why_inactive(
         token,
         snapshot.registry.clients.get(token.client_id),

@@ -31,10 +31,12 @@ async def approve(
     """Store an approval and its code; returns the code. Raises AlreadyDone.
 
     `answered`: the person has just allowed this, and the consent changes with it; otherwise what
-    they allowed earlier (or a first-party client) suffices; Conflict when that was withdrawn just now.
+    they allowed earlier (or a first-party client) suffices. Conflict when `consent`, as it was read, has been
+    withdrawn or made smaller just now: the answer, too, was made from it.
     """
     now = server.now()
     secret = issue_secret(SecretKind.CODE, now=now)
+    replaces = None if consent is None else consent.id
     if answered:
         consent = _renewed(server, request, who.person.subject, consent, scope=scope, now=now)
     grant = grant_of(server, request, who.session, scope=scope, consent=consent, now=now)
@@ -58,6 +60,7 @@ async def approve(
         consent if answered else None,
         audit,
         session_ends_at=who.session.expires_at if OPENID in scope else None,
+        replaces=replaces,
     )
     if outcome is IssueOutcome.ALREADY_DONE:
         raise AlreadyDone

@@ -16,7 +16,7 @@ from grantway.flows.snapshot import Snapshot
 from grantway.protocol.authorization import AuthorizationRequest, answer_address
 from grantway.protocol.client_auth import unknown_client
 from grantway.protocol.clients import Client
-from grantway.protocol.consent import consent_question
+from grantway.protocol.consent import consent_question, what_is_read
 from grantway.protocol.errors import OAuthError, error_uri
 from grantway.protocol.grants import Consent
 from grantway.protocol.names import ErrorCode
@@ -176,7 +176,8 @@ async def _ask_or_leave(
     if who is not None and interaction.subject not in (None, who.person.subject):
         raise NotYours
     consent = None if who is None else await server.store.find_consent(who.person.subject, request.client.id)
-    question = consent_question(request, consent, server.snapshots.current().registry)
+    registry = server.snapshots.current().registry
+    question = consent_question(request, consent, registry)
     try:
         step: NextStep = next_step(
             request,
@@ -192,6 +193,8 @@ async def _ask_or_leave(
         return refuse(server, request, interaction, refusal)
     if isinstance(step, SelectAccount | AskConsent) and who is not None:
         interaction = interaction.bound_to(who.person.subject)
+    if isinstance(step, AskConsent):
+        interaction = interaction.with_question(what_is_read(request, step.question, registry))
     if isinstance(step, Login | SelectAccount | AskConsent):
         return Ask(step=step, interaction=interaction, request=request, signed_in=who, consent=consent)
     if who is None:

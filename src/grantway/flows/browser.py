@@ -51,7 +51,8 @@ async def open_session(
     """Sign this browser in: a new session with a new id, the old one ended (threat C1).
 
     For apps, somebody who signs in again where they are signed in goes on; where somebody else was, that
-    person's apps are told that it is over.
+    person's apps are told that it is over. `person` is as they were read before they proved who they are:
+    raises Conflict when their password has changed meanwhile, or they were disabled.
     """
     now = server.now()
     secret = issue_secret(SecretKind.SESSION, now=now)
@@ -71,7 +72,8 @@ async def open_session(
     entry = AuditEntry(
         at=now, actor=f"person:{person.subject}", action="session.opened", target=f"session:{session.id}"
     )
-    await server.store.open_session(session, ends=None if ends is None else ends.session.id, audit=[entry])
+    ended = None if ends is None else ends.session.id
+    await server.store.open_session(session, proven=person, ends=ended, audit=[entry])
     if ends is not None and not goes_on:
         server.logouts_due.set()
     return SignedIn(session, person), secret

@@ -36,10 +36,15 @@ class Interaction:
     done: frozenset[Prompt] = frozenset()
     subject: str | None = None  # once a page was shown to somebody: nobody else may answer it
     login_demanded: bool = False  # the person chose to sign in as another
+    read: str | None = None  # what the consent page said: `protocol.consent.what_is_read`
 
     def bound_to(self, subject: str) -> "Interaction":
         """The interaction as it is shown to this person."""
         return replace(self, subject=subject)
+
+    def with_question(self, read: str) -> "Interaction":
+        """The interaction as the consent page shows it."""
+        return replace(self, read=read)
 
     def after_login(self, subject: str) -> "Interaction":
         """The interaction once this person has proven who they are."""
@@ -61,6 +66,7 @@ class _Sealed(msgspec.Struct, array_like=True):
     done: list[Prompt]
     subject: str | None
     login_demanded: bool
+    read: str | None = None
 
 
 class _Parting(msgspec.Struct, array_like=True):
@@ -101,6 +107,7 @@ def seal_interaction(server: Server, interaction: Interaction) -> str:
         sorted(interaction.done),
         interaction.subject,
         interaction.login_demanded,
+        interaction.read,
     )
     return seal_for_browser(server, sealed, _INTERACTION, flow_id=interaction.id, binding=interaction.binding)
 
@@ -120,6 +127,7 @@ def open_interaction(server: Server, browser: Browser, text: str) -> Interaction
         done=frozenset(sealed.done),
         subject=sealed.subject,
         login_demanded=sealed.login_demanded,
+        read=sealed.read,
     )
 
 

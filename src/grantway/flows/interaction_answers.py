@@ -1,18 +1,22 @@
 """What the person answers on the pages of a running flow: signs in, chooses, allows, denies, turns back."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from grantway.crypto.secrets import IssuedSecret
 from grantway.flows.authorize import Ask, Leave, advance, leave_with_code, refuse, reread
-from grantway.flows.browser import Browser, open_session, signed_in
+from grantway.flows.browser import Browser, signed_in
 from grantway.flows.interaction import NotYours, open_interaction
-from grantway.flows.login import LoginFailed, check_password, known_device_cookie
+from grantway.flows.login import LoginFailed, known_device_cookie, log_in
 from grantway.flows.server import Server
 from grantway.protocol.diagnosis import Diagnosis, Gw
 from grantway.protocol.errors import OAuthError
 from grantway.protocol.names import ErrorCode
 from grantway.protocol.next_step import AskConsent, Login
 from grantway.protocol.scope import Scope
+from grantway.storage.port import Conflict
+
+_TRIES = 3  # of an answer beside changes of what was allowed before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +45,14 @@ async def sign_in(
     if isinstance(parsed, Leave):
         return parsed
     before = await signed_in(server, browser)
-    person = await check_password(server, browser, username, password)
-    if isinstance(person, LoginFailed):
+    entered = await log_in(server, browser, username, password, ends=before)
+    if isinstance(entered, LoginFailed):
         step = Login(reauthenticate=before is not None)
         ask = Ask(step=step, interaction=interaction, request=parsed, signed_in=before)
-        return TryAgain(ask=ask, failure=person)
-    now_in, secret = await open_session(server, browser, person, ends=before)
-    then = await advance(server, interaction.after_login(person.subject), browser, current=now_in)
-    return LoggedIn(session=secret, device=known_device_cookie(server, person), then=then)
+        return TryAgain(ask=ask, failure=entered)
+    now_in, secret = entered
+    then = await advance(server, interaction.after_login(now_in.person.subject), browser, current=now_in)
+    return LoggedIn(session=secret, device=known_device_cookie(server, now_in.person), then=then)
 
 
 async def choose_account(server: Server, browser: Browser, seal: str, *, another: bool) -> Ask | Leave:
@@ -78,23 +82,29 @@ async def allow(server: Server, browser: Browser, seal: str, ticked: Scope) -> A
     """Allow with these optional scopes ticked. Raises Refused, NotYours, TooOld, AlreadyDone.
 
     The answer counts only for the person the page was shown to, and only while the question still stands:
-    if it changed meanwhile, the flow goes on from where it is.
+    if it changed meanwhile, in what is asked or in its words, the flow goes on from where it is.
     """
     interaction = open_interaction(server, browser, seal)
     who = await signed_in(server, browser)
     if who is not None and interaction.subject != who.person.subject:
         raise NotYours
     ask = await advance(server, interaction, browser, current=who)
-    if isinstance(ask, Leave) or not isinstance(ask.step, AskConsent) or who is None:
-        return ask
-    granted = ask.step.question.granted(ticked)
-    if not granted:
-        nothing = _declined("the person allowed none of the scopes")
-        return refuse(server, ask.request, interaction, nothing)
-    left = await leave_with_code(
-        server, interaction, ask.request, who, scope=granted, consent=ask.consent, answered=True
-    )
-    return replace(left, narrowed=bool(ask.step.question.optional - granted))
+    for _ in range(_TRIES):
+        if isinstance(ask, Leave) or not isinstance(ask.step, AskConsent) or who is None:
+            return ask
+        if ask.interaction.read != interaction.read:
+            return ask
+        granted = ask.step.question.granted(ticked)
+        if not granted:
+            nothing = _declined("the person allowed none of the scopes")
+            return refuse(server, ask.request, interaction, nothing)
+        with suppress(Conflict):  # what was allowed before is less since it was read
+            left = await leave_with_code(
+                server, interaction, ask.request, who, scope=granted, consent=ask.consent, answered=True
+            )
+            return replace(left, narrowed=bool(ask.step.question.optional - granted))
+        ask = await advance(server, interaction, browser, current=who)
+    return ask
 
 
 def _declined(words: str) -> OAuthError:

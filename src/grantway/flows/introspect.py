@@ -74,5 +74,5 @@ def _refresh_token_lives(found: RefreshEvidence, client: Client, now: float) -> 
         and now < found.token.expires_at
         and found.grant.revoked_at is None
         and found.grant.created_at >= client.tokens_valid_from
-        and may_authenticate(found.person, since=found.grant.created_at) is None
+        and may_authenticate(found.person, since=found.grant.auth_time) is None
     )

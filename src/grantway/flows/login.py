@@ -2,18 +2,20 @@
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from grantway.crypto.passwords import Busy
 from grantway.crypto.seal import BrokenSeal, flow_id_of
-from grantway.flows.browser import Browser
+from grantway.crypto.secrets import IssuedSecret
+from grantway.flows.browser import Browser, open_session
 from grantway.flows.server import Server
-from grantway.protocol.people import Person, canonical_username, may_authenticate
-from grantway.storage.port import Bucket
+from grantway.protocol.people import Person, SignedIn, canonical_username, may_authenticate
+from grantway.storage.port import Bucket, Conflict
 
 _DEVICE_PURPOSE = "known-device"
 _DEVICE_BINDING = "known-device"  # the seal is the cookie itself, with none beside it
+_TRIES = 3  # of a sign-in beside changes of the person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,23 @@ class LoginFailed:
     busy: bool = False
 
 
+async def log_in(
+    server: Server, browser: Browser, typed_name: str, password: str, *, ends: SignedIn | None
+) -> tuple[SignedIn, IssuedSecret] | LoginFailed:
+    """Name and password become a session that takes the place of this browser's, if it has one.
+
+    Where the person changed while the password was checked, it is checked again by what is there now: an old
+    password opens nothing once a new one is in force (threat C6).
+    """
+    for _ in range(_TRIES):
+        person = await check_password(server, browser, typed_name, password)
+        if isinstance(person, LoginFailed):
+            return person
+        with suppress(Conflict):
+            return await open_session(server, browser, person, ends=ends)
+    return LoginFailed(why="the person changed each time their password was checked")
+
+
 async def check_password(
     server: Server, browser: Browser, typed_name: str, password: str
 ) -> Person | LoginFailed:
@@ -39,13 +58,14 @@ async def check_password(
     """
     username = canonical_username(typed_name)
     account = _account_key(username or typed_name)
-    buckets = _buckets(account, browser.network, known_device=_known_device(server, browser, account))
+    person = None if username is None else await server.store.find_person(username)
+    known_device = _known_device(server, browser, account, person)
+    buckets = _buckets(account, browser.network, known_device=known_device)
     wait = await server.store.take(buckets)
     if wait > 0:
         return LoginFailed(
             why="too many tries for this name or from this network", retry_after=math.ceil(wait)
         )
-    person = None if username is None else await server.store.find_person(username)
     stored = None if person is None else person.password_hash
     try:
         verified = await server.passwords.verify(stored, password)
@@ -61,32 +81,42 @@ async def check_password(
         return LoginFailed(why=f"the password is right, but {gate}")
     await server.store.give_back(buckets)
     if verified.needs_rehash and stored is not None:
-        await _rehash(server, person, stored, password)
+        return await _rehashed(server, person, stored, password)
     return person
 
 
-async def _rehash(server: Server, person: Person, stored: str, password: str) -> None:
-    """Store the password under today's parameters; when the pool is full, the next login does it."""
-    with suppress(Busy):
+async def _rehashed(server: Server, person: Person, stored: str, password: str) -> Person:
+    """The person, their password under today's parameters; when the pool is full, the next login does it."""
+    try:
         better = await server.passwords.hash(password)
-        await server.store.rehash_password(person.subject, old=stored, new=better)
+    except Busy:
+        return person
+    await server.store.rehash_password(person.subject, old=stored, new=better)
+    return replace(person, password_hash=better)
 
 
 def known_device_cookie(server: Server, person: Person) -> str:
     """A sealed note that this person has signed in on this device: strangers' failures do not slow them."""
-    payload = _account_key(person.username).encode()
+    payload = _device_note(_account_key(person.username), person)
     return server.seal(payload, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING)
 
 
-def _known_device(server: Server, browser: Browser, account: str) -> str | None:
-    """The id of the device, if this very account was once signed in to on it."""
-    if browser.device_cookie is None:
+def _known_device(server: Server, browser: Browser, account: str, person: Person | None) -> str | None:
+    """The id of the device, if this very account was once signed in to on it, by the password it has now.
+
+    Whoever knew an older one could have made many such devices, each with guesses of its own.
+    """
+    if browser.device_cookie is None or person is None:
         return None
     try:
         payload = server.unseal(browser.device_cookie, purpose=_DEVICE_PURPOSE, binding=_DEVICE_BINDING)
     except BrokenSeal:
         return None
-    return flow_id_of(browser.device_cookie) if payload == account.encode() else None
+    return flow_id_of(browser.device_cookie) if payload == _device_note(account, person) else None
+
+
+def _device_note(account: str, person: Person) -> bytes:
+    return f"{account}:{sha256((person.password_hash or '').encode()).hexdigest()[:32]}".encode()
 
 
 def _buckets(account: str, network: str, *, known_device: str | None) -> tuple[Bucket, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from grantway.crypto.passwords import Busy, password_problem
 from grantway.crypto.secrets import IssuedSecret
 from grantway.flows.browser import Browser, open_session
-from grantway.flows.login import LoginFailed, check_password
+from grantway.flows.login import LoginFailed, check_password, known_device_cookie
 from grantway.flows.people import rename
 from grantway.flows.rejections import Rejected
 from grantway.flows.server import Server
@@ -53,6 +53,7 @@ class PasswordChanged:
     """The new password is in force, every session has ended, and this browser has a new one."""
 
     session: IssuedSecret
+    device: str  # cookie of a known device
 
 
 async def change_password(
@@ -82,7 +83,7 @@ async def change_password(
     await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=disconnect)
     server.logouts_due.set()
     _, secret = await open_session(server, browser, changed, ends=None)
-    return PasswordChanged(session=secret)
+    return PasswordChanged(session=secret, device=known_device_cookie(server, changed))
 
 
 def _entry(server: Server, person: Person, action: str, target: str) -> AuditEntry:

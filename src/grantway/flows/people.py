@@ -1,5 +1,6 @@
 """Local accounts: added, changed, disabled. One set of rules for the command line and every page."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from grantway.crypto.imported_hashes import check_of
@@ -11,6 +12,8 @@ from grantway.protocol.people import Person, Profile, canonical_username
 from grantway.protocol.profiles import merged, person_problems
 from grantway.storage.changes import AuditEntry
 from grantway.storage.port import Conflict
+
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +86,12 @@ async def set_password(server: Server, person: Person, password: str, *, actor: 
     """Give a new password; every session and grant of before ends (threat C6). Raises Rejected."""
     if problem := password_problem(password):
         raise Rejected(f"password: {problem}")
+    hashed = await server.passwords.hash(password)
     now = server.now()
-    changed = replace(person, password_hash=await server.passwords.hash(password), tokens_valid_from=now)
     entry = _entry(now, actor, "person.password_set", person)
-    await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=True)
-    server.logouts_due.set()
+    await _lock_out(
+        server, person, lambda one: replace(one, password_hash=hashed, tokens_valid_from=now), entry
+    )
 
 
 async def rename(server: Server, person: Person, name: str, *, actor: str) -> None:
@@ -103,9 +107,26 @@ async def rename(server: Server, person: Person, name: str, *, actor: str) -> No
 async def disable(server: Server, person: Person, *, actor: str) -> None:
     """Take the account out of use, at once and everywhere (threat C15)."""
     now = server.now()
-    changed = replace(person, disabled_at=now, tokens_valid_from=now)
     entry = _entry(now, actor, "person.disabled", person)
-    await server.store.change_person(person, changed, [entry], end_sessions=True, revoke_grants=True)
+    await _lock_out(server, person, lambda one: replace(one, disabled_at=now, tokens_valid_from=now), entry)
+
+
+async def _lock_out(
+    server: Server, person: Person, edit: Callable[[Person], Person], entry: AuditEntry
+) -> None:
+    """Change somebody, and end all their sessions and grants. It wins against what they do meanwhile."""
+    for attempt in range(1, _TRIES + 1):
+        try:
+            await server.store.change_person(
+                person, edit(person), [entry], end_sessions=True, revoke_grants=True
+            )
+        except Conflict:
+            now = await server.store.find_person(person.username)
+            if attempt == _TRIES or now is None or now.subject != person.subject:
+                raise
+            person = now
+        else:
+            break
     server.logouts_due.set()
 
 

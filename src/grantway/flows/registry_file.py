@@ -24,7 +24,6 @@ For example:
     email = "ada@id.example"              # and given_name, birthdate, address.locality: see protocol.people
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,7 +51,7 @@ from grantway.protocol.people import Address, Profile
 from grantway.protocol.profiles import ADDRESS_TEXTS, TEXTS
 from grantway.protocol.registration import default_auth_method
 from grantway.protocol.scope import Scope
-from grantway.protocol.toml_mistakes import toml_mistake
+from grantway.protocol.toml_mistakes import read_toml, toml_mistake
 
 TABLES = ("apis", "apps", "people")
 
@@ -92,8 +91,8 @@ def read_registry_file(path: Path, *, env: Mapping[str, str], dev: bool) -> Want
     Secrets and passwords in other files are found relative to this one. Settings may stand in the file too.
     """
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:
+        document = read_toml(path.read_text("utf-8"))
+    except (OSError, ValueError) as bad:
         raise Rejected(f"{path}: cannot be read: {toml_mistake(bad)}") from None
     try:
         wanted = read_registry(document, folder=path.parent, env=env, dev=dev)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,7 +56,7 @@ class RegistryTable(Table):
         except ValueError as bad:
             self.note(str(bad), key)
             return None
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 1:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds < inf:
             self.note("must be a duration of at least a second, such as 30d", key)
             return None
         return int(seconds)
@@ -86,7 +87,7 @@ class RegistryTable(Table):
         if path is not None:
             try:
                 text = (folder / path).read_text("utf-8").strip("\r\n")
-            except (OSError, UnicodeDecodeError) as bad:
+            except (OSError, ValueError) as bad:  # ValueError: not UTF-8, or a NUL in the name
                 self.note(f"{path} cannot be read: {getattr(bad, 'strerror', 'not text')}", f"{key}_file")
         if variable is not None:
             text = env.get(variable)

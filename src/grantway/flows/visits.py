@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import msgspec
 
 from grantway.crypto.secrets import IssuedSecret, SecretKind, issue_secret
-from grantway.flows.browser import Browser, open_session, signed_in
+from grantway.flows.browser import Browser, signed_in
 from grantway.flows.interaction import TooOld, open_in_browser, seal_for_browser
-from grantway.flows.login import LoginFailed, check_password, known_device_cookie
+from grantway.flows.login import LoginFailed, known_device_cookie, log_in
 from grantway.flows.server import Server
 from grantway.protocol.people import SignedIn
 
@@ -82,8 +82,8 @@ async def enter(
     """Name and password for one's own account. Raises NotYours, TooOld."""
     visit = open_visit(server, browser, seal)
     before = await signed_in(server, browser)
-    person = await check_password(server, browser, username, password)
-    if isinstance(person, LoginFailed):
-        return person
-    _, secret = await open_session(server, browser, person, ends=before)
-    return Entered(session=secret, device=known_device_cookie(server, person), visit=visit)
+    entered = await log_in(server, browser, username, password, ends=before)
+    if isinstance(entered, LoginFailed):
+        return entered
+    now_in, secret = entered
+    return Entered(session=secret, device=known_device_cookie(server, now_in.person), visit=visit)

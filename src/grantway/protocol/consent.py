@@ -1,5 +1,7 @@
 """Consent: what a person has allowed, what is new, what may be unticked."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 from grantway.protocol.authorization import AuthorizationRequest
@@ -53,6 +55,24 @@ def consent_question(
         ticked=Scope(tuple(token for token in optional if not registry.is_sensitive(token))),
         allowed_before=before,
     )
+
+
+def what_is_read(request: AuthorizationRequest, question: ConsentQuestion, registry: Registry) -> str:
+    """A digest of what the person reads before they press Allow.
+
+    Who asks, where it leads, and every scope with its words and its box. Whoever answers a page answers
+    this and nothing else, whatever has been registered since (threats D7, D10).
+    """
+    client = request.client
+
+    def words(scope: Scope) -> list[tuple[str, ...]]:
+        return [(name, registry.sentence_of(name), registry.sensitivity_of(name)) for name in scope]
+
+    told = (
+        (client.name, client.first_party, client.can_be_impersonated, request.answer_to.redirect_uri),
+        *map(words, (question.required, question.optional, question.allowed_before)),
+    )
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
 def _covered(asked: Scope, by: Scope) -> Scope:

@@ -71,7 +71,7 @@ def granted_by(
     """
     if grant.revoked_at is not None:
         raise ended(f"grant {grant.id} was revoked")
-    if why := may_authenticate(person, since=grant.created_at):
+    if why := may_authenticate(person, since=grant.auth_time):
         raise ended(why)
     if grant.created_at < client.tokens_valid_from:
         raise ended(f"everything {client.id} obtained before {client.tokens_valid_from:.0f} was revoked")

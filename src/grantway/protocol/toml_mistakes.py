@@ -1,8 +1,17 @@
 """What is wrong with a TOML file, in words that say what to do."""
 
 import re
+import tomllib
 
 _TWICE = re.compile(r"Cannot declare \((?P<table>.*?),?\) twice \(at line (?P<line>\d+), column \d+\)")
+
+
+def read_toml(text: str) -> dict[str, object]:
+    """What the text holds. Raises ValueError for whatever cannot be read, however deep or long it is."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("tables or lists stand too deep in each other") from None
 
 
 def toml_mistake(bad: Exception) -> str:

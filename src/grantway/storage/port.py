@@ -71,16 +71,23 @@ class People(Protocol):
 
         With the sessions, clients are told whose own session outlives one that has run out here.
 
-        Raises Conflict when that person is gone or was disabled since, or when the username is taken.
+        Raises Conflict when that person is gone, or when their password, their being disabled or their
+        cut-off is no longer as `was` says, or when the username is taken.
         """
 
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
         """Replace a password hash by a better one of the same password, unless it has changed meanwhile."""
 
-    async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
+    async def open_session(
+        self, session: Session, *, proven: Person, ends: str | None, audit: Sequence[AuditEntry]
+    ) -> None:
         """Store a new session and end the one it takes the place of (by id), if any.
 
         With the same `sso_id` as that one it goes on: its clients stay. Otherwise they are to be told.
+
+        `proven` is whose session it is, as they were read before they proved it. Raises Conflict, and writes
+        nothing, when they are gone, or when their password, their being disabled or their cut-off is another
+        by now: a change of password ends also the sign-ins that are under way (threat C6).
         """
 
     async def find_session(self, session_id: str) -> SignedIn | None:
@@ -184,6 +191,7 @@ class Grants(Protocol):
         audit: Sequence[AuditEntry],
         *,
         session_ends_at: float | None = None,
+        replaces: str | None = None,
     ) -> IssueOutcome:
         """Store an approval and its code: upsert the consent (by subject and client), insert grant and code.
 
@@ -192,7 +200,8 @@ class Grants(Protocol):
         When a consent of this person and client is in force, its id stays and the grant is stored with that
         id; its scope becomes the given one. ALREADY_DONE, and nothing written, when the flow has a code.
         Raises Conflict when no consent is given and the one that `grant.consent_id` names is no longer in
-        force: it was withdrawn after the caller looked.
+        force: it was withdrawn after the caller looked. Raises it, too, when the given one was made from one
+        in force, whose id is `replaces`, and that is none any more: what was taken back does not come back.
         """
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:

@@ -140,6 +140,14 @@ async def some_person(bench: Bench, **changes: Any) -> Person:
     return person
 
 
+async def as_stored(bench: Bench, person: Person) -> Person:
+    """The same person, as they are after time has passed."""
+    found = await bench.store.find_person(person.username)
+    if found is None:
+        raise AssertionError(f"{person.username} is gone")
+    return found
+
+
 def session_of(person: Person, now: float, **changes: Any) -> Session:
     """A session of a person, not stored."""
     return replace(

@@ -11,6 +11,7 @@ from grantway.testing.bench import (
     DAY,
     Bench,
     approval,
+    as_stored,
     at_once,
     checks_of,
     expect,
@@ -27,7 +28,7 @@ EACH = 100  # of one client at once: as many as there are, where a check is abou
 async def signed_in(bench: Bench, person: Person, *clients: str) -> Session:
     """A session in which somebody has signed in to these clients."""
     session = session_of(person, await bench.now())
-    await bench.store.open_session(session, ends=None, audit=[])
+    await bench.store.open_session(session, proven=person, ends=None, audit=[])
     for number, client_id in enumerate(clients):
         await join(bench, session, client_id, consent=number % 2 == 0)
     return session
@@ -125,7 +126,7 @@ async def every_end_of_a_session_tells_its_clients(bench: Bench) -> None:
     await bench.store.change_person(person, person, [], end_sessions=True, revoke_grants=False)
     same(await due_at(bench), [one])
     taken_over = session_of(person, await bench.now())
-    await bench.store.open_session(taken_over, ends=theirs.id, audit=[])
+    await bench.store.open_session(taken_over, proven=person, ends=theirs.id, audit=[])
     same(await due_at(bench), [three])
     await join(bench, taken_over, four)
     same(await bench.store.end_sessions(person.subject, but="", audit=[]), 1)
@@ -140,7 +141,7 @@ async def a_session_that_goes_on_under_a_new_id_keeps_its_clients(bench: Bench) 
     session = await signed_in(bench, person, one)
     await bench.pass_time(DAY / 2)
     again = session_of(person, await bench.now(), sso_id=session.sso_id)
-    await bench.store.open_session(again, ends=session.id, audit=[])
+    await bench.store.open_session(again, proven=await as_stored(bench, person), ends=session.id, audit=[])
     same(await due_at(bench), [])
     await join(bench, again, two)
     await bench.pass_time(DAY * 0.75)

@@ -56,6 +56,27 @@ async def _narrow(bench: Bench, given: Approval, scope: str, consent_id: str = "
     )
 
 
+async def what_was_taken_back_does_not_come_back_with_an_answer(bench: Bench) -> None:
+    """D7, D13: an answer made from a consent that is less by now, or none, is to be made again."""
+    narrowed, withdrawn, kept = await _wide(bench), await _wide(bench), await _wide(bench)
+    await _narrow(bench, narrowed, "orders")
+    await bench.store.revoke_consent(withdrawn.grant.subject, withdrawn.grant.client_id, [])
+    for given, left in ((narrowed, _WIDE - Scope(("orders",))), (withdrawn, None), (kept, _WIDE)):
+        subject, client_id, read = given.grant.subject, given.grant.client_id, given.consent
+        again = await approval(bench, subject=subject, client_id=client_id)
+        answer = bench.store.issue_code(
+            again.code, again.grant, read, [entry(again.code.id)], replaces=None if read is None else read.id
+        )
+        if given is kept:
+            same(await answer, IssueOutcome.ISSUED)
+        else:
+            await raises(Conflict, answer, "the consent it was made from is another")
+            same(await bench.store.find_code(again.code.id), None)
+            same(await bench.audited(again.code.id), [])
+        found = await bench.store.find_consent(subject, client_id)
+        same(found and found.scope, left)
+
+
 async def one_scope_goes_and_the_others_stay(bench: Bench) -> None:
     """FN12: out of the consent and of every live grant of the pair; of no other, and of no other scope."""
     given = await _wide(bench)
@@ -168,6 +189,7 @@ async def uses_are_kept_the_later_counts_and_leave_with_the_consent(bench: Bench
 
 
 CHECKS = checks_of(
+    what_was_taken_back_does_not_come_back_with_an_answer,
     one_scope_goes_and_the_others_stay,
     what_held_nothing_else_ends,
     grants_without_a_consent_are_narrowed_too,

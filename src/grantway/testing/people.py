@@ -72,8 +72,8 @@ async def a_person_is_changed_with_all_that_follows(bench: Bench) -> None:
     other = await some_person(bench)
     now = await bench.now()
     sessions = [session_of(person, now), session_of(person, now), session_of(other, now)]
-    for session in sessions:
-        await bench.store.open_session(session, ends=None, audit=[])
+    for session, whose in zip(sessions, (person, person, other), strict=True):
+        await bench.store.open_session(session, proven=whose, ends=None, audit=[])
     given, _ = await family(bench, subject=person.subject)
     theirs, _ = await family(bench, subject=other.subject)
     target = f"person:{person.subject}"
@@ -114,11 +114,41 @@ async def a_change_of_what_has_changed_meanwhile_is_a_conflict(bench: Bench) -> 
     same(await bench.store.find_person(person.username), disabled)
 
 
+async def a_change_begun_before_a_new_password_does_not_bring_the_old_one_back(bench: Bench) -> None:
+    """C6: neither a new name, nor another new password that was begun with the old one."""
+    person = await some_person(bench, password_hash="old")
+    secured = replace(person, password_hash="new")
+    await bench.store.change_person(person, secured, [], end_sessions=True, revoke_grants=False)
+    for late in (replace(person, name="Ada King"), replace(person, password_hash="of a thief")):
+        change = bench.store.change_person(person, late, [], end_sessions=False, revoke_grants=False)
+        await raises(Conflict, change, "the password is another meanwhile")
+    same(await bench.store.find_person(person.username), secured)
+
+
+async def a_sign_in_begun_before_a_change_opens_nothing(bench: Bench) -> None:
+    """C6, C15: what an old password or an earlier state proved is no session, and ends none."""
+    now = await bench.now()
+    for change in ({"password_hash": "new"}, {"disabled_at": now}, {"tokens_valid_from": now}):
+        person = await some_person(bench, password_hash="old")
+        earlier, late = session_of(person, now), session_of(person, now)
+        await bench.store.open_session(earlier, proven=person, ends=None, audit=[])
+        changed = replace(person, **change)
+        await bench.store.change_person(person, changed, [], end_sessions=False, revoke_grants=False)
+        target = f"session:{late.id}"
+        opening = bench.store.open_session(late, proven=person, ends=earlier.id, audit=[entry(target)])
+        await raises(Conflict, opening, "the person has changed meanwhile")
+        same(await bench.store.find_session(late.id), None)
+        expect(await bench.store.find_session(earlier.id), "the one it would have replaced goes on")
+        same(await bench.audited(target), [])
+        await bench.store.open_session(late, proven=changed, ends=earlier.id, audit=[])
+        expect(await bench.store.find_session(late.id), "by what is there now")
+
+
 async def a_change_that_cannot_be_leaves_nothing(bench: Bench) -> None:
     """No such person, or a username that is taken."""
     person, other = await some_person(bench), await some_person(bench)
     session = session_of(person, await bench.now())
-    await bench.store.open_session(session, ends=None, audit=[])
+    await bench.store.open_session(session, proven=person, ends=None, audit=[])
     taken = replace(person, username=other.username, name="x")
     target = f"person:{new_id()}"
     change = bench.store.change_person(person, taken, [entry(target)], end_sessions=True, revoke_grants=True)
@@ -145,9 +175,9 @@ async def a_session_is_found_with_its_person_until_it_ends(bench: Bench) -> None
     person, now = await some_person(bench), await bench.now()
     first, second = session_of(person, now), session_of(person, now)
     target = f"session:{first.id}"
-    await bench.store.open_session(first, ends=None, audit=[entry(target)])
+    await bench.store.open_session(first, proven=person, ends=None, audit=[entry(target)])
     same(await bench.store.find_session(first.id), SignedIn(first, person))
-    await bench.store.open_session(second, ends=first.id, audit=[entry(target)])
+    await bench.store.open_session(second, proven=person, ends=first.id, audit=[entry(target)])
     same(await bench.store.find_session(first.id), None, "its successor ended it")
     same(await bench.store.find_session(second.id), SignedIn(second, person))
     await bench.store.end_session(second.id, [entry(target)])
@@ -155,11 +185,12 @@ async def a_session_is_found_with_its_person_until_it_ends(bench: Bench) -> None
     same(await bench.store.find_session(second.id), None)
     same(len(await bench.audited(target)), 3, "an end is audited once")
     third = session_of(person, now)
-    await bench.store.open_session(third, ends=new_id(), audit=[])
+    await bench.store.open_session(third, proven=person, ends=new_id(), audit=[])
     await bench.pass_time(DAY + 1)
     same(await bench.store.find_session(third.id), None, "past its absolute end")
-    ghost = session_of(replace(person, subject=f"u_{new_id()}0000"), now)
-    await bench.store.open_session(ghost, ends=None, audit=[])
+    nobody = replace(person, subject=f"u_{new_id()}0000")
+    ghost = session_of(nobody, now)
+    await raises(Conflict, bench.store.open_session(ghost, proven=nobody, ends=None, audit=[]), "no person")
     same(await bench.store.find_session(ghost.id), None, "its person does not exist")
 
 
@@ -173,7 +204,8 @@ async def a_person_sees_their_sessions_and_ends_the_others(bench: Bench) -> None
         session_of(other, now),
     )
     for session in (there, old, here, theirs):
-        await bench.store.open_session(session, ends=None, audit=[])
+        whose = other if session is theirs else person
+        await bench.store.open_session(session, proven=whose, ends=None, audit=[])
     same(await bench.store.list_sessions(person.subject), [here, there], "whole, newest first")
     target = f"person:{person.subject}"
     same(await bench.store.end_sessions(person.subject, but=here.id, audit=[entry(target)]), 2)
@@ -187,7 +219,7 @@ async def a_session_was_last_seen_when_it_was_last_seen(bench: Bench) -> None:
     """Two nodes may note it out of order."""
     person, now = await some_person(bench), await bench.now()
     session = session_of(person, now)
-    await bench.store.open_session(session, ends=None, audit=[])
+    await bench.store.open_session(session, proven=person, ends=None, audit=[])
     await bench.store.touch_session(session.id, seen_at=now + 20)
     await bench.store.touch_session(session.id, seen_at=now + 10)
     found = await bench.store.find_session(session.id)
@@ -200,6 +232,8 @@ CHECKS = checks_of(
     a_username_and_a_subject_belong_to_one_person,
     people_are_listed_by_username_in_byte_order,
     a_person_is_changed_with_all_that_follows,
+    a_change_begun_before_a_new_password_does_not_bring_the_old_one_back,
+    a_sign_in_begun_before_a_change_opens_nothing,
     a_change_that_cannot_be_leaves_nothing,
     a_password_is_rehashed_unless_it_has_changed,
     a_session_is_found_with_its_person_until_it_ends,

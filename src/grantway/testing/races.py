@@ -21,6 +21,8 @@ from grantway.testing.bench import (
     redeem,
     refresh_token,
     same,
+    session_of,
+    some_person,
     spend_code,
     spend_refresh,
 )
@@ -168,6 +170,23 @@ async def an_approval_beside_a_withdrawal_is_whole_or_withdrawn(bench: Bench) ->
                 same(consent and consent.id, found.grant.consent_id, "alive without a consent")
 
 
+async def a_new_password_ends_the_sign_ins_beside_it(bench: Bench) -> None:
+    """C6: whichever commits first, no session of the old password is left."""
+    for round_ in range(_ROUNDS):
+        person = await some_person(bench, password_hash="old")
+        sessions = [session_of(person, await bench.now()) for _ in range(4)]
+        opening = [
+            bench.node(number).open_session(one, proven=person, ends=None, audit=[])
+            for number, one in enumerate(sessions)
+        ]
+        changed = replace(person, password_hash="new")
+        change = bench.node(round_).change_person(person, changed, [], end_sessions=True, revoke_grants=False)
+        await asyncio.gather(*opening[:2], change, *opening[2:], return_exceptions=True)
+        same((await bench.store.find_person(person.username)), changed)
+        for one in sessions:
+            same(await bench.store.find_session(one.id), None, "a session of the old password")
+
+
 async def a_budget_is_not_exceeded_by_a_crowd(bench: Bench) -> None:
     """C13: 200 guesses at once over all nodes, and 5 are let through."""
     account, network = Bucket(new_id(), 5, 3600.0), Bucket(new_id(), 1000, 3600.0)
@@ -219,6 +238,7 @@ CHECKS = checks_of(
     a_revocation_leaves_no_refresh_alive,
     a_withdrawal_leaves_no_refresh_alive,
     an_approval_beside_a_withdrawal_is_whole_or_withdrawn,
+    a_new_password_ends_the_sign_ins_beside_it,
     a_budget_is_not_exceeded_by_a_crowd,
     a_cancelled_caller_leaves_a_whole_transaction,
     sweeping_beside_traffic_drops_nothing_alive,

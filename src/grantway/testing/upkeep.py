@@ -8,6 +8,7 @@ from grantway.storage.port import Bucket, Conflict
 from grantway.testing.bench import (
     DAY,
     Bench,
+    as_stored,
     at_once,
     checks_of,
     entry,
@@ -94,7 +95,7 @@ async def expired_rows_leave_and_live_ones_stay(bench: Bench) -> None:
     old_opaque = await opaque_token(bench, old.grant)
     await bench.store.add_opaque_token(old_opaque)
     old_session = session_of(person, await bench.now())
-    await bench.store.open_session(old_session, ends=None, audit=[])
+    await bench.store.open_session(old_session, proven=person, ends=None, audit=[])
     soon = await bench.now() + 60
     await bench.store.revoke_jwt(old.grant.id, audience=["a"], expires_at=soon, audit=[])
     await bench.store.take([Bucket(new_id(), burst=1, seconds_each=60.0)])
@@ -104,7 +105,7 @@ async def expired_rows_leave_and_live_ones_stay(bench: Bench) -> None:
     live_opaque = await opaque_token(bench, live.grant)
     await bench.store.add_opaque_token(live_opaque)
     live_session = session_of(person, await bench.now())
-    await bench.store.open_session(live_session, ends=None, audit=[])
+    await bench.store.open_session(live_session, proven=await as_stored(bench, person), ends=None, audit=[])
     dropped = 0
     while gone := await bench.store.drop_expired(batch=1):
         expect(gone <= 10, f"a batch of one per table, not {gone}")

@@ -125,7 +125,8 @@ async def answer_password(own: AccountRequest, form: Params) -> Reply:
         " No app is connected any more." if disconnect else ""
     )
     changed = own.with_session(outcome.session)
-    return changed.note(SESSIONS, words).plus(door.cookies.set_session(outcome.session.text))
+    session, device = door.cookies.set_session(outcome.session.text), door.cookies.set_device(outcome.device)
+    return changed.note(SESSIONS, words).plus(session, device)
 
 
 def _asked_again(own: AccountRequest, problem: PasswordProblem, words: str) -> Reply:

@@ -19,6 +19,7 @@ Header = tuple[bytes, bytes]
 FLOW = b"grantway-flow"
 WHOLE_REPLY: Final = "grantway.whole_reply"  # an extension of the ASGI scope: `cli.whole_replies`
 _NONE: Final[Mapping[str, Any]] = {}
+_WITHOUT_CONTENT: Final = frozenset({204, 304})  # and without a length of it (RFC 9110 §8.6)
 NO_STORE: Header = (b"cache-control", b"no-store")
 _NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 _JSON: tuple[Header, ...] = (
@@ -80,7 +81,9 @@ def flow_header(reference: str) -> Header:
 
 async def send_reply(reply: Reply, scope: AsgiScope, send: Send) -> None:
     """Write it out: in one piece where the server in front of us takes that, else as ASGI says."""
-    headers = (*reply.headers, (b"content-length", b"%d" % len(reply.body)))
+    headers = reply.headers
+    if reply.status not in _WITHOUT_CONTENT:
+        headers = (*headers, (b"content-length", b"%d" % len(reply.body)))
     write = scope.get("extensions", _NONE).get(WHOLE_REPLY)
     if write is not None and write(int(reply.status), headers, reply.body, together=reply.at_once):
         return

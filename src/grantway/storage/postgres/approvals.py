@@ -17,15 +17,20 @@ from grantway.storage.postgres.verbs import audit_sql, audit_values
 from grantway.storage.rows import write_code, write_consent, write_grant
 
 # $1–$12 are the code, $13–$25 the grant ($16 its consent), then the end of the session in which the client
-# takes part, if it does, the consent, if any, and the audit.
+# takes part, if it does, the consent, if any, with the id of the one it replaces ($35), and the audit.
 _JOIN = """
     INSERT INTO session_clients (sso_id, client_id, subject, joined_at, expires_at)
     SELECT $17, $14, $15, $21, $26::float8 FROM done WHERE $26::float8 IS NOT NULL
     ON CONFLICT (sso_id, client_id) DO NOTHING"""
 _WITH_CONSENT = sql(
     """
-WITH done AS (
-    INSERT INTO codes ({code}) VALUES ({code:$1}) ON CONFLICT (flow_id) DO NOTHING RETURNING id
+WITH in_force AS MATERIALIZED (
+    SELECT id FROM consents
+    WHERE subject = $27 AND client_id = $28 AND id = $35 AND (expires_at IS NULL OR expires_at > {now})
+    FOR NO KEY UPDATE
+), done AS (
+    INSERT INTO codes ({code}) SELECT {code:$1} WHERE $35::text IS NULL OR EXISTS (SELECT FROM in_force)
+    ON CONFLICT (flow_id) DO NOTHING RETURNING id
 ), kept AS (
     INSERT INTO consents ({consent}) SELECT {consent:$27} FROM done
     ON CONFLICT (subject, client_id) DO UPDATE SET
@@ -42,7 +47,7 @@ WITH done AS (
 ), joined AS ({join}), noted AS ({note})
 SELECT id FROM done""",
     join=_JOIN,
-    note=audit_sql(2 + len(CODE) + len(GRANT) + len(CONSENT), only_if="done"),
+    note=audit_sql(3 + len(CODE) + len(GRANT) + len(CONSENT), only_if="done"),
 )
 # A consent that is named and not given must be in force, and stay so until this commits.
 _ALONE = sql(
@@ -111,6 +116,7 @@ class Approval:
     consent: Consent | None
     audit: tuple[AuditEntry, ...]
     session_ends_at: float | None
+    replaces: str | None
 
     @property
     def is_silent(self) -> bool:
@@ -134,7 +140,7 @@ class Approvals:
         if approval.consent is None:
             done = await self._database.one(_ALONE, *values, *audit_values(approval.audit))
         else:
-            values += write_consent(approval.consent)
+            values += (*write_consent(approval.consent), approval.replaces)
             done = await self._database.one(_WITH_CONSENT, *values, *audit_values(approval.audit))
         return IssueOutcome.ISSUED if done else await self._why_not(approval)
 
@@ -150,6 +156,6 @@ class Approvals:
     async def _why_not(self, approval: Approval) -> IssueOutcome:
         if await self._database.one(_FIND_FLOW, approval.code.flow_id):
             return IssueOutcome.ALREADY_DONE
-        if approval.consent is None:
-            raise Conflict(f"consent {approval.grant.consent_id} is no longer in force")
+        if approval.consent is None or approval.replaces is not None:
+            raise Conflict(f"consent {approval.replaces or approval.grant.consent_id} is no longer in force")
         raise Unavailable(f"flow {approval.code.flow_id} had a code, which has just left")

@@ -109,8 +109,10 @@ class GrantVerbs(Verbs):
         audit: Sequence[AuditEntry],
         *,
         session_ends_at: float | None = None,
+        replaces: str | None = None,
     ) -> IssueOutcome:
-        return await self._approvals.store(Approval(code, grant, consent, tuple(audit), session_ends_at))
+        approval = Approval(code, grant, consent, tuple(audit), session_ends_at, replaces)
+        return await self._approvals.store(approval)
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
         return await self._code_reads.ask(code_id)

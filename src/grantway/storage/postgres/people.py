@@ -18,10 +18,17 @@ _LIST_PEOPLE = sql("SELECT {person} FROM people WHERE username > $1 ORDER BY use
 _CHANGE_PERSON = """
 UPDATE people SET username = $2, name = $3, email = $4, email_verified = $5, password_hash = $6,
     disabled_at = $7, tokens_valid_from = $8, created_at = $9, profile = $10
-WHERE subject = $1 AND disabled_at IS NOT DISTINCT FROM $11 AND tokens_valid_from = $12"""
+WHERE subject = $1 AND disabled_at IS NOT DISTINCT FROM $11 AND tokens_valid_from = $12
+    AND password_hash IS NOT DISTINCT FROM $13"""
 _REHASH = "UPDATE people SET password_hash = $3 WHERE subject = $1 AND password_hash = $2"
 _REVOKE_GRANTS = revoke_grants_sql("subject = $1")
 
+# The lock makes a change of the person wait, which then ends this session, or shows that it came before.
+_HOLD_PERSON = """
+SELECT subject FROM people
+WHERE subject = $1 AND disabled_at IS NOT DISTINCT FROM $2 AND tokens_valid_from = $3
+    AND password_hash IS NOT DISTINCT FROM $4
+FOR SHARE"""
 _OPEN_SESSION = sql("INSERT INTO sessions ({session}) VALUES ({session:$1})")
 _SESSIONS = """
 SELECT {session:s}, {person:p} FROM sessions s JOIN people p ON p.subject = s.subject
@@ -65,7 +72,7 @@ class PeopleVerbs(Verbs):
         revoke_grants: bool,
     ) -> None:
         async with self._database.transaction(patience=SLOW) as transaction:
-            values = (*write_person(now), was.disabled_at, was.tokens_valid_from)
+            values = (*write_person(now), was.disabled_at, was.tokens_valid_from, was.password_hash)
             if await transaction.count(_CHANGE_PERSON, *values) == 0:
                 raise Conflict(f"the person {was.subject} is gone, or has changed meanwhile")
             if end_sessions:
@@ -78,8 +85,13 @@ class PeopleVerbs(Verbs):
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
         await self._database.count(_REHASH, subject, old, new)
 
-    async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
+    async def open_session(
+        self, session: Session, *, proven: Person, ends: str | None, audit: Sequence[AuditEntry]
+    ) -> None:
+        seen = (proven.disabled_at, proven.tokens_valid_from, proven.password_hash)
         async with self._database.transaction() as transaction:
+            if not await transaction.all(_HOLD_PERSON, session.subject, *seen):
+                raise Conflict(f"the person {session.subject} is gone, or has changed meanwhile")
             for (sso_id,) in [] if ends is None else await transaction.all(_END_SESSION, ends):
                 if sso_id == session.sso_id:
                     await go_on(transaction, sso_id, until=session.expires_at)

@@ -130,9 +130,16 @@ class GrantVerbs(Verbs):
         audit: Sequence[AuditEntry],
         *,
         session_ends_at: float | None = None,
+        replaces: str | None = None,
     ) -> IssueOutcome:
         return await self._writer.run(
-            _issue_code, code, grant, consent, tuple(audit), session_ends_at=session_ends_at
+            _issue_code,
+            code,
+            grant,
+            consent,
+            tuple(audit),
+            session_ends_at=session_ends_at,
+            replaces=replaces,
         )
 
     async def find_code(self, code_id: str) -> CodeEvidence | None:
@@ -167,16 +174,18 @@ def _issue_code(
     audit: Sequence[AuditEntry],
     *,
     session_ends_at: float | None,
+    replaces: str | None,
 ) -> IssueOutcome:
     if db.execute(_FIND_FLOW, (code.flow_id,)).fetchall():
         return IssueOutcome.ALREADY_DONE
     consent_id = grant.consent_id
+    needed = replaces if consent is not None else consent_id
+    if needed is not None:
+        found = db.execute(_FIND_CONSENT, (grant.subject, grant.client_id)).fetchall()
+        if not found or read_consent(found[0]).id != needed:
+            raise Conflict(f"consent {needed} is no longer in force")
     if consent is not None:
         consent_id = db.execute(_PUT_CONSENT, write_consent(consent)).fetchall()[0][0]
-    elif consent_id is not None:
-        found = db.execute(_FIND_CONSENT, (grant.subject, grant.client_id)).fetchall()
-        if not found or read_consent(found[0]).id != consent_id:
-            raise Conflict(f"consent {consent_id} is no longer in force")
     db.execute(_ADD_GRANT, write_grant(replace(grant, consent_id=consent_id)))
     db.execute(_ADD_CODE, write_code(code))
     if session_ends_at is not None:

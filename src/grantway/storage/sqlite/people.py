@@ -19,11 +19,14 @@ _LIST_PEOPLE = sql("SELECT {person} FROM people WHERE username > ? ORDER BY user
 _CHANGE_PERSON = """
 UPDATE people SET username = ?2, name = ?3, email = ?4, email_verified = ?5, password_hash = ?6,
     disabled_at = ?7, tokens_valid_from = ?8, created_at = ?9, profile = ?10
-WHERE subject = ?1 AND disabled_at IS ?11 AND tokens_valid_from = ?12"""
+WHERE subject = ?1 AND disabled_at IS ?11 AND tokens_valid_from = ?12 AND password_hash IS ?13"""
 _REHASH = "UPDATE people SET password_hash = ? WHERE subject = ? AND password_hash = ?"
 _REVOKE_GRANTS = sql("""
 UPDATE grants SET revoked_at = {now} WHERE subject = ? AND revoked_at IS NULL RETURNING id, resources""")
 
+_IS_AS_READ = """
+SELECT 1 FROM people
+WHERE subject = ? AND disabled_at IS ? AND tokens_valid_from = ? AND password_hash IS ?"""
 _OPEN_SESSION = sql("INSERT INTO sessions ({session}) VALUES ({session:?})")
 _FIND_SESSION = sql("""
 SELECT {session:s}, {person:p} FROM sessions s JOIN people p ON p.subject = s.subject
@@ -66,8 +69,10 @@ class PeopleVerbs(Verbs):
     async def rehash_password(self, subject: str, *, old: str, new: str) -> None:
         await self._writer.run(execute, _REHASH, (new, subject, old))
 
-    async def open_session(self, session: Session, *, ends: str | None, audit: Sequence[AuditEntry]) -> None:
-        await self._writer.run(_open_session, session, ends, tuple(audit))
+    async def open_session(
+        self, session: Session, *, proven: Person, ends: str | None, audit: Sequence[AuditEntry]
+    ) -> None:
+        await self._writer.run(_open_session, session, proven, ends, tuple(audit))
 
     async def find_session(self, session_id: str) -> SignedIn | None:
         row = self._reader.one(_FIND_SESSION, session_id)
@@ -100,7 +105,7 @@ def _change_person(
     end_sessions: bool,
     revoke_grants: bool,
 ) -> None:
-    values = (*write_person(now), was.disabled_at, was.tokens_valid_from)
+    values = (*write_person(now), was.disabled_at, was.tokens_valid_from, was.password_hash)
     if db.execute(_CHANGE_PERSON, values).rowcount == 0:
         raise Conflict(f"the person {was.subject} is gone, or has changed meanwhile")
     if end_sessions:
@@ -112,8 +117,11 @@ def _change_person(
 
 
 def _open_session(
-    db: sqlite3.Connection, session: Session, ends: str | None, audit: Sequence[AuditEntry]
+    db: sqlite3.Connection, session: Session, proven: Person, ends: str | None, audit: Sequence[AuditEntry]
 ) -> None:
+    seen = (session.subject, proven.disabled_at, proven.tokens_valid_from, proven.password_hash)
+    if not db.execute(_IS_AS_READ, seen).fetchall():
+        raise Conflict(f"the person {session.subject} is gone, or has changed meanwhile")
     ended = [] if ends is None else db.execute(_END_SESSION, (ends,)).fetchall()
     for (sso_id,) in ended:
         if sso_id == session.sso_id:
