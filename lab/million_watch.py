@@ -20,6 +20,7 @@ from grantway.storage.urls import database_file
 from lab.report import Finding
 from lab.stage import Stage
 
+_LEAVING = ("codes", *(each.table for each in PERISHABLES))
 EVERY = 0.02  # seconds between looks at what is running
 _SLOW = re.compile(r"duration: ([\d.]+) ms  \w+ [^:]*:\s+WITH (?:gone|stale) AS")
 _RUNNING = """
@@ -84,16 +85,15 @@ class Watch:
 
 async def prepare(stage: Stage) -> None:
     """Make the database tell. Before the nodes connect, since the log's setting is theirs from then on."""
-    tables = [each.table for each in PERISHABLES]
     if stage.postgres is None:
         with closing(sqlite3.connect(_file(stage))) as db:
             db.execute("CREATE TABLE lab_batches (told TEXT, at REAL, gone INTEGER, PRIMARY KEY (told, at))")
-            for table in tables:
+            for table in _LEAVING:
                 db.execute(_NOTE_SQLITE.format(table=table))
         return
     connection = await asyncpg.connect(stage.url)
     try:
-        await connection.execute(_PREPARE + "".join(_NOTE.format(table=table) for table in tables))
+        await connection.execute(_PREPARE + "".join(_NOTE.format(table=table) for table in _LEAVING))
     finally:
         await connection.close()
 
@@ -131,7 +131,7 @@ async def size(stage: Stage) -> int:
     """Bytes of all that leaves by itself, with indexes; on SQLite of the whole file."""
     if stage.postgres is None:
         return await stage.number("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-    names = ", ".join(f"'{each.table}'" for each in PERISHABLES)
+    names = ", ".join(f"'{table}'" for table in _LEAVING)
     return await stage.number(
         f"SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname IN ({names})"  # noqa: S608
     )

@@ -257,7 +257,7 @@ async def test_the_sweep_passes_over_rows_that_are_in_use(bench, store, other):
     await other.execute("SELECT FROM codes WHERE id = $1 FOR UPDATE", given.code.id)
     assert 0 == await asyncio.wait_for(store.drop_expired(), 1.0)
     await transaction.rollback()
-    assert 1 == await store.drop_expired()
+    assert 2 == await store.drop_expired()  # and its grant, which holds nothing
 
 
 async def test_the_hot_verbs_are_one_statement_each(bench, store):

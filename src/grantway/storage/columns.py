@@ -86,12 +86,11 @@ class Perishable:
 
 
 LOGOUT_KEPT = 7 * 86400.0  # what could not be told to a client, for the operator to see
-_CODE_KEPT = 3600.0  # a flow lives for an hour at most and must find that it has its code already
+CODE_KEPT = 3600.0  # a flow lives for an hour at most and must find that it has its code already
 _GRANT_KEPT = 86400.0  # no access token lives longer than that beyond the end of its grant
 _REVOCATION_KEPT = 86400.0 + 60.0  # the longest life of a token that it can matter to, and a little
 _CLOCKS_APART = 60.0  # a node whose clock is behind takes an assertion for good a little longer
-PERISHABLES = (
-    Perishable("codes", "id", "expires_at", _CODE_KEPT),
+PERISHABLES = (  # codes leave in a way of their own
     Perishable("refresh_tokens", "id", "expires_at"),
     Perishable("opaque_tokens", "id", "expires_at"),
     Perishable("revoked_jwts", "id", "expires_at"),

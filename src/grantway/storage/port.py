@@ -370,7 +370,8 @@ class Upkeep(Protocol):
 
         Returns the rows deleted and wiped; 0 means there is nothing left to do. A locked successor stays for
         the grace; a code for an hour after its expiry, so that its replay is still punished and its flow,
-        which lives as long, gets no second one; a grant for a day after its end, for its last access tokens;
+        which lives as long, gets no second one; a grant for a day after its end, for its last access tokens,
+        or as long as its code where that was never exchanged: nothing was bought, nobody has access by it;
         everything else until it expires. The audit log stays.
         """
 

@@ -126,7 +126,7 @@ async def expired_rows_leave_and_live_ones_stay(bench: Bench) -> None:
 
 async def codes_and_grants_stay_while_they_matter(bench: Bench) -> None:
     """E1, E2: an expired code still tells a replay, and its flow gets no second one for an hour."""
-    given = await issued(bench)
+    given, _ = await family(bench)
     await bench.pass_time(60 + 3500)
     while await bench.store.drop_expired():
         pass
@@ -142,6 +142,23 @@ async def codes_and_grants_stay_while_they_matter(bench: Bench) -> None:
         pass
     facts = await bench.store.token_facts(token_id=new_id(), grant_id=given.grant.id)
     expect(facts.grant_live, "and a day longer, for the last access token")
+
+
+async def a_grant_whose_code_was_never_exchanged_leaves_with_it(bench: Bench) -> None:
+    """Nothing was bought with it, so that nobody is shown access which no app has."""
+    given = await issued(bench)
+    await bench.pass_time(60 + 3500)
+    while await bench.store.drop_expired():
+        pass
+    facts = await bench.store.token_facts(token_id=new_id(), grant_id=given.grant.id)
+    expect(facts.grant_live, "the grant stays as long as its code")
+    await bench.pass_time(200)
+    while await bench.store.drop_expired(batch=1):
+        pass
+    same(await bench.store.find_code(given.code.id), None)
+    facts = await bench.store.token_facts(token_id=new_id(), grant_id=given.grant.id)
+    expect(not facts.grant_live, "and no longer")
+    same(await bench.store.list_live_grants(given.grant.subject), [])
 
 
 async def odd_text_is_kept_exactly_or_refused_whole(bench: Bench) -> None:
@@ -201,6 +218,7 @@ CHECKS = checks_of(
     the_audit_log_is_read_newest_first,
     expired_rows_leave_and_live_ones_stay,
     codes_and_grants_stay_while_they_matter,
+    a_grant_whose_code_was_never_exchanged_leaves_with_it,
     odd_text_is_kept_exactly_or_refused_whole,
     a_verb_that_fails_leaves_the_store_usable,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from grantway.storage.changes import AuditEntry, LiveCounts
-from grantway.storage.columns import PERISHABLES
+from grantway.storage.columns import CODE_KEPT, PERISHABLES
 from grantway.storage.port import Bucket
 from grantway.storage.postgres.connections import SLOW, sql
 from grantway.storage.postgres.verbs import Verbs, add_audit
@@ -36,6 +36,20 @@ WITH gone AS MATERIALIZED (
     ORDER BY {end} LIMIT $1 FOR UPDATE SKIP LOCKED)
 DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM gone)"""
 _DROPS = tuple((sql(_DROP, table=each.table, key=each.key, end=each.end), each.kept) for each in PERISHABLES)
+# A grant whose code was never exchanged holds nothing, and leaves with it, unless it is just being revoked.
+_DROP_CODES = sql("""
+WITH gone AS MATERIALIZED (
+    SELECT id, grant_id, spent_at FROM codes WHERE expires_at < {now} - $2::float8
+    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), empty AS MATERIALIZED (
+    SELECT id FROM grants WHERE id IN (SELECT grant_id FROM gone WHERE spent_at IS NULL)
+    FOR UPDATE SKIP LOCKED
+), ended AS (
+    DELETE FROM grants WHERE id IN (SELECT id FROM empty) RETURNING id
+), dropped AS (
+    DELETE FROM codes WHERE id IN (SELECT id FROM gone) RETURNING id
+)
+SELECT id FROM ended UNION ALL SELECT id FROM dropped""")
 _WIPE = sql("""
 WITH stale AS MATERIALIZED (
     SELECT id FROM refresh_tokens WHERE locked_successor IS NOT NULL AND spent_at < {now} - $2::float8
@@ -94,6 +108,7 @@ class UpkeepVerbs(Verbs):
 
     async def drop_expired(self, *, batch: int = 500, grace: float = 10.0) -> int:
         gone = await self._database.count(_WIPE, batch, grace, patience=SLOW)
+        gone += await self._database.count(_DROP_CODES, batch, CODE_KEPT, patience=SLOW)
         for statement, kept in _DROPS:
             gone += await self._database.count(statement, batch, kept, patience=SLOW)
         return gone

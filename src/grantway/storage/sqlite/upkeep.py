@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from grantway.storage.changes import AuditEntry
-from grantway.storage.columns import PERISHABLES
+from grantway.storage.columns import CODE_KEPT, PERISHABLES
 from grantway.storage.port import Bucket
 from grantway.storage.rows import read_audit
 from grantway.storage.sqlite.connections import sql
@@ -22,6 +22,8 @@ _READ_AUDIT = sql("SELECT {audit} FROM audit ORDER BY number DESC LIMIT ?")
 # ?1 is the size of the batch, ?2 the seconds for which the rows are kept beyond their end.
 _DROP = "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {end} < {now} - ?2 LIMIT ?1)"
 _DROPS = tuple((sql(_DROP, table=each.table, key=each.key, end=each.end), each.kept) for each in PERISHABLES)
+_GONE_CODES = sql("SELECT id, grant_id, spent_at FROM codes WHERE expires_at < {now} - ?2 LIMIT ?1")
+_DROP_CODE, _DROP_GRANT = "DELETE FROM codes WHERE id = ?", "DELETE FROM grants WHERE id = ?"
 _WIPE = sql("""
 UPDATE refresh_tokens SET locked_successor = NULL WHERE id IN (
     SELECT id FROM refresh_tokens WHERE locked_successor IS NOT NULL AND spent_at < {now} - ?2 LIMIT ?1)""")
@@ -44,6 +46,7 @@ class UpkeepVerbs(Verbs):
 
     async def drop_expired(self, *, batch: int = 500, grace: float = 10.0) -> int:
         gone = await self._writer.run(_sweep, _WIPE, (batch, grace))
+        gone += await self._writer.run(_drop_codes, batch)
         for statement, kept in _DROPS:  # a transaction each: other writers go in between
             gone += await self._writer.run(_sweep, statement, (batch, kept))
         return gone
@@ -69,3 +72,11 @@ def _give_back(db: sqlite3.Connection, buckets: Sequence[Bucket]) -> None:
 
 def _sweep(db: sqlite3.Connection, statement: str, values: tuple[int, float]) -> int:
     return db.execute(statement, values).rowcount
+
+
+def _drop_codes(db: sqlite3.Connection, batch: int) -> int:
+    """A grant whose code was never exchanged holds nothing, and leaves with it."""
+    gone = db.execute(_GONE_CODES, (batch, CODE_KEPT)).fetchall()
+    db.executemany(_DROP_CODE, [(code_id,) for code_id, _, _ in gone])
+    empty = [(grant_id,) for _, grant_id, spent_at in gone if spent_at is None]
+    return len(gone) + db.executemany(_DROP_GRANT, empty).rowcount
