@@ -205,10 +205,10 @@ def test_a_row_may_say_any_of_public_and_deny(gw):
     assert "/p/new and /p/{id} overlap" in gw("api", "show", "x").stdout
     for words, outcome, code in (
         (("GET", "/p/1", "--scope", "c"), "allowed", 0),
-        (("GET", "/p/1", "--scope", "b"), "lacks_scope", 1),
+        (("GET", "/p/1", "--scope", "b"), "lacks_scope", 4),
         (("GET", "/p/new"), "public", 0),
-        (("PUT", "/p/1", "--scope", "a,b,c"), "denied", 1),
-        (("PUT", "/p/new"), "unlisted", 1),
+        (("PUT", "/p/1", "--scope", "a,b,c"), "denied", 4),
+        (("PUT", "/p/new"), "unlisted", 4),
     ):
         assert gw.json("api", "check", "x", *words, code=code)["outcome"] == outcome
     gw("api", "edit", "x", "--remove-alias", "https://x.example", "--add-server", "https://y.example")

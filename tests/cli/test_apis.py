@@ -68,11 +68,11 @@ def test_an_api_without_rules_says_what_to_add(gw):
     [
         (("GET", "/photos/1", "--scope", "photos:read"), 0, "ALLOWED"),
         (("get", "/photos/1?size=2", "--scope", "photos:read"), 0, "ALLOWED"),
-        (("DELETE", "/photos/1", "--scope", "photos:read"), 1, "the token lacks photos:delete"),
+        (("DELETE", "/photos/1", "--scope", "photos:read"), 4, "the token lacks photos:delete"),
         (("DELETE", "/photos/1", "--scope", "photos:read photos:delete"), 0, "ALLOWED"),
-        (("GET", "/albums", "--scope", "photos:read"), 1, "No rule of this API"),
-        (("GET", "/albums"), 1, "grantway api edit photos --add-rule 'GET /albums SCOPE'"),
-        (("GET", "/photos/1"), 1, "REFUSED"),
+        (("GET", "/albums", "--scope", "photos:read"), 4, "No rule of this API"),
+        (("GET", "/albums"), 4, "grantway api edit photos --add-rule 'GET /albums SCOPE'"),
+        (("GET", "/photos/1"), 4, "REFUSED"),
     ],
 )
 def test_a_request_is_decided_with_its_reason(gw, photos, words, code, told):
@@ -92,7 +92,7 @@ def test_a_request_is_asked_about_by_its_address_too(gw, photos):
     )
     for address in ("https://api.example/v1/photos/1", "https://api.example/photos/1?size=2"):
         gw("api", "check", "photos", "GET", address, "--scope", "photos:read")
-    told = gw("api", "check", "photos", "GET", "/v1/photos/1", "--scope", "photos:raed", code=1).stdout
+    told = gw("api", "check", "photos", "GET", "/v1/photos/1", "--scope", "photos:raed", code=4).stdout
     assert "/v1 is of the server, rules are below it: /photos/1" in told
     assert "photos:raed: no scope of photos" in told
     told = gw("api", "check", "photos", "GET", "https://api.example.evil/photos/1", code=1).stderr

@@ -19,7 +19,7 @@ from grantway.cli.api_words import (
     read_scope,
     with_marks,
 )
-from grantway.cli.commands import FAILED, Failure, Noun, choices, sure
+from grantway.cli.commands import REFUSED, Failure, Noun, choices, sure
 from grantway.cli.printing import note, show_record, show_table
 from grantway.cli.running import actor, registered_api, run
 from grantway.cli.values import DURATION
@@ -289,7 +289,7 @@ def delete(*, name: str, clean: bool) -> None:
     "--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope of the token; repeat for several."
 )
 def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None:
-    """Would a token with these scopes pass, and why? Exit code 0 if it would, 1 if not.
+    """Would a token with these scopes pass, and why? Exit code 0 if it would, 4 if not.
 
     PATH is below the base of the API, as in its rules, or a whole address.
     """
@@ -332,7 +332,7 @@ def check(*, name: str, method: str, path: str, scopes: tuple[str, ...]) -> None
         quiet_id="allowed" if passes else "refused",
     )
     if not passes:
-        raise click.exceptions.Exit(FAILED)
+        raise click.exceptions.Exit(REFUSED)
 
 
 def _row_for(name: str, method: str, path: str) -> str:
