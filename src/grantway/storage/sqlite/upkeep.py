@@ -22,8 +22,14 @@ _READ_AUDIT = sql("SELECT {audit} FROM audit ORDER BY number DESC LIMIT ?")
 # ?1 is the size of the batch, ?2 the seconds for which the rows are kept beyond their end.
 _DROP = "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {end} < {now} - ?2 LIMIT ?1)"
 _DROPS = tuple((sql(_DROP, table=each.table, key=each.key, end=each.end), each.kept) for each in PERISHABLES)
-_GONE_CODES = sql("SELECT id, grant_id, spent_at FROM codes WHERE expires_at < {now} - ?2 LIMIT ?1")
-_DROP_CODE, _DROP_GRANT = "DELETE FROM codes WHERE id = ?", "DELETE FROM grants WHERE id = ?"
+# Both choose the same codes. A grant whose code was never exchanged holds nothing, and leaves with it.
+_GONE = "FROM codes WHERE expires_at < ?2 ORDER BY expires_at, id LIMIT ?1"
+_DROP_EMPTY_GRANTS = sql(
+    "DELETE FROM grants WHERE id IN "
+    "(SELECT grant_id FROM (SELECT grant_id, spent_at {gone}) WHERE spent_at IS NULL)",
+    gone=_GONE,
+)
+_DROP_CODES = sql("DELETE FROM codes WHERE id IN (SELECT id {gone})", gone=_GONE)
 _WIPE = sql("""
 UPDATE refresh_tokens SET locked_successor = NULL WHERE id IN (
     SELECT id FROM refresh_tokens WHERE locked_successor IS NOT NULL AND spent_at < {now} - ?2 LIMIT ?1)""")
@@ -75,8 +81,6 @@ def _sweep(db: sqlite3.Connection, statement: str, values: tuple[int, float]) ->
 
 
 def _drop_codes(db: sqlite3.Connection, batch: int) -> int:
-    """A grant whose code was never exchanged holds nothing, and leaves with it."""
-    gone = db.execute(_GONE_CODES, (batch, CODE_KEPT)).fetchall()
-    db.executemany(_DROP_CODE, [(code_id,) for code_id, _, _ in gone])
-    empty = [(grant_id,) for _, grant_id, spent_at in gone if spent_at is None]
-    return len(gone) + db.executemany(_DROP_GRANT, empty).rowcount
+    now: float = db.execute(_NOW).fetchall()[0][0]
+    values = (batch, now - CODE_KEPT)
+    return db.execute(_DROP_EMPTY_GRANTS, values).rowcount + db.execute(_DROP_CODES, values).rowcount
