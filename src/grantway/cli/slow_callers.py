@@ -123,20 +123,17 @@ class PatientProtocol(WholeReplies):
             raise ValueError("a fragment in the target")
         super().on_url(url)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head. What comes behind the body is none and is dropped (RFC 9110 §6.5.1).
-
-        uvicorn would put it among the headers, where it would pass for what a proxy says of the caller.
-        """
-        if self._stage is Stage.HEAD:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """Its head is here; a body has a deadline of its own."""
+        """Its head is here; a body has a deadline of its own.
+
+        What comes behind the body is no header (RFC 9110 §6.5.1): uvicorn would add it to those it has handed
+        on, where it would pass for what a proxy says of the caller.
+        """
         if self._receipt is not None:
             self._unwatch()
         self._stage, self._received = Stage.BODY, 0
         super().on_headers_complete()
+        self.headers = []
 
     def on_message_complete(self) -> None:
         """All of it is here."""

@@ -45,7 +45,7 @@ def anew_after_fork(one: _Anew) -> None:
 
 
 def _in_child() -> None:
-    _own.__init__()  # type: ignore[misc]
+    _own.__init__()  # type: ignore[misc]  # in place: whoever has imported it holds the same one
     for one in list(_anew):
         one.begin_anew()
 
